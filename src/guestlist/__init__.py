@@ -1,0 +1,1 @@
+"""Guestlist keeps Meta Custom Audiences exactly right, from your own machine."""
