@@ -1,0 +1,33 @@
+# Every target sets itself up in .venv; `make` alone lists them.
+PYTHON ?= python3
+BIN := .venv/bin
+UV := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv
+
+.PHONY: help setup demo test check bench
+help:
+	@echo "make demo    see it work, nothing leaves this machine"
+	@echo "make test    run the tests"
+	@echo "make check   format, lint, types, import rules"
+	@echo "make bench   print the speed figures"
+
+setup: .venv/ready
+.venv/ready: pyproject.toml uv.lock
+	@sh tools/make-environment "$(PYTHON)"
+	@echo "Installing the locked packages from PyPI into .venv (about 300 MB, first time only)"
+	@$(UV) sync --locked --quiet
+	@touch $@
+
+demo: setup
+	@$(BIN)/guestlist demo
+
+test: setup
+	$(BIN)/pytest
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
