@@ -2,7 +2,10 @@
 
 
 class GuestlistError(Exception):
-    """Base of all our errors. `code` never changes once published; texts may carry ids and counts, never personal values."""
+    """Base of all our errors.
+
+    `code` never changes once published; texts may carry ids and counts, never personal values.
+    """
 
     def __init__(self, code: str, message: str, *, next_step: str, nothing_lost: str | None = None) -> None:
         self.code = code
