@@ -1,0 +1,116 @@
+"""Everything the simulator knows, in one object: clock, people, app, ad accounts, audiences, switches and faults."""
+
+import random
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fakemeta.audiences import Audience, is_flagged_name
+from fakemeta.behaviour import Behaviour
+from fakemeta.clock import Clock
+from fakemeta.faults import FaultPlan
+from fakemeta.limits import Usage, hourly_limit
+from fakemeta.matching import ExternMemory, Matcher, PeopleIndex
+from fakemeta.people import Person
+from fakemeta.sessions import Sessions
+from fakemeta.tokens import App, Token
+
+_TRACE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+
+@dataclass(kw_only=True, slots=True)
+class Account:
+    """An ad account. `id` carries no act_."""
+
+    id: str
+    name: str
+    status: int = 1
+    terms_accepted: bool = True
+    usage: Usage = field(default_factory=Usage)
+    sessions: Sessions = field(default_factory=Sessions)
+    memory: ExternMemory = field(default_factory=ExternMemory)
+    audiences: dict[str, Audience] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Logged:
+    """One request as the control API shows it: its path without query, and what became of it."""
+
+    number: int
+    at: float
+    method: str
+    path: str
+    status: int | None
+    fault: str | None
+    error: tuple[int, int | None] | None
+
+
+class World:
+    """The state of one simulator. Not thread-safe: the server's event loop owns it."""
+
+    def __init__(self, *, people: Iterable[Person] = (), seed: int = 7, speed: float = 1.0) -> None:
+        self.rng = random.Random(seed)  # noqa: S311 - reproducible ids, not secrets
+        self.clock = Clock(speed=speed)
+        self.behaviour = Behaviour()
+        self.index = PeopleIndex()
+        self.index.add(people)
+        self.faults = FaultPlan()
+        self.log: deque[Logged] = deque(maxlen=20_000)
+        self.requests = 0
+        self.accounts: dict[str, Account] = {}
+        self.app = App(id=self.number(16), secret=f"{self.rng.getrandbits(128):032x}", user_id=self.number(17))
+        self.account = self.open_account("Example shop")
+        self.token: Token = self.app.issue(self.rng, self.clock.now())
+
+    def number(self, digits: int, prefix: str = "1") -> str:
+        """A numeric id as Meta's look: `digits` long, a string."""
+        return prefix + "".join(self.rng.choice("0123456789") for _ in range(digits - len(prefix)))
+
+    def trace(self) -> str:
+        return "A" + "".join(self.rng.choice(_TRACE_LETTERS) for _ in range(22))
+
+    def open_account(self, name: str) -> Account:
+        account = Account(id=self.number(15), name=name)
+        self.accounts[account.id] = account
+        return account
+
+    def use_behaviour(self, changes: dict[str, Any]) -> None:
+        accents = self.behaviour.accents
+        self.behaviour = self.behaviour.changed(changes)
+        if self.behaviour.accents != accents:
+            self.index.refold(self.behaviour.accents)
+
+    def find_audience(self, audience_id: str) -> tuple[Account, Audience] | None:
+        for account in self.accounts.values():
+            if audience_id in account.audiences:
+                return account, account.audiences[audience_id]
+        return None
+
+    def new_audience(self, account: Account, name: str, subtype: str, **rest: Any) -> Audience:
+        now = self.clock.now()
+        audience = Audience(
+            id=self.number(17, "238"),
+            account_id=account.id,
+            name=name,
+            subtype=subtype,
+            created=now,
+            updated=now,
+            **rest,
+        )
+        audience.flagged = is_flagged_name(name, str(audience.settings.get("description") or ""))
+        account.audiences[audience.id] = audience
+        return audience
+
+    def matcher(self, account: Account) -> Matcher:
+        return Matcher(self.index, account.memory, self.behaviour, self.clock.now())
+
+    def limit(self, account: Account) -> int:
+        return hourly_limit(self.behaviour.access_tier, len(account.audiences))
+
+    def members(self, audience: Audience, *, settled: bool) -> set[int]:
+        """Who is in: now, or (settled) once every accepted request has been applied."""
+        audience.settle(self.clock.now(), self.behaviour)
+        if settled:
+            return audience.members.eventually(by_people=self.behaviour.membership == "people")
+        return set(audience.members.tokens)
