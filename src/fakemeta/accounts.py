@@ -24,11 +24,11 @@ _ACCOUNT_FIELDS = [
 ]
 
 
-def me(world: World, call: Call) -> dict[str, Any]:
+def me(world: World) -> dict[str, Any]:
     return {"id": world.app.user_id, "name": "Guest list bot"}
 
 
-def my_permissions(world: World, call: Call) -> dict[str, Any]:
+def my_permissions(call: Call) -> dict[str, Any]:
     scopes = call.caller.scopes if call.caller else ()
     return {"data": [{"permission": scope, "status": "granted"} for scope in scopes]}
 
@@ -45,7 +45,7 @@ def account_node(world: World, call: Call, account: Account) -> dict[str, Any]:
     return _render(world, account, call.fields())
 
 
-def terms(world: World, call: Call, account: Account, url: str) -> dict[str, Any]:
+def terms(call: Call, account: Account, url: str) -> dict[str, Any]:
     """GET lists the terms, POST accepts them; a system user cannot, a human must (see docs/fakemeta.md)."""
     if call.method == "GET":
         rows = {_TOS_ID: {"id": _TOS_ID, "content": "Custom audience terms", "type": "CUSTOM_AUDIENCE_TOS"}}

@@ -227,9 +227,9 @@ _MAKERS: Mapping[str, Callable[[Audience, Behaviour], Any]] = {
     "operation_status": lambda a, b: status(a.operation_code(b)),
     "delivery_status": lambda a, _: a.delivery(),
     "data_source": lambda a, _: {"type": "FILE_IMPORTED", "sub_type": a.kind or "ANYTHING", "creation_params": "[]"},
-    "is_eligible_for_sac_campaigns": lambda a, _: False,
-    "is_household": lambda a, _: False,
-    "lookalike_audience_ids": lambda a, _: [],
+    "is_eligible_for_sac_campaigns": lambda *_: False,
+    "is_household": lambda *_: False,
+    "lookalike_audience_ids": lambda *_: [],
     "permission_for_actions": lambda a, _: {
         "can_edit": not a.flagged,
         "can_see_insight": "true",

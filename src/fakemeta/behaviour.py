@@ -50,7 +50,7 @@ class Behaviour:
     terms_subcode: Literal["1870090", "1870034"] = "1870090"
 
     def changed(self, changes: dict[str, Any]) -> "Behaviour":
-        """A copy with `changes`, each checked against its field; ValueError names what is wrong and what would be right."""
+        """A copy with `changes`, each checked against its field; the ValueError names what would be right."""
         hints = get_type_hints(Behaviour)
         for name, value in changes.items():
             if name not in hints:

@@ -22,7 +22,7 @@ class CuttableProtocol(H11Protocol):
 class Dropped(Response):
     """No answer: the connection is reset without a byte."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI
         transport = _transport(scope)
         transport.abort()
         await _until_lost(receive)

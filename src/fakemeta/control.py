@@ -4,11 +4,12 @@ It exists for tests and demos and asks for no token, so the server listens on lo
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,11 +25,23 @@ from fakemeta.users import parse_upload
 from fakemeta.world import Account, World
 
 Body = dict[str, Any]
-Action = Callable[[World, Request, Body], Any]
 
 
-class NotFound(LookupError):
+class NotFoundError(LookupError):
     """The thing that the path names does not exist."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """One control request, parsed. `id` is the path's, where it has one."""
+
+    world: World
+    id: str
+    query: QueryParams
+    body: Body
+
+
+Action = Callable[[Asked], Any]
 
 
 def routes(world: World) -> list[Route]:
@@ -65,8 +78,14 @@ def _endpoint(world: World, action: Action) -> Callable[[Request], Awaitable[Res
     async def endpoint(request: Request) -> Response:
         raw = await request.body()
         try:
-            answer = action(world, request, orjson.loads(raw) if raw else {})
-        except NotFound as error:
+            asked = Asked(
+                world=world,
+                id=str(request.path_params.get("id", "")),
+                query=request.query_params,
+                body=orjson.loads(raw) if raw else {},
+            )
+            answer = action(asked)
+        except NotFoundError as error:
             return _json({"error": str(error)}, 404)
         except GraphError as error:
             return _json({"error": error.text}, 400)
@@ -81,87 +100,90 @@ def _json(content: Any, status: int) -> Response:
     return Response(orjson.dumps(content, option=orjson.OPT_NON_STR_KEYS), status, media_type="application/json")
 
 
-def overview(world: World, request: Request, body: Body) -> Any:
+def overview(asked: Asked) -> Any:
     return {
-        "access_token": world.token.value,
-        "app_id": world.app.id,
-        "app_secret": world.app.secret,
-        "ad_accounts": [f"act_{account_id}" for account_id in world.accounts],
-        "people": len(world.index.people),
-        "people_with_account": sum(person.account for person in world.index.people.values()),
-        "requests": world.requests,
+        "access_token": asked.world.token.value,
+        "app_id": asked.world.app.id,
+        "app_secret": asked.world.app.secret,
+        "ad_accounts": [f"act_{account_id}" for account_id in asked.world.accounts],
+        "people": len(asked.world.index.people),
+        "people_with_account": sum(person.account for person in asked.world.index.people.values()),
+        "requests": asked.world.requests,
     }
 
 
-def read_clock(world: World, request: Request, body: Body) -> Any:
-    now = world.clock.now()
-    return {"now": now, "iso": datetime.fromtimestamp(now, UTC).isoformat(), "speed": world.clock.speed}
+def read_clock(asked: Asked) -> Any:
+    now = asked.world.clock.now()
+    return {"now": now, "iso": datetime.fromtimestamp(now, UTC).isoformat(), "speed": asked.world.clock.speed}
 
 
-def set_clock(world: World, request: Request, body: Body) -> Any:
-    if "speed" in body:
-        world.clock.set_speed(float(body["speed"]))
-    if "advance" in body:
-        world.clock.advance(float(body["advance"]))
-    return read_clock(world, request, body)
+def set_clock(asked: Asked) -> Any:
+    if "speed" in asked.body:
+        asked.world.clock.set_speed(float(asked.body["speed"]))
+    if "advance" in asked.body:
+        asked.world.clock.advance(float(asked.body["advance"]))
+    return read_clock(asked)
 
 
-def read_behaviour(world: World, request: Request, body: Body) -> Any:
-    return world.behaviour.as_dict()
+def read_behaviour(asked: Asked) -> Any:
+    return asked.world.behaviour.as_dict()
 
 
-def set_behaviour(world: World, request: Request, body: Body) -> Any:
-    world.use_behaviour(body)
-    return world.behaviour.as_dict()
+def set_behaviour(asked: Asked) -> Any:
+    asked.world.use_behaviour(asked.body)
+    return asked.world.behaviour.as_dict()
 
 
-def read_faults(world: World, request: Request, body: Body) -> Any:
-    return {"rules": [rule.as_dict() for rule in world.faults.rules]}
+def read_faults(asked: Asked) -> Any:
+    return {"rules": [rule.as_dict() for rule in asked.world.faults.rules]}
 
 
-def add_faults(world: World, request: Request, body: Body) -> Any:
+def add_faults(asked: Asked) -> Any:
     """One rule, or {"rules": […]}: all are added or, when one is wrong, none."""
-    rules = [parse_rule(raw) for raw in body.get("rules", [body])]
-    return {"rules": [world.faults.add(rule).as_dict() for rule in rules]}
+    rules = [parse_rule(raw) for raw in asked.body.get("rules", [asked.body])]
+    return {"rules": [asked.world.faults.add(rule).as_dict() for rule in rules]}
 
 
-def clear_faults(world: World, request: Request, body: Body) -> Any:
-    world.faults.clear()
+def clear_faults(asked: Asked) -> Any:
+    asked.world.faults.clear()
     return {"rules": []}
 
 
-def remove_fault(world: World, request: Request, body: Body) -> Any:
-    if not world.faults.remove(request.path_params["id"]):
-        raise NotFound("no such rule")
-    return read_faults(world, request, body)
+def remove_fault(asked: Asked) -> Any:
+    if not asked.world.faults.remove(int(asked.id)):
+        raise NotFoundError("no such rule")
+    return read_faults(asked)
 
 
-def read_people(world: World, request: Request, body: Body) -> Any:
-    after, limit = int(request.query_params.get("after", 0)), int(request.query_params.get("limit", 1000))
-    chosen = sorted(person_id for person_id in world.index.people if person_id > after)[:limit]
-    return {"people": [to_record(world.index.people[person_id]) for person_id in chosen]}
+def read_people(asked: Asked) -> Any:
+    after, limit = int(asked.query.get("after", 0)), int(asked.query.get("limit", 1000))
+    chosen = sorted(person_id for person_id in asked.world.index.people if person_id > after)[:limit]
+    return {"people": [to_record(asked.world.index.people[person_id]) for person_id in chosen]}
 
 
-def add_people(world: World, request: Request, body: Body) -> Any:
-    first = max(world.index.people, default=0) + 1
-    people = [person_from(record, default_id=first + n) for n, record in enumerate(body["people"])]
-    return {"added": world.index.add(people), "ids": [person.id for person in people]}
+def add_people(asked: Asked) -> Any:
+    first = max(asked.world.index.people, default=0) + 1
+    people = [person_from(record, default_id=first + n) for n, record in enumerate(asked.body["people"])]
+    return {"added": asked.world.index.add(people), "ids": [person.id for person in people]}
 
 
-def match(world: World, request: Request, body: Body) -> Any:
+def match(asked: Asked) -> Any:
     """Whom each row stands for: {"schema": …, "data": …} as in an upload, of any length; nothing is changed."""
-    rows = _hits(world, _account(world, body.get("account")), body)
+    rows = _hits(asked.world, _account(asked.world, asked.body.get("account")), asked.body)
     per_row = [list(people_of(hits)) for hits in rows]
     return {"rows": per_row, "people": sorted({person for row in per_row for person in row})}
 
 
-def truth(world: World, request: Request, body: Body) -> Any:
-    """Compare an audience with who should be in it: `wanted` uploads, or `people` ids; `now: true` ignores what is pending."""
-    account, audience = _find(world, str(body["audience"]))
-    wanted = set(body.get("people", ()))
-    for table in body.get("wanted", ()):
-        wanted.update(people_of(hit for hits in _hits(world, account, table) for hit in hits))
-    members = world.members(audience, settled=not body.get("now", False))
+def truth(asked: Asked) -> Any:
+    """Compare an audience with who should be in it: `wanted` uploads, or `people` ids.
+
+    With `now: true` what is still pending does not count.
+    """
+    account, audience = _find(asked.world, str(asked.body["audience"]))
+    wanted = set(asked.body.get("people", ()))
+    for table in asked.body.get("wanted", ()):
+        wanted.update(people_of(hit for hits in _hits(asked.world, account, table) for hit in hits))
+    members = asked.world.members(audience, settled=not asked.body.get("now", False))
     return {
         "members": len(members),
         "wanted": len(wanted),
@@ -178,100 +200,102 @@ def _hits(world: World, account: Account, table: Body) -> list[list[Hit]]:
     return found
 
 
-def read_audiences(world: World, request: Request, body: Body) -> Any:
+def read_audiences(asked: Asked) -> Any:
     return {
-        "audiences": [_summary(world, a) for account in world.accounts.values() for a in account.audiences.values()]
+        "audiences": [
+            _summary(asked.world, a) for account in asked.world.accounts.values() for a in account.audiences.values()
+        ]
     }
 
 
-def read_audience(world: World, request: Request, body: Body) -> Any:
-    return _summary(world, _find(world, request.path_params["id"])[1])
+def read_audience(asked: Asked) -> Any:
+    return _summary(asked.world, _find(asked.world, asked.id)[1])
 
 
-def change_audience(world: World, request: Request, body: Body) -> Any:
+def change_audience(asked: Asked) -> Any:
     """`flagged` flags or clears; `fields` overrides what reads answer, e.g. an operation_status of 100."""
-    _, audience = _find(world, request.path_params["id"])
-    audience.flagged = bool(body.get("flagged", audience.flagged))
-    audience.forced |= body.get("fields", {})
-    return _summary(world, audience)
+    _, audience = _find(asked.world, asked.id)
+    audience.flagged = bool(asked.body.get("flagged", audience.flagged))
+    audience.forced |= asked.body.get("fields", {})
+    return _summary(asked.world, audience)
 
 
-def read_members(world: World, request: Request, body: Body) -> Any:
-    _, audience = _find(world, request.path_params["id"])
+def read_members(asked: Asked) -> Any:
+    _, audience = _find(asked.world, asked.id)
     return {
-        "now": sorted(world.members(audience, settled=False)),
-        "settled": sorted(world.members(audience, settled=True)),
+        "now": sorted(asked.world.members(audience, settled=False)),
+        "settled": sorted(asked.world.members(audience, settled=True)),
     }
 
 
-def add_members(world: World, request: Request, body: Body) -> Any:
+def add_members(asked: Asked) -> Any:
     """People put in by somebody else (the web page, another tool), at once."""
-    _, audience = _find(world, request.path_params["id"])
-    for person in body["people"]:
-        audience.members.tokens.setdefault(int(person), set()).add(("OTHER", ""))
+    _, audience = _find(asked.world, asked.id)
+    for person in asked.body["people"]:
+        audience.members.tokens[int(person)] = frozenset({("OTHER", "")})
     audience.members.settled_once = True
-    return _summary(world, audience)
+    return _summary(asked.world, audience)
 
 
-def read_history(world: World, request: Request, body: Body) -> Any:
-    _, audience = _find(world, request.path_params["id"])
-    with_people = request.query_params.get("people") == "1"
+def read_history(asked: Asked) -> Any:
+    _, audience = _find(asked.world, asked.id)
+    with_people = asked.query.get("people") == "1"
     return {"history": [entry.as_dict(with_people=with_people) for entry in audience.history]}
 
 
-def open_account(world: World, request: Request, body: Body) -> Any:
-    return {"ad_account": f"act_{world.open_account(str(body.get('name', 'Second shop'))).id}"}
+def open_account(asked: Asked) -> Any:
+    return {"ad_account": f"act_{asked.world.open_account(str(asked.body.get('name', 'Second shop'))).id}"}
 
 
-def change_account(world: World, request: Request, body: Body) -> Any:
+def change_account(asked: Asked) -> Any:
     """`terms_accepted`, `status`, `throttle_minutes` (0 lifts it), `used_calls` fills the hour."""
-    account = _account(world, request.path_params["id"])
-    now = world.clock.now()
-    account.terms_accepted = bool(body.get("terms_accepted", account.terms_accepted))
-    account.status = int(body.get("status", account.status))
-    if "throttle_minutes" in body:
-        account.usage.block(now, float(body["throttle_minutes"]))
-    for _ in range(int(body.get("used_calls", 0))):
+    account = _account(asked.world, asked.id)
+    now = asked.world.clock.now()
+    account.terms_accepted = bool(asked.body.get("terms_accepted", account.terms_accepted))
+    account.status = int(asked.body.get("status", account.status))
+    if "throttle_minutes" in asked.body:
+        account.usage.block(now, float(asked.body["throttle_minutes"]))
+    for _ in range(int(asked.body.get("used_calls", 0))):
         account.usage.count(now)
     return {"ad_account": f"act_{account.id}", "terms_accepted": account.terms_accepted, "status": account.status}
 
 
-def issue_token(world: World, request: Request, body: Body) -> Any:
-    token = world.app.issue(
-        world.rng,
-        world.clock.now(),
-        expires_in=float(body.get("expires_in", 0)),
-        kind=str(body.get("type", "SYSTEM_USER")),
-        scopes=body.get("scopes", SCOPES),
-        accounts=body.get("accounts"),
+def issue_token(asked: Asked) -> Any:
+    token = asked.world.app.issue(
+        asked.world.rng,
+        asked.world.clock.now(),
+        expires_in=float(asked.body.get("expires_in", 0)),
+        kind=str(asked.body.get("type", "SYSTEM_USER")),
+        scopes=asked.body.get("scopes", SCOPES),
+        accounts=asked.body.get("accounts"),
     )
     return {"access_token": token.value}
 
 
-def change_token(world: World, request: Request, body: Body) -> Any:
+def change_token(asked: Asked) -> Any:
     """`token` (default: the first one): `revoke` with a subcode of 190, `restore`, `expires_in` seconds from now."""
-    token = world.app.tokens.get(str(body.get("token", world.token.value)))
+    token = asked.world.app.tokens.get(str(asked.body.get("token", asked.world.token.value)))
     if token is None:
-        raise NotFound("no such token")
-    if body.get("restore"):
+        raise NotFoundError("no such token")
+    if asked.body.get("restore"):
         token.revoked, token.expires_at = None, 0.0
-    if "revoke" in body:
-        token.revoked = int(body["revoke"])
-    if "expires_in" in body:
-        token.expires_at = world.clock.now() + float(body["expires_in"])
-    return {"dead": token.dead(world.clock.now())}
+    if "revoke" in asked.body:
+        token.revoked = int(asked.body["revoke"])
+    if "expires_in" in asked.body:
+        token.expires_at = asked.world.clock.now() + float(asked.body["expires_in"])
+    return {"dead": token.dead(asked.world.clock.now())}
 
 
-def read_requests(world: World, request: Request, body: Body) -> Any:
+def read_requests(asked: Asked) -> Any:
     """The last requests: method, path without query, status, fault. Never a parameter."""
-    after = int(request.query_params.get("after", 0))
-    return {"requests": [asdict(line) for line in world.log if line.number > after]}
+    after = int(asked.query.get("after", 0))
+    return {"requests": [asdict(line) for line in asked.world.log if line.number > after]}
 
 
 def _find(world: World, audience_id: str) -> tuple[Account, Audience]:
     found = world.find_audience(audience_id)
     if found is None:
-        raise NotFound("no such audience")
+        raise NotFoundError("no such audience")
     return found
 
 
@@ -280,7 +304,7 @@ def _account(world: World, name: str | None) -> Account:
         return world.account
     account = world.accounts.get(name.removeprefix("act_"))
     if account is None:
-        raise NotFound("no such ad account")
+        raise NotFoundError("no such ad account")
     return account
 
 

@@ -1,7 +1,7 @@
 """The Graph API's errors: one literal table, and the envelope they arrive in.
 
-Source: Meta's error reference (developers.facebook.com/docs/marketing-api/error-reference), the usersreplace reference, and public
-issue threads with pasted answers. Codes decide; texts are as seen where seen, and plausible where nobody published one.
+Source: Meta's error reference (developers.facebook.com/docs/marketing-api/error-reference), the usersreplace reference,
+and public issue threads with pasted answers. Codes decide; texts are as seen where seen, and plausible elsewhere.
 """
 
 from dataclasses import dataclass, field
@@ -14,9 +14,7 @@ _BUC = (
 _TOO_MANY = "Ad Account Has Too Many API Calls"
 _TOO_MANY_BODY = "There have been too many calls from this ad-account. Wait a bit and try again."
 _TERMS = "Custom Audience Terms Not Accepted"
-_TERMS_BODY = (
-    "To use custom audiences, accept the terms at https://business.facebook.com/ads/manage/customaudiences/tos/"
-)
+_TERMS_BODY = "To go on, accept the terms at https://business.facebook.com/ads/manage/customaudiences/tos/"
 
 
 @dataclass(frozen=True, slots=True)

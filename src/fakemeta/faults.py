@@ -1,7 +1,7 @@
 """The fault plan: which requests go wrong, and how.
 
-A plan is an ordered list of rules; the first rule that fires decides. Rules count only the requests that their method and
-path match, so `nth: 3` is the third such request since the rule was added.
+A plan is an ordered list of rules; the first rule that fires decides. Rules count only the requests that their
+method and path match, so `nth: 3` is the third such request since the rule was added.
 """
 
 import random
@@ -50,7 +50,7 @@ class Fault:
 
 @dataclass(kw_only=True, slots=True)
 class Rule:
-    """When a fault strikes, and what is left of it. Without nth, every or probability it strikes each matching request."""
+    """When a fault strikes. Without nth, every or probability it strikes each matching request."""
 
     fault: Fault
     id: int = 0

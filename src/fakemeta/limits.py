@@ -57,7 +57,7 @@ def hourly_limit(tier: str, active_lists: int) -> int:
 
 
 def business_header(account_id: str, usage: Usage, now: float, limit: int) -> str:
-    """X-Business-Use-Case-Usage: recorded traffic keys it by the ad account without act_, though the docs say business id."""
+    """X-Business-Use-Case-Usage. Recorded traffic keys it by the ad account without act_; the docs say business id."""
     percent = usage.percent(now, limit)
     entry = {
         "type": "custom_audience",

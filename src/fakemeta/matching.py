@@ -1,7 +1,8 @@
 """Which people a row stands for.
 
-Any strong key is enough; weak cells count only together and only when they point at one person. What is not the digest that
-Meta would have made (plain text, a hash of something else) is simply in no index: it is taken, counted, and never matched.
+Any strong key is enough; weak cells count only together and only when they point at one person. What is not the
+digest that Meta would have made (plain text, a hash of something else) is simply in no index: it is taken, counted, and
+never matched.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +37,7 @@ class ExternMemory:
 
 
 class PeopleIndex:
-    """Digest -> people with an account. Weak digests are made when the first weak row asks, since most runs never do."""
+    """Digest -> people with an account. Weak digests are made when the first weak row asks: most runs never do."""
 
     def __init__(self, accents: str = "kept") -> None:
         self.people: dict[int, Person] = {}
@@ -142,7 +143,7 @@ class Matcher:
     now: float
 
     def rows(self, schema: Sequence[str], rows: Iterable[Sequence[str]], *, learn: bool) -> Iterator[list[Hit]]:
-        """The hits of each row. With `learn`, a row with a strong hit and an EXTERN_ID teaches that id (additions only)."""
+        """The hits of each row. With `learn` (additions), a strong hit teaches the row's EXTERN_ID."""
         keys = [ALIASES.get(key, key) for key in schema]
         strong = [(keys.index(key), key) for key in STRONG if key in keys]
         extern = keys.index("EXTERN_ID") if "EXTERN_ID" in keys else None
@@ -196,7 +197,7 @@ class Matcher:
         return [(token, found[0])] if len(found) == 1 else []
 
     def _agrees(self, forms: Mapping[str, frozenset[str]], cells: Mapping[str, str]) -> bool:
-        """strict: a place or date and the COUNTRY are given, and all given cells agree. loose: one place or date agrees."""
+        """strict: COUNTRY and a place or date are given and all cells agree. loose: one place or date agrees."""
         same = {key: cell in forms[key] for key, cell in cells.items() if forms[key]}
         anchors = [key for key in ("ZIP", "CT", "DOBY") if key in same]
         if self.behaviour.weak_rule == "loose":

@@ -1,6 +1,6 @@
 """Who is in an audience: what was accepted, what is in force, and when the one becomes the other.
 
-Meta answers at once and changes the audience later (up to a day; removals slower). Until then an accepted change waits here.
+Meta answers at once and changes the audience later (up to a day; removals slower). Until then it waits here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,6 +11,7 @@ from fakemeta.behaviour import Behaviour
 from fakemeta.matching import Hit, Token
 
 Direction = Literal["add", "remove"]
+_NO_TOKENS: frozenset[Token] = frozenset()
 _NEVER_FOLLOWED = 3600.0  # a request held back for the next one goes in after an hour when none comes
 
 
@@ -51,9 +52,9 @@ class HistoryEntry:
 
 @dataclass(slots=True)
 class Membership:
-    """A set of people. Each carries the tokens that brought them in, which only `membership: keys` looks at."""
+    """A set of people. Under `membership: keys` each carries the tokens that hold them in; else none, to save memory."""
 
-    tokens: dict[int, set[Token]] = field(default_factory=dict)
+    tokens: dict[int, frozenset[Token]] = field(default_factory=dict)
     pending: list[Change] = field(default_factory=list)
     settled_once: bool = False
     _seq: int = 0
@@ -101,24 +102,22 @@ class Membership:
         """Who will be in when everything accepted has been applied."""
         if not self.pending:
             return set(self.tokens)
-        tokens = {person: set(held) for person, held in self.tokens.items()}
+        tokens = dict(self.tokens)
         for change in sorted(self.pending, key=lambda c: (c.due, c.seq)):
             apply(tokens, change, by_people=by_people)
         return set(tokens)
 
 
-def apply(tokens: dict[int, set[Token]], change: Change, *, by_people: bool) -> None:
+def apply(tokens: dict[int, frozenset[Token]], change: Change, *, by_people: bool) -> None:
     if change.direction == "add":
         for token, person in change.hits:
-            tokens.setdefault(person, set()).add(token)
+            held = tokens.get(person, _NO_TOKENS)
+            tokens[person] = held if by_people else held | {token}
         return
     for token, person in change.hits:
-        held = tokens.get(person)
-        if held is None:
-            continue
-        held.discard(token)
-        if by_people or not held:
-            del tokens[person]
+        left = tokens.pop(person, _NO_TOKENS) - {token}
+        if left and not by_people:
+            tokens[person] = left
 
 
 def people_of(hits: Iterable[Hit]) -> tuple[int, ...]:

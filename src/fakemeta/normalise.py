@@ -1,7 +1,7 @@
 """Meta's side of normalising: from a person's clear values to the digests that an advertiser should have sent.
 
 Written from Meta's public rules (developers.facebook.com/docs/marketing-api/audiences/guides/custom-audiences and
-facebook.com/business/help/2082575038703844) and on purpose not shared with any client: shared code would share its mistakes.
+facebook.com/business/help/2082575038703844) and not shared with any client: shared code would share its mistakes.
 """
 
 import hashlib

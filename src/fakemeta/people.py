@@ -134,7 +134,7 @@ def to_record(person: Person) -> dict[str, Any]:
 
 
 def generate(count: int, *, seed: int = 7) -> Iterator[Person]:
-    """`count` people, the same for the same seed: six in ten have an account, one in fifty shares an e-mail with another."""
+    """`count` people, the same for the same seed: six in ten have an account, one in fifty shares an e-mail."""
     rng = random.Random(seed)  # noqa: S311 - a reproducible population, not a secret
     phones = _reserved_phones()
     earlier = ""

@@ -1,4 +1,4 @@
-"""The ASGI application: every Graph call goes through `_respond`, where faults strike, tokens are checked and usage counted."""
+"""The ASGI application: what every Graph call goes through, faults, tokens and usage counters included."""
 
 import asyncio
 import sys
@@ -142,9 +142,9 @@ def _dispatch(world: World, call: Call, url: str) -> dict[str, Any]:
     _count(world, call)
     match path:
         case ("me",):
-            return accounts.me(world, call)
+            return accounts.me(world)
         case ("me", "permissions"):
-            return accounts.my_permissions(world, call)
+            return accounts.my_permissions(call)
         case ("me", "adaccounts"):
             return accounts.my_accounts(world, call, url)
         case (node, *edge) if node.startswith("act_"):
@@ -196,7 +196,7 @@ def _account_edge(world: World, call: Call, edge: tuple[str, ...], url: str) -> 
         case ("customaudiences",):
             return lists.customaudiences(world, call, account, url)
         case ("customaudiencetos",):
-            return accounts.terms(world, call, account, url)
+            return accounts.terms(call, account, url)
         case ("usersofanyaudience",):
             return users.users_of_any_audience(world, call, account)
     raise graph_error(2500, None, f"Unknown path components: /{'/'.join(edge)}")

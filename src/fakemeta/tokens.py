@@ -1,6 +1,6 @@
 """Access tokens: expiry, revocation, permissions, and the proof that a caller knows the app's secret.
 
-Source: developers.facebook.com/docs/facebook-login/security (appsecret_proof), .../access-tokens/debugging (debug_token).
+Source: developers.facebook.com/docs/facebook-login/security (appsecret_proof) and .../access-tokens/debugging.
 """
 
 import hashlib
@@ -142,5 +142,6 @@ def expired(token: Token, now: float) -> GraphError:
     return graph_error(
         190,
         463,
-        f"Error validating access token: Session has expired on {day(token.expires_at or now)}. The current time is {day(now)}.",
+        f"Error validating access token: Session has expired on {day(token.expires_at or now)}. "
+        f"The current time is {day(now)}.",
     )
