@@ -1,0 +1,1 @@
+"""Parsing of e-mails, phones, countries, dates and text: shared by identity and match keys."""
