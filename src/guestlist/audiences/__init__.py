@@ -1,0 +1,1 @@
+"""Audiences: what a definition says, and who it is true for."""

@@ -1,0 +1,217 @@
+"""A document (YAML 1.2 or JSON) -> a definition, with every mistake told at once."""
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from guestlist.audiences.conditions import read_condition
+from guestlist.audiences.definition import Condition, Definition, Duration, Mode, Sync, references
+from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
+from guestlist.audiences.reading import (
+    join,
+    known_keys,
+    read_duration,
+    read_mapping,
+    read_text,
+    read_word,
+    shown,
+)
+
+KEYS = ("key", "name", "description", "who", "sync", "owner")
+SYNC_KEYS = ("to", "every", "mode", "adopt", "rename")
+KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
+MODES = get_args(Mode)
+OWNERS = ("files", "page")
+RENAMES = ("follow", "keep")
+ENDINGS = (".yaml", ".yml", ".json")
+LARGEST = 1_000_000
+
+
+class _Constructor(SafeConstructor):
+    """Leaves dates as the text that was written: what a date means depends on where it stands."""
+
+
+_Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
+
+
+def read(text: str, *, file: str = "") -> Definition:
+    """The definition in `text`; DefinitionError names every mistake."""
+    mistakes = Mistakes()
+    definition = _read_text(text, file, mistakes)
+    if definition is None or mistakes.found:
+        raise DefinitionError(mistakes.found)
+    return definition
+
+
+def read_folder(folder: Path, *, destinations: Iterable[str] | None = None) -> tuple[Definition, ...]:
+    """All audiences of a folder, checked against each other; mistakes of all files are told together."""
+    mistakes = Mistakes()
+    files: dict[str, tuple[str, Definition]] = {}
+    named: set[str] = set()
+    for path in sorted(path for path in folder.glob("*") if path.suffix in ENDINGS):
+        definition = _read_file(path, mistakes)
+        named |= {path.stem} if definition is None else {definition.key}
+        if definition is None:
+            continue
+        if definition.key in files:
+            first = files[definition.key][0]
+            mistakes.add(f"{path.name}: key", f"`{definition.key}` is already the key of {first}.")
+            continue
+        files[definition.key] = (path.name, definition)
+    known = None if destinations is None else sorted(destinations)
+    for name, definition in files.values():
+        _check_names(name, definition, named, known, mistakes)
+    if mistakes.found:
+        raise DefinitionError(mistakes.found)
+    return tuple(definition for _, definition in files.values())
+
+
+def _read_file(path: Path, mistakes: Mistakes) -> Definition | None:
+    try:
+        if path.stat().st_size > LARGEST:
+            mistakes.add(path.name, f"is larger than {LARGEST:,} bytes: that is no definition.")
+            return None
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        mistakes.add(path.name, f"is not UTF-8 (byte {error.start}).", "Save it as UTF-8.")
+        return None
+    return _read_text(text, path.name, mistakes)
+
+
+def _check_names(
+    file: str, definition: Definition, audiences: set[str], destinations: list[str] | None, mistakes: Mistakes
+) -> None:
+    for key in sorted(references(definition.who) - audiences):
+        mistakes.add(
+            f"{file}: who", f"asks about the audience `{key}`, which is not here.", did_you_mean(key, audiences)
+        )
+    for sync in definition.syncs:
+        if destinations is not None and sync.to not in destinations:
+            hint = did_you_mean(sync.to, destinations) or "Connect it: guestlist destinations connect"
+            mistakes.add(f"{file}: sync.to", f"`{sync.to}` is not a connected destination.", hint)
+
+
+def _read_text(text: str, file: str, mistakes: Mistakes) -> Definition | None:
+    value = _load(text, file, mistakes)
+    if value is None:
+        return None
+    inner = Mistakes()
+    definition = _read_definition(value, inner)
+    for mistake in inner.found:
+        mistakes.add(f"{file}: {mistake.path}" if file else mistake.path, mistake.message, mistake.suggestion)
+    return None if inner.found else definition
+
+
+def _load(text: str, file: str, mistakes: Mistakes) -> object:
+    loader = YAML(typ="safe", pure=True)
+    loader.version = (1, 2)
+    loader.Constructor = _Constructor
+    try:
+        value = loader.load(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        mistakes.add(file, _why_not_yaml(error), "Check quotes, colons and indentation there.")
+        return None
+    if value is None:
+        mistakes.add(file, "is empty.", "Start with `key:` and `who:`.")
+    return cast(object, value)
+
+
+def _why_not_yaml(error: Exception) -> str:
+    if isinstance(error, MarkedYAMLError) and error.problem_mark is not None:
+        mark = error.problem_mark
+        problem = str(error.problem).split(" with value", 1)[0]
+        return f"cannot be read as YAML: line {mark.line + 1}, column {mark.column + 1}: {problem}."
+    return "cannot be read as YAML."
+
+
+def _read_definition(value: object, mistakes: Mistakes) -> Definition | None:
+    body = read_mapping(value, "", mistakes)
+    if body is None:
+        return None
+    known_keys(body, KEYS, "", mistakes)
+    key = _read_key(body, mistakes)
+    name = read_text(body["name"], "name", mistakes) if "name" in body else key
+    description = read_text(body["description"], "description", mistakes) if "description" in body else ""
+    who = _read_who(body, mistakes)
+    syncs = _read_syncs(body["sync"], mistakes) if "sync" in body else ()
+    owner = read_word(body.get("owner", "files"), OWNERS, "owner", mistakes)
+    if key is None or name is None or description is None or who is None or owner is None:
+        return None
+    return Definition(
+        key=key,
+        name=name,
+        description=description,
+        who=who,
+        syncs=syncs,
+        owner=cast(Literal["files", "page"], owner),
+    )
+
+
+def _read_key(body: Mapping[str, object], mistakes: Mistakes) -> str | None:
+    if "key" not in body:
+        mistakes.add("key", "is missing: it names the audience and never changes.", "Add a line `key: my_audience`.")
+        return None
+    key = read_text(body["key"], "key", mistakes)
+    if key is None or KEY.fullmatch(key):
+        return key
+    better = re.sub(r"[^a-z0-9]+", "_", key.casefold()).lstrip("_0123456789").rstrip("_")[:64]
+    hint = f"Did you mean `{better}`?" if better else ""
+    mistakes.add("key", "must be small letters, digits and _, begin with a letter, at most 64 long.", hint)
+    return None
+
+
+def _read_who(body: Mapping[str, object], mistakes: Mistakes) -> Condition | None:
+    if "who" in body:
+        return read_condition(body["who"], "who", mistakes)
+    mistakes.add("who", "is missing: it says who belongs to the audience.", "Add `who:` with a condition.")
+    return None
+
+
+def _read_syncs(value: object, mistakes: Mistakes) -> tuple[Sync, ...]:
+    listed = value if isinstance(value, list) else [value]
+    paths = [f"sync[{n}]" if isinstance(value, list) else "sync" for n in range(len(listed))]
+    read_all = [_read_sync(part, path, mistakes) for part, path in zip(listed, paths, strict=True)]
+    syncs = tuple(sync for sync in read_all if sync is not None)
+    seen: set[str] = set()
+    for sync, path in zip(read_all, paths, strict=True):
+        if sync is not None and sync.to in seen:
+            mistakes.add(join(path, "to"), f"`{sync.to}` is named twice: an audience has one sync per destination.")
+        seen |= set() if sync is None else {sync.to}
+    return syncs
+
+
+def _read_sync(value: object, path: str, mistakes: Mistakes) -> Sync | None:
+    body = {"to": value} if isinstance(value, str) else read_mapping(value, path, mistakes)
+    if body is None:
+        return None
+    known_keys(body, SYNC_KEYS, path, mistakes)
+    if "to" not in body:
+        mistakes.add(join(path, "to"), "is missing: it names the destination.")
+    to = read_text(body["to"], join(path, "to"), mistakes) if "to" in body else None
+    every = _read_every(body.get("every", "15m"), join(path, "every"), mistakes)
+    mode = read_word(body.get("mode", "mirror"), MODES, join(path, "mode"), mistakes)
+    adopt = _read_adopt(body["adopt"], join(path, "adopt"), mistakes) if "adopt" in body else None
+    rename = read_word(body.get("rename", "follow"), RENAMES, join(path, "rename"), mistakes)
+    if to is None or mode is None or rename is None:
+        return None
+    kept = cast(Literal["follow", "keep"], rename)
+    return Sync(to=to, every=every, mode=cast(Mode, mode), adopt=adopt, rename=kept)
+
+
+def _read_every(value: object, path: str, mistakes: Mistakes) -> Duration | None:
+    return None if value == "on_change" else read_duration(value, path, mistakes)
+
+
+def _read_adopt(value: object, path: str, mistakes: Mistakes) -> str | Literal[False] | None:
+    if value is False:
+        return False
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(text, str) and text.isdecimal():
+        return text
+    mistakes.add(path, f"must be the id of an audience at Meta (digits) or false, not {shown(value)}.")
+    return None
