@@ -1,0 +1,102 @@
+"""Who is in each audience now, or was on a day, and what changed since last time."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import ibis
+import ibis.expr.types as ir
+
+from guestlist.audiences import compile as compiling
+from guestlist.audiences.compile import Question, Relations, stamp
+from guestlist.audiences.definition import Definition, references
+from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes
+from guestlist.audiences.reading import read_moment
+from guestlist.audiences.times import end_of
+
+INTERVAL = ("audience", "profile_id", "entered_at")
+
+
+class Warehouse(Protocol):
+    """What evaluation needs of the store."""
+
+    def table(self, name: str) -> Any: ...
+    def has(self, name: str) -> bool: ...
+    def materialise(self, name: str, rows: Any) -> Any: ...
+    def merge(self, name: str, rows: Any, on: Sequence[str]) -> Any: ...
+
+
+def as_of(text: str, zone: ZoneInfo) -> datetime:
+    """`--as-of`: a date is the last microsecond of that day in the space's zone."""
+    mistakes = Mistakes()
+    moment: date | None = read_moment(text, "--as-of", mistakes)
+    if moment is None:
+        raise DefinitionError(mistakes.found)
+    return end_of(moment, zone)
+
+
+def in_order(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
+    """Each audience after those it asks about; a circle of audiences is refused by name."""
+    by_key = {definition.key: definition for definition in sorted(definitions, key=lambda each: each.key)}
+    done: dict[str, Definition] = {}
+    for key in by_key:
+        _place(key, by_key, done, ())
+    return tuple(done.values())
+
+
+def _place(key: str, by_key: Mapping[str, Definition], done: dict[str, Definition], way: tuple[str, ...]) -> None:
+    if key in done or key not in by_key:
+        return
+    if key in way:
+        circle = " -> ".join(f"`{name}`" for name in (*way[way.index(key) :], key))
+        message = f"audiences ask about each other in a circle: {circle}."
+        raise DefinitionError([Mistake(path=f"{key}: who", message=message, suggestion="Take one of them out.")])
+    for needed in sorted(references(by_key[key].who)):
+        _place(needed, by_key, done, (*way, key))
+    done[key] = by_key[key]
+
+
+def relations(warehouse: Warehouse) -> Relations:
+    return Relations(
+        event=warehouse.table("event"),
+        trait=warehouse.table("trait"),
+        membership=warehouse.table("membership"),
+        identifier=warehouse.table("identifier") if warehouse.has("identifier") else None,
+    )
+
+
+def members(definition: Definition, question: Question, others: Iterable[Definition] = ()) -> ir.Table:
+    """Who is in as of the question, the audiences it asks about worked out as of then too."""
+    known = in_order({each.key: each for each in (*others, definition)}.values())
+    return compiling.members(definition.who, replace(question, inline={each.key: each for each in known}))
+
+
+def evaluate(
+    warehouse: Warehouse, definitions: Iterable[Definition], at: datetime, zone: ZoneInfo
+) -> Iterator[Definition]:
+    """Brings membership up to `at`, one audience after another; yields each when its members are recorded."""
+    for definition in in_order(definitions):
+        question = Question(relations=relations(warehouse), as_of=at, zone=zone)
+        found = warehouse.materialise("members_now", compiling.members(definition.who, question))
+        changed = changes(question.relations.membership, definition.key, found, at)
+        # Written down first: the changes read the relation that they are merged into.
+        warehouse.merge("membership", warehouse.materialise("membership_changes", changed), INTERVAL)
+        yield definition
+
+
+def changes(membership: ir.Table, audience: str, found: ir.Table, at: datetime) -> ir.Table:
+    """The intervals that begin or end at `at`, to be merged by audience, profile_id and entered_at."""
+    inside = membership.filter(membership.audience == audience, membership.exited_at.isnull())
+    when = stamp(membership.entered_at, at)
+    entered = found.anti_join(inside, "profile_id").select(
+        "profile_id",
+        audience=ibis.literal(audience),
+        entered_at=when,
+        exited_at=ibis.null(membership.exited_at.type()),
+    )
+    # A clock set back must not end a stay before it began.
+    left = inside.anti_join(found, "profile_id").mutate(exited_at=ibis.greatest(inside.entered_at, when))
+    columns = ("audience", "profile_id", "entered_at", "exited_at")
+    return entered.select(*columns).union(left.select(*columns))

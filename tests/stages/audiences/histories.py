@@ -1,0 +1,94 @@
+"""Small hand-worked histories in a real engine."""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import ibis
+import pyarrow as pa
+
+from guestlist.audiences.compile import Question, Relations, members
+from guestlist.audiences.document import read
+
+BERLIN = ZoneInfo("Europe/Berlin")
+STAMP = pa.timestamp("us")
+EVENT = pa.schema(
+    [
+        ("profile_id", pa.string()),
+        ("event", pa.string()),
+        ("at", STAMP),
+        ("source", pa.string()),
+        ("message_id", pa.string()),
+        ("properties", pa.string()),
+    ]
+)
+TRAIT = pa.schema(
+    [
+        ("profile_id", pa.string()),
+        ("key", pa.string()),
+        ("value", pa.string()),
+        ("number", pa.float64()),
+        ("at", STAMP),
+        ("source", pa.string()),
+    ]
+)
+MEMBERSHIP = pa.schema(
+    [("audience", pa.string()), ("profile_id", pa.string()), ("entered_at", STAMP), ("exited_at", STAMP)]
+)
+Row = Mapping[str, Any]
+
+
+def utc(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def event(profile_id: str, name: str, at: str, properties: Any = None, source: str = "web") -> Row:
+    told = None if properties is None else json.dumps(properties, ensure_ascii=False)
+    return {"profile_id": profile_id, "event": name, "at": at, "source": source, "properties": told}
+
+
+def trait(profile_id: str, key: str, value: Any, at: str = "2020-01-01") -> Row:
+    text = value if value is None or isinstance(value, str) else json.dumps(value)
+    number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    return {"profile_id": profile_id, "key": key, "value": text, "number": number, "at": at, "source": "web"}
+
+
+def stay(audience: str, profile_id: str, entered: str, exited: str | None = None) -> Row:
+    return {"audience": audience, "profile_id": profile_id, "entered_at": entered, "exited_at": exited}
+
+
+def table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
+    filled = []
+    for n, row in enumerate(rows):
+        whole = {name: row.get(name) for name in schema.names}
+        for name in ("at", "entered_at", "exited_at"):
+            told = whole.get(name)
+            if isinstance(told, str):
+                whole[name] = datetime.fromisoformat(told)
+        if "message_id" in whole:
+            whole["message_id"] = f"m{n}"
+        filled.append(whole)
+    return pa.Table.from_pylist(filled, schema=schema)
+
+
+class History:
+    """Events, traits and stays, loaded once and asked many times."""
+
+    def __init__(self, *, events: Sequence[Row] = (), traits: Sequence[Row] = (), stays: Sequence[Row] = ()) -> None:
+        self.engine = ibis.duckdb.connect()
+        self.relations = Relations(
+            event=self.engine.create_table("event", table(events, EVENT)),
+            trait=self.engine.create_table("trait", table(traits, TRAIT)),
+            membership=self.engine.create_table("membership", table(stays, MEMBERSHIP)),
+        )
+
+    def question(self, as_of: str, zone: ZoneInfo = BERLIN) -> Question:
+        return Question(relations=self.relations, as_of=utc(as_of), zone=zone)
+
+    def members(self, who: str, as_of: str, zone: ZoneInfo = BERLIN) -> str:
+        """Who is in, as one sorted word: profile ids here are single letters."""
+        condition = read(f"key: a\nwho: {who}").who
+        found = self.engine.to_pyarrow(members(condition, self.question(as_of, zone)))
+        return "".join(sorted(found["profile_id"].to_pylist()))
