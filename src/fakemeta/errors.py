@@ -14,7 +14,7 @@ _BUC = (
 _TOO_MANY = "Ad Account Has Too Many API Calls"
 _TOO_MANY_BODY = "There have been too many calls from this ad-account. Wait a bit and try again."
 _TERMS = "Custom Audience Terms Not Accepted"
-_TERMS_BODY = "To go on, accept the terms at https://business.facebook.com/ads/manage/customaudiences/tos/"
+_TERMS_BODY = "Accept the terms: https://business.facebook.com/ads/manage/customaudiences/tos/"
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,7 +115,7 @@ def running(*, people: Iterable[Person] = (), seed: int = 7, speed: float = 1.0,
             yield handle
         finally:
             handle.close()
-            server.should_exit = True
+            server.should_exit = server.force_exit = True  # do not wait for idle keep-alive connections
             thread.join(10)
 
 

@@ -24,7 +24,8 @@ class Change:
     due: float
     direction: Direction
     hits: Sequence[Hit]
-    held: bool = False
+    held: bool = False  # waits for the next request to overtake it
+    in_order: bool = True  # false: a fault put it outside the pipeline's order
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +53,7 @@ class HistoryEntry:
 
 @dataclass(slots=True)
 class Membership:
-    """A set of people. Under `membership: keys` each carries the tokens that hold them in; else none, to save memory."""
+    """A set of people. Under `membership: keys` each carries the tokens that hold them in; else none."""
 
     tokens: dict[int, frozenset[Token]] = field(default_factory=dict)
     pending: list[Change] = field(default_factory=list)
@@ -74,8 +75,9 @@ class Membership:
         delay = behaviour.add_delay if direction == "add" else behaviour.remove_delay
         due = now + (delay if late is None else late)
         if late is None and behaviour.order == "kept":
-            due = max([due, *(change.due for change in self.pending if not change.held)])
+            due = max([due, *(change.due for change in self.pending if change.in_order)])
         change = Change(seq=self._seq, at=now, due=due, direction=direction, hits=hits, held=hold)
+        change.in_order = late is None and not hold
         if hold:
             change.due += _NEVER_FOLLOWED
         else:
