@@ -39,10 +39,19 @@ def property_value(properties: ir.StringColumn, path: str) -> Value:
     for part in split_path(path):
         json = _member(json, part)
     raw = json.cast("string")
-    text = ibis.coalesce(json.str, raw.nullif("null"))
-    number = _finite(ibis.coalesce(json.float, json.str.try_cast("float64")))
-    elements = json.try_cast("array<string>")
-    return Value(text=text, number=number, is_list=raw.startswith("["), elements=elements)
+    text = _unquoted(json, raw)
+    return Value(
+        text=text,
+        number=_finite(text.try_cast("float64")),
+        is_list=raw.startswith("["),
+        elements=json.try_cast("array<string>"),
+    )
+
+
+def _unquoted(json: ir.JSONValue, raw: ir.StringValue) -> ir.StringValue:
+    """Text without escapes is cut out of its quotes: parsing each value again costs more than all the rest."""
+    cut = ibis.ifelse(raw.contains("\\"), json.str, raw.substr(1, raw.length() - 2))
+    return ibis.ifelse(raw.startswith('"'), cut, raw.nullif("null"))
 
 
 def _member(json: ir.JSONValue, part: str) -> ir.JSONValue:
