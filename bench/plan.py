@@ -65,7 +65,8 @@ def fill(con: ibis.BaseBackend, rows: int, change: float, removed: float) -> Rel
         CREATE TABLE wanted_person AS SELECT 'buyers@main' AS sync, {_keys("n", moved)}, 'p' || n AS profile_id
             FROM range({part}, {rows + part}) r(n);
         ALTER TABLE wanted_person DROP email; ALTER TABLE wanted_person DROP phone; ALTER TABLE wanted_person DROP madid;
-        ALTER TABLE wanted_person DROP extern_id; ALTER TABLE wanted_person DROP weak; ALTER TABLE wanted_person DROP name;
+        ALTER TABLE wanted_person DROP extern_id; ALTER TABLE wanted_person DROP weak;
+        ALTER TABLE wanted_person DROP name;
         CREATE TABLE ledger_all AS SELECT 'buyers@main' AS sync, 'p' || n AS profile_id, {_keys("n", "'old'")}, n
             FROM range({rows}) r(n);
         CREATE TABLE ledger_person AS SELECT sync, row_key, profile_id FROM ledger_all;

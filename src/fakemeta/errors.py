@@ -19,7 +19,7 @@ _TERMS_BODY = "Accept the terms: https://business.facebook.com/ads/manage/custom
 
 @dataclass(frozen=True, slots=True)
 class ErrorRow:
-    """One row of the table. `type` and `http` are what Meta sends with it, though a client must decide by code alone."""
+    """One row of the table. `type` and `http` are what Meta sends with it; a client must decide by code alone."""
 
     code: int
     subcode: int | None

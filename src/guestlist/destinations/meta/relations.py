@@ -29,7 +29,7 @@ SYNCS = {
     "reassert_before": "int64",  # or null: rows last added before this instant are sent again
 }
 WANTED = {"sync": SYNC, "row_key": KEY, **KEY_SCHEMA}
-"""The rows of today's members. `weak` is the digest of the weak cells where they are a key; `name` then that of FN, LN."""
+"""The rows of today's members. `weak` digests the weak cells where they are a key; `name` then digests FN and LN."""
 WANTED_PERSON = {"sync": SYNC, "row_key": KEY, "profile_id": PERSON}
 LEDGER = {
     **WANTED,
