@@ -9,7 +9,7 @@ SEPARATORS = r"[;,]"
 _SPLIT = re.compile(SEPARATORS)
 _IN_BRACKETS = re.compile(r".*<([^<>]*)>[^<>]*", re.DOTALL)
 
-# The local part is free (carriers have handed out leading and double dots); a domain is two labels or more, the last not a number.
+# The local part is free (carriers have handed out double dots); a domain is two labels or more, the last no number.
 _ADDRESS = re.compile(r"[^@<>\x00-\x1f\x7f]+@(?:[\w-]+\.)+(?!\d+$)[\w-]+")
 
 # Made-up addresses that are typed into forms; they belong to nobody.

@@ -62,7 +62,7 @@ def _international(text: str) -> Iterator[tuple[str, str | None]]:
     for variant in _variants(text):
         digits = _plus_digits(variant)
         # No country code begins with 0, but `+00` is seen for `+`.
-        yield digits[2:] if digits.startswith("00") else digits, None
+        yield digits.removeprefix("00"), None
 
 
 def _national(text: str, regions: list[str]) -> Iterator[tuple[str, str | None]]:
@@ -91,7 +91,7 @@ def _best(readings: Iterator[tuple[str, str | None]]) -> Reading | None:
 
 
 def _parse(text: str, region: str | None) -> tuple[str, bool] | None:
-    """The number and whether it is valid; None when not even possible. Without region the text is digits after a plus."""
+    """The number and whether it is valid, None when not even possible. Without region the text is digits after `+`."""
     if region is None:
         if not text or text.startswith("0"):
             return None

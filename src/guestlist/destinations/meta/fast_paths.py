@@ -27,9 +27,7 @@ _EMAIL = r"^[A-Za-z0-9._%+'-]{1,64}@([A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,24}$"
 # 30 letters are no digest, and the shortest digest in hexadecimal digits has 32.
 _NAME = r"^[A-Za-z][A-Za-z '.-]{0,29}$"
 _ABSENT_LETTERS = ("null", "none", "nan", "undefined", "na", "n", "notset")
-_ISO = (
-    r"^(19|20)[0-9]{2}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)$"
-)
+_ISO = r"^(19|20)[0-9]{2}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)$"
 _SLASHED = {
     "mdy": r"^((0[1-9]|1[0-2])/(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])/(29|30)|(0[13578]|1[02])/31)/(19|20)[0-9]{2}$",
     "dmy": r"^((0[1-9]|1[0-9]|2[0-8])/(0[1-9]|1[0-2])|(29|30)/(0[13-9]|1[0-2])|31/(0[13578]|1[02]))/(19|20)[0-9]{2}$",
@@ -52,7 +50,7 @@ class FastPath:
 
 
 def fast_path(form: str, raw: Column, country: Column, settings: MatchKeySettings) -> FastPath | None:
-    """The fast path of a form over a column of raw values and of settled countries ("" when not known), if it has one."""
+    """The fast path of a form, if it has one, over columns of raw values and settled countries ("" when not known)."""
     make = _PATHS.get(form)
     if make is None or settings.value_maps.get(key_of_form(form)):
         return None
@@ -165,4 +163,3 @@ _PATHS: dict[str, Callable[[Column, Column, MatchKeySettings], FastPath]] = {
     "ZIP": _zip,
     "EXTERN_ID": _extern_id,
 }
-

@@ -29,7 +29,9 @@ def fold(ledger: Table, batches: Batches, *, rules: Rules | None = None) -> Fold
     columns = {**_standing(rows, rules), **_addition(rows), **_removal(rows)}
     persons = batches.op_person.semi_join(rows.filter(rows.direction == "add"), ["sync", "batch", "row_key"])
     return Folded(
-        ledger=rows.select(*(columns.get(name, rows[name]).cast(kind).name(name) for name, kind in _types(ledger))),
+        ledger=rows.select(
+            *((columns[name] if name in columns else rows[name]).cast(kind).name(name) for name, kind in _types(ledger))
+        ),
         ledger_person=persons.select(*_ROW, "profile_id").distinct(),
     )
 

@@ -3,7 +3,9 @@
 from typing import Literal, get_args
 
 Key = Literal[
-    "EMAIL", "PHONE", "MADID", "FN", "LN", "FI", "GEN", "DOBY", "DOBM", "DOBD", "ST", "CT", "ZIP", "COUNTRY", "EXTERN_ID"
+    "EMAIL", "PHONE", "MADID",
+    "FN", "LN", "FI", "GEN", "DOBY", "DOBM", "DOBD", "ST", "CT", "ZIP", "COUNTRY",
+    "EXTERN_ID",
 ]  # fmt: skip
 
 # EXTERN_ID is last: it alone may hold any character, so cells joined in this order read back one way only.

@@ -35,9 +35,6 @@ from guestlist.values.text import HASHES_OF_NOTHING, is_absent, is_other_hash, i
 # Raise when a rule changes what is sent: stored forms are then made anew.
 RULES_VERSION = 1
 
-_NO_TEXTS: Mapping[Key, Mapping[str, str]] = MappingProxyType({})
-_NO_KEYS: Mapping[Key, tuple[str, ...]] = MappingProxyType({})
-
 
 @dataclass(frozen=True, kw_only=True)
 class MatchKeySettings:
@@ -52,9 +49,9 @@ class MatchKeySettings:
     time_zone: str = "UTC"
     date_order: DateOrder | None = None
     uk_postcode: Postcode = "full"
-    remap: Mapping[Key, tuple[str, ...]] = field(default=_NO_KEYS)
+    remap: Mapping[Key, tuple[str, ...]] = field(default_factory=dict)
     off: frozenset[Key] = frozenset()
-    value_maps: Mapping[Key, Mapping[str, str]] = field(default=_NO_TEXTS)
+    value_maps: Mapping[Key, Mapping[str, str]] = field(default_factory=dict)
     split_name: bool = False
     extern_id: str | None = None
     required_any: frozenset[Key] | None = None
@@ -289,7 +286,7 @@ def cell_of(form: str, raw: str, reading: Reading) -> Cell:
 
 
 def read_value(value: float | str | None) -> Reading:
-    """The rule of LOOKALIKE_VALUE. A value without normal form rejects its whole row: a wrong 0 would spoil the seed."""
+    """The rule of LOOKALIKE_VALUE. Anything but a number rejects its whole row: a wrong 0 would spoil the seed."""
     try:
         number = float(value) if value is not None else -1.0
     except ValueError:

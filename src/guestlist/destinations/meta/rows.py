@@ -9,7 +9,15 @@ from uuid import UUID
 import orjson
 
 from guestlist.destinations.meta.manifest import IDENTIFIERS, KEYS, MANY, TRACKING_ENABLED, TRAITS, WEAK, Key
-from guestlist.destinations.meta.match_keys import BLANK, Cell, MatchKeySettings, cell_of, read_form, sources, unreadable
+from guestlist.destinations.meta.match_keys import (
+    BLANK,
+    Cell,
+    MatchKeySettings,
+    cell_of,
+    read_form,
+    sources,
+    unreadable,
+)
 from guestlist.values import email
 from guestlist.values.country import country_of_hash
 from guestlist.values.reading import NOTHING, Detail, Flag, Reason
@@ -198,7 +206,7 @@ def _pieces(key: Key, value: Any) -> Iterator[Any]:
 
 
 def values_at(traits: Mapping[str, Any], trait: str) -> list[Any]:
-    """The values of a trait, whose dots may be part of its name or walk nested objects; a list gives each of its own."""
+    """The values of a trait, whose dots may be part of its name or walk nested objects; a list gives each in it."""
     value = traits[trait] if trait in traits else _walk(traits, trait)
     if value is None:
         return []
@@ -231,9 +239,10 @@ def has_weak_key(present: Mapping[Key, bool]) -> bool:
 def keys_of(row: Row) -> dict[Kind, UUID]:
     """The keys by which Meta can know the row, each as 128 bits, as `keymask` compares them."""
     keys: dict[Kind, UUID] = {}
-    for kind, key in (("email", "EMAIL"), ("phone", "PHONE")):
-        if row.sent(key):
-            keys[kind] = UUID(row.sent(key)[:32])
+    if row.sent("EMAIL"):
+        keys["email"] = UUID(row.sent("EMAIL")[:32])
+    if row.sent("PHONE"):
+        keys["phone"] = UUID(row.sent("PHONE")[:32])
     if row.sent("MADID"):
         keys["madid"] = UUID(row.sent("MADID"))
     if row.sent("EXTERN_ID"):
