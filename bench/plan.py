@@ -57,14 +57,15 @@ def _keys(n: str, version: str) -> str:
 
 
 def fill(con: ibis.BaseBackend, rows: int, change: float, removed: float) -> Relations:
-    """A ledger of so many rows, and a wanted set of which half of the change left or entered, half changed its e-mail."""
+    """A ledger of so many rows, and a wanted set half of the change left or entered, half changed e-mail."""
     part = int(rows * change / 4)
     moved = f"CASE WHEN n >= {rows} - {2 * part} AND n < {rows} THEN 'new' ELSE 'old' END"
     con.raw_sql(f"""
         CREATE TABLE wanted AS SELECT 'buyers@main' AS sync, {_keys("n", moved)} FROM range({part}, {rows + part}) r(n);
         CREATE TABLE wanted_person AS SELECT 'buyers@main' AS sync, {_keys("n", moved)}, 'p' || n AS profile_id
             FROM range({part}, {rows + part}) r(n);
-        ALTER TABLE wanted_person DROP email; ALTER TABLE wanted_person DROP phone; ALTER TABLE wanted_person DROP madid;
+        ALTER TABLE wanted_person DROP email; ALTER TABLE wanted_person DROP phone;
+        ALTER TABLE wanted_person DROP madid;
         ALTER TABLE wanted_person DROP extern_id; ALTER TABLE wanted_person DROP weak;
         ALTER TABLE wanted_person DROP name;
         CREATE TABLE ledger_all AS SELECT 'buyers@main' AS sync, 'p' || n AS profile_id, {_keys("n", "'old'")}, n
