@@ -25,12 +25,21 @@ OFFSET = r"([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
 INSTANT = dt.Timestamp(timezone="UTC")
 
 
+# Beyond these stand `inf` and `nan`, which are text, not numbers; engines sort them above all others.
+LARGEST = 1.7e308
+UNESCAPED = re.compile(r'[^"\\\x00-\x1f\x7f]*')
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Value:
+    """`json` is its JSON text, if any: engines parse that anew at every mention, so mention it little."""
+
+    present: ir.BooleanValue
     text: ir.StringValue
     number: ir.FloatingValue
     is_list: ir.BooleanValue
     elements: ir.ArrayValue
+    json: ir.StringValue | None = None
 
 
 def property_value(properties: ir.StringColumn, path: str) -> Value:
@@ -39,19 +48,14 @@ def property_value(properties: ir.StringColumn, path: str) -> Value:
     for part in split_path(path):
         json = _member(json, part)
     raw = json.cast("string")
-    text = _unquoted(json, raw)
     return Value(
-        text=text,
-        number=_finite(text.try_cast("float64")),
+        present=raw != "null",
+        text=ibis.coalesce(json.str, raw.nullif("null")),
+        number=raw.replace('"', "").try_cast("float64"),
         is_list=raw.startswith("["),
         elements=json.try_cast("array<string>"),
+        json=raw,
     )
-
-
-def _unquoted(json: ir.JSONValue, raw: ir.StringValue) -> ir.StringValue:
-    """Text without escapes is cut out of its quotes: parsing each value again costs more than all the rest."""
-    cut = ibis.ifelse(raw.contains("\\"), json.str, raw.substr(1, raw.length() - 2))
-    return ibis.ifelse(raw.startswith('"'), cut, raw.nullif("null"))
 
 
 def _member(json: ir.JSONValue, part: str) -> ir.JSONValue:
@@ -65,16 +69,16 @@ def trait_value(value: ir.StringColumn, number: ir.FloatingColumn) -> Value:
     elements = ibis.ifelse(value.startswith("["), value, ibis.null("string"))
     elements = elements.try_cast("json").try_cast("array<string>")
     return Value(
+        present=value.notnull(),
         text=value,
-        number=_finite(ibis.coalesce(number, value.try_cast("float64"))),
+        number=ibis.coalesce(number, value.try_cast("float64")),
         is_list=value.startswith("[") & elements.notnull(),
         elements=elements,
     )
 
 
-def _finite(number: ir.FloatingValue) -> ir.FloatingValue:
-    """Text such as `nan` or `inf` is no number: engines sort it above all others."""
-    return ibis.ifelse(number.isnan() | number.isinf(), ibis.null("float64"), number)
+def finite(number: ir.FloatingValue) -> ir.BooleanValue:
+    return (number >= -LARGEST) & (number <= LARGEST)
 
 
 def passes(value: Value, test: Test, as_of: datetime, zone: ZoneInfo) -> ir.BooleanValue:
@@ -90,13 +94,14 @@ def passes(value: Value, test: Test, as_of: datetime, zone: ZoneInfo) -> ir.Bool
         case Relative():
             return _relative(value, test, as_of, zone)
         case Presence(comparator=comparator):
-            return value.text.notnull() if comparator == "exists" else value.text.isnull()
+            present = value.present.fill_null(False)
+            return present if comparator == "exists" else ~present
 
 
 def _matches(value: Value, test: Matches) -> ir.BooleanValue:
     one, several = _pairs(value, test)
     positive = ibis.ifelse(value.is_list, several, one).fill_null(False)
-    return value.text.notnull() & (~positive if test.comparator in DENYING else positive)
+    return value.present & ~positive if test.comparator in DENYING else positive
 
 
 def _pairs(value: Value, test: Matches) -> tuple[ir.BooleanValue, ir.BooleanValue]:
@@ -125,11 +130,19 @@ def _equal(value: Value, joined: ir.StringValue, values: tuple[Scalar, ...]) -> 
     one: list[ir.BooleanValue] = []
     several: list[ir.BooleanValue] = [joined.contains(EDGE + text + EDGE) for text in texts]
     if texts:
-        one.append(value.text.isin(texts))
+        one.append(_is_text(value, texts))
     if numbers:
         one.append(value.number.isin(numbers))
         several += [floats.contains(number) for number in numbers]
     return _any(one), _any(several)
+
+
+def _is_text(value: Value, texts: list[str]) -> ir.BooleanValue:
+    """Compares JSON text as it stands where no escape can hide a letter; bare, it is a number, true or false."""
+    if value.json is None or not all(UNESCAPED.fullmatch(text) for text in texts):
+        return value.text.isin(texts)
+    bare = [text for text in texts if text != "null"]
+    return value.json.isin([*(f'"{text}"' for text in texts), *bare])
 
 
 def _is_number(value: Scalar) -> bool:
@@ -152,7 +165,7 @@ def _amount(value: Value, test: Amount) -> ir.BooleanValue:
     floats = value.elements.try_cast("array<float64>")
     best = floats.maxs() if upward else floats.mins()
     number = ibis.ifelse(value.is_list, best, value.number)
-    return compare_number(number, test)
+    return compare_number(number, test) & finite(number)
 
 
 def compare_number(number: ir.NumericValue, test: Amount | Matches) -> ir.BooleanValue:

@@ -10,7 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.comparing import compare_number, passes, property_value, trait_value
+from guestlist.audiences.comparing import compare_number, finite, passes, property_value, trait_value
 from guestlist.audiences.times import span
 
 # Sums of money in binary fractions miss by a hair; nobody's total has a seventh decimal.
@@ -185,6 +185,7 @@ def _at_least(found: ir.Table, number: int) -> People:
 def _aggregate(found: ir.Table, aggregate: d.Aggregate) -> People:
     value = property_value(found.properties, aggregate.property)
     rows = found.select("profile_id", number=value.number, text=value.text)
+    rows = rows.mutate(number=ibis.ifelse(finite(rows.number), rows.number, ibis.null("float64")))
     measured = rows.group_by("profile_id").agg(measured=_reduced(rows, aggregate.reducer))
     test = compare_number(measured.measured, aggregate.test)
     if aggregate.reducer == "distinct" and _true_of_none(aggregate.test):

@@ -1,5 +1,6 @@
 """Every kind of condition over histories small enough to work by hand; each row says who is in."""
 
+import json
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -105,6 +106,19 @@ def test_any_property_name_can_be_asked(key: str) -> None:
     history = History(events=[event("a", "V", "2026-03-01", {key: {"n": 1}}), event("b", "V", "2026-03-01", {"n": 1})])
     quoted = "'" + f"{key}.n".replace("'", "''") + "'"
     assert history.members(f"{{event: V, where: {{{quoted}: 1}}}}", NOW) == "a"
+
+
+ODD_TEXTS = ['say "hi"', "back\\slash", "new\nline", "é", "日本", "a/b", "null", "NULL", "[x]", "{}", "5 ", ""]
+
+
+@pytest.mark.parametrize("text", ODD_TEXTS)
+def test_any_text_can_be_equal(text: str) -> None:
+    events = [event("a", "V", "2026-03-01", {"p": text}), event("b", "V", "2026-03-01", {"p": None})]
+    events += [event("c", "V", "2026-03-01", {"p": ["other"]}), event("d", "V", "2026-03-01", {"p": f"x{text}x"})]
+    history = History(events=events)
+    condition = json.dumps(text, ensure_ascii=False)
+    assert history.members(f"{{event: V, where: {{p: {condition}}}}}", NOW) == "a"
+    assert history.members(f"{{event: V, where: {{p: {{not_equals: {condition}}}}}}}", NOW) == "cd"
 
 
 PATHS = [("a.b", "x"), ("'a\\.b'", "y"), ("list.0.sku", "z"), ("list.1.sku", ""), ("a", "")]

@@ -1,0 +1,56 @@
+"""The guide teaches by examples; each is read and run here, over one small history."""
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.stages.audiences.histories import BERLIN, History, event, trait, utc
+
+from guestlist.audiences.compile import Question
+from guestlist.audiences.conditions import COMPARATORS
+from guestlist.audiences.document import read
+from guestlist.audiences.evaluate import members
+
+GUIDE = (Path(__file__).parents[3] / "docs" / "audiences.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+DEFINITIONS = {definition.key: definition for definition in map(read, EXAMPLES)}
+
+HISTORY = History(
+    events=[
+        event("a", "Order Completed", "2026-01-15", {"total": 90, "currency": "EUR", "tags": ["boots"]}),
+        event("a", "Order Completed", "2026-02-20", {"total": 90, "currency": "EUR"}),
+        event("b", "Order Completed", "2025-11-01", {"total": 30, "tags": "shoes", "delivery": {"country": "DE"}}),
+        event("b", "Product Added", "2026-03-09"),
+        event("c", "Product Added", "2026-03-08"),
+        event("c", "Order Completed", "2026-03-09", {"total": 500, "tags": ["shoes"], "delivery": {"country": "DE"}}),
+    ],
+    traits=[
+        trait("a", "country", "NO"),
+        trait("b", "level", "gold"),
+        trait("c", "level", "silver"),
+        trait("c", "next_birthday", "2026-03-24"),
+        trait("d", "next_birthday", "2026-03-25"),
+    ],
+)
+EXPECTED = {
+    "left_a_cart": "b",
+    "loyal_in_the_north": "a",
+    "quiet": "bd",
+    "big_spenders": "a",
+    "bought_shoes": "b",
+    "january": "a",
+    "birthday_soon": "c",
+    "everyone_but_gold": "acd",
+    "two_accounts": "abc",
+}
+
+
+@pytest.mark.parametrize("key", DEFINITIONS)
+def test_an_example_of_the_guide(key: str) -> None:
+    question = Question(relations=HISTORY.relations, as_of=utc("2026-03-10T12:00:00"), zone=BERLIN)
+    found = HISTORY.engine.to_pyarrow(members(DEFINITIONS[key], question, DEFINITIONS.values()))
+    assert "".join(sorted(found["profile_id"].to_pylist())) == EXPECTED[key]
+
+
+def test_the_guide_names_every_comparator() -> None:
+    assert [name for name in COMPARATORS if f"`{name}`" not in GUIDE] == []
