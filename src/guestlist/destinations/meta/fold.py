@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import ibis
 
 from guestlist.destinations.meta.keymask import KEY_COLUMNS, KINDS, Column, Table, carried, has, without
-from guestlist.destinations.meta.relations import LEDGER, REMOVED, Batches, Rules
+from guestlist.destinations.meta.relations import LEDGER, REMOVED, Batches, Materialise, Rules, lazily
 
 _ROW = ["sync", "row_key"]
 
@@ -22,10 +22,10 @@ class Folded:
     ledger_person: ibis.Table
 
 
-def fold(ledger: Table, batches: Batches, *, rules: Rules | None = None) -> Folded:
+def fold(ledger: Table, batches: Batches, *, rules: Rules | None = None, materialise: Materialise = lazily) -> Folded:
     """Fold batches that are answered, or given up as unknown; no row may be in two of them (as within one plan)."""
     rules = rules or Rules()
-    rows = _told(ledger, batches, rules)
+    rows = materialise("told_rows", _told(ledger, batches, rules))
     columns = {**_standing(rows, rules), **_addition(rows), **_removal(rows)}
     persons = batches.op_person.semi_join(rows.filter(rows.direction == "add"), ["sync", "batch", "row_key"])
     return Folded(

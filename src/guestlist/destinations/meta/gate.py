@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import ibis
 
-from guestlist.destinations.meta.keymask import Table, carried, long, look_up, which_in, without
-from guestlist.destinations.meta.relations import Relations
+from guestlist.destinations.meta.keymask import Table, lines_of, long, look_up, which_in, without
+from guestlist.destinations.meta.relations import Materialise, Relations, lazily
 
 _ROW = ["sync", "row_key"]
 
@@ -18,12 +18,12 @@ class Passed:
     op_person: ibis.Table
 
 
-def gate(op: Table, newest: Relations) -> Passed:
+def gate(op: Table, newest: Relations, *, materialise: Materialise = lazily) -> Passed:
     """Drop additions that are no longer wanted or are listed; take from removals the keys that are wanted now.
 
     The do-not-send list never stops a removal. A row may be in one batch of `op` only.
     """
-    additions = _additions(op.filter(op.direction == "add"), newest)
+    additions = materialise("passed_additions", _additions(op.filter(op.direction == "add"), newest))
     persons = newest.wanted_person.join(additions.select(*_ROW, "batch"), _ROW)
     return Passed(
         op=ibis.union(additions, _removals(op.filter(op.direction == "remove"), newest)),
@@ -32,14 +32,13 @@ def gate(op: Table, newest: Relations) -> Passed:
 
 
 def _additions(op: Table, newest: Relations) -> Table:
-    lines = long(op.mutate(every=carried(op)), "every", "row_key")
-    listed = lines.semi_join(newest.listed_key, ["sync", "kind", "key"])
+    listed = long(op, "row_key").semi_join(lines_of(newest.listed_key), ["sync", "bit", "key"])
     persons = newest.wanted_person.semi_join(op, _ROW).anti_join(newest.listed_person, ["sync", "profile_id"])
     return op.semi_join(newest.wanted, _ROW).semi_join(persons, _ROW).anti_join(listed, _ROW)
 
 
 def _removals(op: Table, newest: Relations) -> Table:
-    rows = look_up(op, which_in(long(op, "sent", "row_key"), [newest.wanted]), "in_k")
+    rows = look_up(op, which_in(long(op, "row_key", mask="sent"), [newest.wanted]), "in_k")
     rows = rows.mutate(
         sent=without(rows.sent, rows.in_k), blanked=(rows.blanked | (rows.sent & rows.in_k)).cast("int32")
     )

@@ -6,7 +6,7 @@ Keys are compared and never read: any column type with equality will do (UUID on
 """
 
 from functools import reduce
-from operator import add, or_
+from operator import add
 from typing import TypeAlias
 
 import ibis
@@ -41,39 +41,28 @@ def bits(conditions: dict[str, Column]) -> Column:
     return reduce(add, (ibis.ifelse(when, BIT[kind], 0).cast("int32") for kind, when in conditions.items()))
 
 
-def long(rows: Table, mask: str, *carry: str) -> Table:
-    """One line (sync, kind, key, carried columns) for each key of the rows whose bit is set in column `mask`."""
-    parts = [
-        rows.filter(has(rows[mask], kind) & rows[kind].notnull()).select(
-            "sync", *carry, kind=ibis.literal(kind), key=rows[kind]
-        )
-        for kind in KINDS
-    ]
-    return ibis.union(*parts)
+def long(rows: Table, *carry: str, mask: str | None = None) -> Table:
+    """One line (sync, carried columns, bit, key) for each key of the rows; of those in column `mask`, if one is named."""
+    return ibis.union(*(_of_kind(rows, kind, carry, mask) for kind in KINDS))
 
 
-def meet(keys: Table, rows: Table, *want: str, mask: str | None = None) -> Table:
-    """Join lines of keys with the rows that carry them (where the row's `mask` has the bit, if one is named).
+def _of_kind(rows: Table, kind: str, carry: tuple[str, ...], mask: str | None) -> Table:
+    there = rows[kind].notnull() if mask is None else has(rows[mask], kind) & rows[kind].notnull()
+    return rows.filter(there).select("sync", *carry, bit=ibis.literal(BIT[kind], "int32"), key=rows[kind])
 
-    Gives every column of `keys` and the wanted columns of `rows`. One hash join per kind: the driving side is small.
+
+def meet(keys: Table, rows: Table, *want: str) -> Table:
+    """Join lines of keys with the rows that carry them: every column of `keys`, and the wanted ones of `rows`.
+
+    One join for all kinds. The lines of `rows`, of which there may be millions, only stream past a table of `keys`.
     """
-    parts = []
-    for kind in KINDS:
-        bearers = rows if mask is None else rows.filter(has(rows[mask], kind))
-        bearers = bearers.filter(bearers[kind].notnull()).select("sync", *want, key=bearers[kind])
-        parts.append(keys.filter(keys.kind == kind).join(bearers, ["sync", "key"]))
-    return ibis.union(*parts)
+    return keys.join(long(rows, *want), ["sync", "bit", "key"])
 
 
 def which_in(keys: Table, pools: list[Table]) -> Table:
-    """(sync, row_key, mask) of the lines (sync, row_key, kind, key) whose key some row of the pools carries."""
-    parts = []
-    for kind in KINDS:
-        lines = keys.filter(keys.kind == kind).select("sync", "row_key", "key")
-        for pool in pools:
-            known = pool.filter(pool[kind].notnull()).select("sync", key=pool[kind])
-            parts.append(lines.semi_join(known, ["sync", "key"]).select("sync", "row_key", bit=_bit(kind)))
-    return masks(ibis.union(*parts))
+    """(sync, row_key, mask) of the lines (sync, row_key, bit, key) whose key some row of the pools carries."""
+    known = ibis.union(*(long(pool) for pool in pools)) if len(pools) > 1 else long(pools[0])
+    return masks(keys.semi_join(known, ["sync", "bit", "key"]))
 
 
 def masks(lines: Table) -> Table:
@@ -81,13 +70,10 @@ def masks(lines: Table) -> Table:
     return lines.group_by("sync", "row_key").aggregate(mask=lines.bit.bit_or().cast("int32"))
 
 
-def kind_bit(lines: Table) -> Column:
-    """The bit of each line's kind."""
-    return reduce(or_, (ibis.ifelse(lines.kind == kind, BIT[kind], 0) for kind in KINDS)).cast("int32")
-
-
-def _bit(kind: str) -> Scalar:
-    return ibis.literal(BIT[kind], "int32")
+def lines_of(listed: Table) -> Table:
+    """Lines (sync, bit, key) of keys whose kind is named by a word."""
+    whichever = ibis.cases(*((listed.kind == kind, bit) for kind, bit in BIT.items()), else_=0)
+    return listed.select("sync", "key", bit=whichever.cast("int32"))
 
 
 def look_up(rows: Table, found: Table, name: str) -> Table:

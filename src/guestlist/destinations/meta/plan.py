@@ -19,7 +19,7 @@ from guestlist.destinations.meta.keymask import (
     Table,
     carried,
     has,
-    kind_bit,
+    lines_of,
     long,
     look_up,
     masks,
@@ -74,7 +74,7 @@ def _removals(given: Relations, settings: Settings, rules: Rules, materialise: M
     gone = materialise("gone_rows", _gone(given, settings, rules))
     kept = _kept(gone)
     leaving = materialise("leaving_rows", gone.filter((gone.tries < TRIES) & (gone.leaving != 0)))
-    carried_keys = long(leaving.mutate(every=carried(leaving)), "every", "row_key")
+    carried_keys = long(leaving, "row_key")
     rows = look_up(leaving, which_in(carried_keys, [given.wanted, kept]), "in_k")
     rows = look_up(rows, _flag(_of_wanted_person(given, leaving)), "held")
     held_weak = ibis.ifelse(rows.held != 0, BIT["weak"], 0).cast("int32")
@@ -112,12 +112,9 @@ def _gone(given: Relations, settings: Settings, rules: Rules) -> Table:
 
 def _forced(given: Relations, rows: Table) -> Table:
     """(sync, row_key, mask) of keys that do-not-send or erasure wants out: listed values, all of a listed person."""
-    lines = long(rows.mutate(every=carried(rows)), "every", "row_key")
-    lines = lines.semi_join(given.listed_key, ["sync", "kind", "key"])
+    lines = long(rows, "row_key").semi_join(lines_of(given.listed_key), ["sync", "bit", "key"])
     persons = given.ledger_person.semi_join(given.listed_person, ["sync", "profile_id"]).semi_join(rows, _ROW)
-    return masks(
-        ibis.union(lines.select(*_ROW, bit=kind_bit(lines)), persons.select(*_ROW, bit=ibis.literal(ALL).cast("int32")))
-    )
+    return masks(ibis.union(lines.select(*_ROW, "bit"), persons.select(*_ROW, bit=ibis.literal(ALL).cast("int32"))))
 
 
 def _kept(gone: Table) -> Table:

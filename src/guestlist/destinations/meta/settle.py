@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import ibis
 
-from guestlist.destinations.meta.keymask import KEY_COLUMNS, KINDS, Column, Table, has, kind_bit, long, masks, meet
+from guestlist.destinations.meta.keymask import BIT, KEY_COLUMNS, KINDS, Column, Table, has, long, masks, meet
 from guestlist.destinations.meta.relations import REMOVED, Materialise, Relations, Rules
 
 MINUTE = 60_000_000
@@ -43,7 +43,7 @@ def unsettled_keys(gone: Table, ledger: Table, settings: Settings) -> Table:
     lines = ibis.union(*(_removed(gone, kind, "now") for kind in KINDS))
     met = meet(lines, ledger.filter(ledger.add_sent_at.notnull()), "add_sent_at", "add_lost")
     met = met.filter(owed(met.at, met.add_sent_at, met.add_lost, met.now, settings))
-    return masks(met.select("sync", "row_key", bit=kind_bit(met)))
+    return masks(met.select("sync", "row_key", "bit"))
 
 
 def again(given: Relations, removals: Table, settings: Settings, rules: Rules, materialise: Materialise) -> Table:
@@ -67,7 +67,7 @@ def _removed(rows: Table, kind: str, *carry: str) -> Table:
     """The rows' keys of a kind that were removed, with the time of it."""
     when = rows[REMOVED[kind]]
     return rows.filter(when.notnull() & rows[kind].notnull()).select(
-        "sync", "row_key", *carry, at=when, kind=ibis.literal(kind), key=rows[kind]
+        "sync", "row_key", *carry, at=when, bit=ibis.literal(BIT[kind], "int32"), key=rows[kind]
     )
 
 
@@ -119,12 +119,12 @@ def _by_key(given: Relations, events: Table, persons: Table, rules: Rules) -> Ta
     past = events.filter(~events.current)
     sent_before = ibis.union(*(_removed(past, kind, "lost", "current") for kind in KINDS))
     parts = [
-        _facts(long(events, "blanked", *facts), "kind", "key"),
-        _facts(long(past, "sent", *facts), "kind", "key", hurts=False),
-        _facts(sent_before.mutate(lost=ibis.literal(False)), "kind", "key", hurts=False),
+        _facts(long(events, *facts, mask="blanked"), "bit", "key"),
+        _facts(long(past, *facts, mask="sent"), "bit", "key", hurts=False),
+        _facts(sent_before.mutate(lost=ibis.literal(False)), "bit", "key", hurts=False),
     ]
     if rules.profile_keys:
-        parts.append(_facts(long(_their_rows(given, persons), "live", *facts), "kind", "key"))
+        parts.append(_facts(long(_their_rows(given, persons), *facts, mask="live"), "bit", "key"))
     return meet(ibis.union(*parts), given.wanted, "row_key").select("sync", "row_key", *_FACTS)
 
 
