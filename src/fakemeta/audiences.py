@@ -176,9 +176,9 @@ def bucketed(count: int, salt: str, small: str) -> tuple[int, int]:
     step = 100 if count < 10_000 else 10 ** (len(str(count)) - 2)
     jitter = int(hashlib.sha256(salt.encode()).hexdigest()[:4], 16) % 3 - 1
     spread = 0.02 if count < 100_000 else 0.08
-    middle = round(count / step) * step + jitter * step // 2
-    half = max(step, round(count * spread / step) * step)
-    return max(1000, middle - half), middle + half
+    low = (count - round(count * spread)) // step * step - step * (jitter < 0)
+    high = -(-(count + round(count * spread)) // step) * step + step * (jitter > 0)
+    return max(1000, low), high
 
 
 def is_flagged_name(*texts: str) -> bool:

@@ -47,6 +47,7 @@ Action = Callable[[Asked], Any]
 def routes(world: World) -> list[Route]:
     table: Sequence[tuple[str, str, Action]] = (
         ("GET", "", overview),
+        ("POST", "reset", reset),
         ("GET", "clock", read_clock),
         ("POST", "clock", set_clock),
         ("GET", "behaviour", read_behaviour),
@@ -110,6 +111,12 @@ def overview(asked: Asked) -> Any:
         "people_with_account": sum(person.account for person in asked.world.index.people.values()),
         "requests": asked.world.requests,
     }
+
+
+def reset(asked: Asked) -> Any:
+    """Everything as it was when the server started, the clock's speed included."""
+    asked.world.reset()
+    return overview(asked)
 
 
 def read_clock(asked: Asked) -> Any:

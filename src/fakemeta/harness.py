@@ -48,6 +48,9 @@ class Control:
         rule: int = answer["rules"][0]["id"]
         return rule
 
+    def reset(self) -> None:
+        self.post("reset")
+
     def clear_faults(self) -> None:
         self.delete("faults")
 

@@ -50,11 +50,16 @@ class World:
     """The state of one simulator. Not thread-safe: the server's event loop owns it."""
 
     def __init__(self, *, people: Iterable[Person] = (), seed: int = 7, speed: float = 1.0) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - reproducible ids, not secrets
-        self.clock = Clock(speed=speed)
+        self._people, self._seed, self._speed = list(people), seed, speed
+        self.reset()
+
+    def reset(self) -> None:
+        """As it was at the start: the first people, ids and token; no audiences, faults or changed switches."""
+        self.rng = random.Random(self._seed)  # noqa: S311 - reproducible ids, not secrets
+        self.clock = Clock(speed=self._speed)
         self.behaviour = Behaviour()
         self.index = PeopleIndex()
-        self.index.add(people)
+        self.index.add(self._people)
         self.faults = FaultPlan()
         self.log: deque[Logged] = deque(maxlen=20_000)
         self.requests = 0

@@ -94,11 +94,17 @@ def refusal(answer: httpx.Response) -> tuple[int, int | None]:
     return error["code"], error.get("error_subcode")
 
 
-@pytest.fixture
-def meta() -> Iterator[Running]:
-    """The clock stands still: time passes only when a test says so."""
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
     with running(people=PEOPLE, speed=0) as handle:
         yield handle
+
+
+@pytest.fixture
+def meta(server: Running) -> Running:
+    """As new for each test. The clock stands still: time passes only when a test says so."""
+    server.reset()
+    return server
 
 
 @pytest.fixture

@@ -167,12 +167,12 @@ def test_nothing_personal_in_log_or_output(graph: Graph, meta: Running, capfd: p
 
 
 def test_a_bug_of_ours_answers_code_1_and_prints_no_value(
-    graph: Graph, meta: Running, capfd: pytest.CaptureFixture[str]
+    graph: Graph, meta: Running, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> Any:
         raise RuntimeError(digest("mary@example.com"))
 
     audience = graph.create()
-    meta.world.matcher = broken  # type: ignore[method-assign]
+    monkeypatch.setattr(meta.world, "matcher", broken)
     assert refusal(graph.add(audience, "mary@example.com")) == (1, None)
     assert capfd.readouterr().err.startswith("fakemeta failed: RuntimeError at broken:")

@@ -77,12 +77,14 @@ def test_single_key_and_session(account: Any, meta: Running) -> None:
         (2, None, "OAuthException"),
     ],
 )
-def test_exceptions_carry_code_subcode_and_type(
-    account: Any, meta: Running, code: int, subcode: int | None, kind: str
-) -> None:
+def test_exceptions_carry_code_subcode_and_type(account: Any, meta: Running, code: int, subcode: int | None) -> None:
     meta.fault("error", code=code, subcode=subcode)
     with pytest.raises(FacebookRequestError) as caught:
         account.create_custom_audience(params=NEW)
     error = caught.value
-    assert (error.api_error_code(), error.api_error_subcode(), error.api_error_type()) == (code, subcode, kind)
+    assert (error.api_error_code(), error.api_error_subcode(), error.api_error_type()) == (
+        code,
+        subcode,
+        "OAuthException",
+    )
     assert error.api_transient_error() is (code in (2, 80003))
