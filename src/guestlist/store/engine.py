@@ -1,0 +1,289 @@
+"""The warehouse: named relations in one DuckDB file, spoken to by Ibis expressions and Arrow data.
+
+Everything outside this module is engine-free: stages hand in expressions and get tables back. Changes to data are
+written here as SQL, since the DDL that the compiler makes depends on its version; queries are compiled by Ibis.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import duckdb
+import ibis
+import ibis.expr.datatypes as dt
+import pyarrow as pa
+
+from guestlist.errors import GuestlistError
+
+Table: TypeAlias = Any
+"""An Ibis table expression. Ibis ships no types that a strict check could use."""
+Rows: TypeAlias = Any
+"""An Ibis table expression, an Arrow table or record batch, or an Arrow record batch reader (read once, streamed)."""
+
+MEMORY_LIMIT = "1GB"
+
+_HANDED_IN = "handed_in"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_LOCKS: Mapping[str, Any] = {
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    # Without this an unknown table name in a query would pick up a Python variable of that name.
+    "python_enable_replacements": False,
+}
+_LOCKS_AFTER_OPENING = ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true")
+
+
+class Warehouse:
+    """One DuckDB file, owned by one process. Outside `transaction` every call is a transaction of its own."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        memory_limit: str = MEMORY_LIMIT,
+        threads: int | None = None,
+        spill: Path | None = None,
+    ) -> None:
+        """Open or make the file at `path`; data larger than memory spills to `spill` (a private folder beside it)."""
+        self.path = path
+        self._spill = _private_folder(spill or path.with_name(f"{path.name}.spill"))
+        self._ibis = _open(path, self._spill, memory_limit, threads)
+        self._connection: Any = self._ibis.con
+        self._depth = 0
+        self._lock_down()
+
+    def __enter__(self) -> "Warehouse":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # Reading
+
+    def has(self, name: str) -> bool:
+        """Whether a relation, lasting or temporary, has this name."""
+        asked = "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?"
+        return bool(self._connection.execute(asked, [_checked(name)]).fetchall()[0][0])
+
+    def table(self, name: str) -> Table:
+        """The relation as an expression."""
+        if not self.has(name):
+            raise _no_relation(name)
+        return self._ibis.table(name)
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The columns of a relation, in order."""
+        return tuple(self.table(name).columns)
+
+    def count(self, name: str) -> int:
+        """How many lines a relation holds; 0 if it is not there."""
+        if not self.has(name):
+            return 0
+        return int(self._connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchall()[0][0])  # noqa: S608 a checked name
+
+    def read(self, rows: Table) -> pa.Table:
+        """The lines of an expression, all in memory: for small answers."""
+        return self._ibis.to_pyarrow(rows)
+
+    def stream(self, rows: Table, *, chunk: int = 100_000) -> Iterator[pa.RecordBatch]:
+        """The lines of an expression, batch by batch, in bounded memory.
+
+        Reads on a connection of its own, so others may write meanwhile; it sees what was committed when it began and
+        no temporary relation, unless a transaction is open: then it reads inside that, and must be read to its end
+        before the next write.
+        """
+        reader = self._connection if self._depth else self._connection.cursor()
+        yield from reader.execute(self._sql(rows)).to_arrow_reader(chunk)
+
+    # Writing
+
+    def create(self, name: str, schema: Mapping[str, str]) -> None:
+        """Make an empty relation of these Ibis types, unless it is there."""
+        if not self.has(name):
+            self.replace(name, ibis.schema(dict(schema)).to_pyarrow().empty_table())
+
+    def append(self, name: str, rows: Rows) -> int:
+        """Add lines, column by column name; make the relation if it is not there. Returns how many."""
+        if not self.has(name):
+            return self.replace(name, rows)
+        with self._source(rows) as source:
+            return self._changed(f"INSERT INTO {_quoted(name)} BY NAME {source}")
+
+    def replace(self, name: str, rows: Rows) -> int:
+        """Make the relation hold exactly these lines, and these columns. `rows` may read the relation itself."""
+        with self._source(rows) as source:
+            return self._changed(f"CREATE OR REPLACE TABLE {_quoted(name)} AS {source}")
+
+    def materialise(self, name: str, rows: Rows) -> Table:
+        """Write an intermediate result under a name that ends with this process; give the table that reads it."""
+        with self._source(rows) as source:
+            self._changed(f"CREATE OR REPLACE TEMP TABLE {_quoted(name)} AS {source}")
+        return self._ibis.table(name, database=("temp", "main"))
+
+    def merge(self, name: str, rows: Rows, on: Sequence[str]) -> int:
+        """Add lines, each in place of the one with the same values in `on`. No two of `rows` may share these."""
+        if not self.has(name):
+            return self.replace(name, rows)
+        with self._staged(rows) as staged:
+            # MERGE takes nulls for different from each other; keys here may be null, and null is one value.
+            self._connection.execute(f"DELETE FROM {_quoted(name)} AS kept USING {staged} AS gone WHERE {_same(on)}")  # noqa: S608
+            return self._changed(f"INSERT INTO {_quoted(name)} BY NAME SELECT * FROM {staged}")  # noqa: S608
+
+    def delete_keys(self, name: str, keys: Rows, on: Sequence[str]) -> int:
+        """Take away every line whose values in `on` are among `keys`. Returns how many."""
+        if not self.has(name):
+            return 0
+        with self._staged(keys) as staged:
+            return self._changed(f"DELETE FROM {_quoted(name)} AS kept USING {staged} AS gone WHERE {_same(on)}")  # noqa: S608
+
+    def drop(self, name: str) -> None:
+        """Take away a relation; nothing happens if it is not there."""
+        self._connection.execute(f"DROP TABLE IF EXISTS {_quoted(name)}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes inside happen, or none. An inner transaction is part of the outer one."""
+        if self._depth == 0:
+            self._connection.begin()
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0:
+                self._connection.rollback()
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            self._connection.commit()
+
+    # Keeping
+
+    def checkpoint(self) -> None:
+        """Bring everything committed into the file itself, out of its write-ahead log."""
+        self._connection.execute("CHECKPOINT")
+
+    def compact(self) -> None:
+        """Rewrite the relations and give the space of deleted lines back; what was erased is then not in the file."""
+        for (name,) in self._connection.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal ORDER BY table_name"
+        ).fetchall():
+            self.replace(name, self.table(name))
+            self.checkpoint()
+        self.checkpoint()
+
+    def close(self) -> None:
+        """Close the file; what was committed is in it."""
+        self._ibis.disconnect()
+
+    # How rows of any kind become SQL
+
+    def _sql(self, rows: Table) -> str:
+        # Memory tables and functions inside an expression must be known to the engine before its SQL runs.
+        self._ibis._run_pre_execute_hooks(rows)  # noqa: SLF001
+        return str(self._ibis.compile(rows))
+
+    @contextmanager
+    def _source(self, rows: Rows) -> Iterator[str]:
+        if not isinstance(rows, pa.Table | pa.RecordBatch | pa.RecordBatchReader):
+            yield self._sql(rows)
+            return
+        self._connection.register(_HANDED_IN, pa.table(rows) if isinstance(rows, pa.RecordBatch) else rows)
+        try:
+            yield f"SELECT * FROM {_HANDED_IN}"  # noqa: S608
+        finally:
+            self._connection.unregister(_HANDED_IN)
+
+    @contextmanager
+    def _staged(self, rows: Rows) -> Iterator[str]:
+        # A reader can be read once only, and an expression may read the relation that is about to change.
+        with self.transaction():
+            self.materialise("staged", rows)
+            yield "temp.main.staged"
+            self._connection.execute("DROP TABLE temp.main.staged")
+
+    def _changed(self, statement: str) -> int:
+        answer = self._connection.execute(statement).fetchall()
+        return int(answer[0][0]) if answer else 0
+
+    def _lock_down(self) -> None:
+        for lock in _LOCKS_AFTER_OPENING:
+            self._connection.execute(f"SET {lock}")
+
+
+def _open(path: Path, spill: Path, memory_limit: str, threads: int | None) -> Any:
+    settings = {**_LOCKS, "memory_limit": memory_limit, **({"threads": threads} if threads else {})}
+    try:
+        backend = ibis.duckdb.connect(path, temp_directory=spill, **settings)
+    except duckdb.IOException as error:
+        raise _cannot_open(path, str(error)) from error
+    path.chmod(0o600)
+    return backend
+
+
+def _private_folder(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def _cannot_open(path: Path, detail: str) -> GuestlistError:
+    owner = re.search(r"\(PID (\d+)\)", detail)
+    if owner is None and "lock" not in detail.lower():
+        return GuestlistError(
+            "STORE-OPEN-01",
+            f"The store {path} cannot be opened: it is damaged, or no file of ours.",
+            next_step="Put back the last backup of this file, or move it away to begin anew.",
+        )
+    who = f"process {owner[1]}" if owner else "another process"
+    return GuestlistError(
+        "STORE-OWNED-01",
+        f"The space is in use: {who} owns {path}.",
+        nothing_lost="Nothing was changed.",
+        next_step="Wait for it to end, or stop it, then try again.",
+    )
+
+
+def _no_relation(name: str) -> GuestlistError:
+    return GuestlistError(
+        "STORE-RELATION-01",
+        f"The store has no relation '{name}' yet.",
+        next_step="Import data first: guestlist import FILE",
+    )
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        message = f"not a relation's name: {name!r}"
+        raise ValueError(message)
+    return name
+
+
+def _quoted(name: str) -> str:
+    return f'"{_checked(name)}"'
+
+
+def _same(on: Sequence[str]) -> str:
+    return " AND ".join(f'kept."{column}" IS NOT DISTINCT FROM gone."{column}"' for column in on)
+
+
+# Functions of the engine that Ibis has no word for. Another engine gets its own here, and the same tests.
+
+
+@ibis.udf.scalar.builtin(name="json_merge_patch")  # type: ignore[untyped-decorator]
+def _merge_patch(_whole: dt.json, _patch: dt.json) -> dt.json:
+    """RFC 7396."""
+
+
+def object_text(fields: Mapping[str, Any]) -> Any:
+    """The values as the text of one JSON object, fields without a value left out."""
+    whole = ibis.struct(dict(fields)).cast("json")
+    return _merge_patch(ibis.literal("{}").cast("json"), whole).cast("string")
+
+
+Materialise: TypeAlias = Callable[[str, Rows], Table]
+"""`Warehouse.materialise`, for stages that write intermediate results and need nothing else of the store."""

@@ -1,0 +1,214 @@
+"""The warehouse against a real DuckDB file."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import ibis
+import pyarrow as pa
+import pytest
+from ibis import _
+
+from guestlist.errors import GuestlistError
+from guestlist.store import Warehouse
+from guestlist.store.engine import object_text
+
+PEOPLE = pa.table({"id": [1, 2, 3], "name": ["Ada", "Bo", None]})
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    with Warehouse(tmp_path / "warehouse.duckdb") as opened:
+        yield opened
+
+
+def lines(warehouse: Warehouse, name: str = "people") -> list[tuple[object, ...]]:
+    return [tuple(line.values()) for line in warehouse.read(warehouse.table(name).order_by("id")).to_pylist()]
+
+
+def test_appending_makes_the_relation_then_adds_by_column_name(warehouse: Warehouse) -> None:
+    assert not warehouse.has("people")
+    assert warehouse.append("people", PEOPLE) == 3
+    assert warehouse.append("people", pa.table({"name": ["Cy"], "id": [4]})) == 1
+
+    assert lines(warehouse) == [(1, "Ada"), (2, "Bo"), (3, None), (4, "Cy")]
+    assert warehouse.count("people") == 4
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        pa.table({"id": [7]}),
+        pa.table({"id": [7]}).to_reader(),
+        pa.table({"id": [7]}).to_batches()[0],
+        ibis.memtable({"id": [7]}),
+    ],
+    ids=["table", "reader", "batch", "expression"],
+)
+def test_rows_of_every_kind_are_taken(warehouse: Warehouse, rows: object) -> None:
+    warehouse.append("people", PEOPLE)
+    assert warehouse.append("people", rows) == 1
+    assert lines(warehouse)[-1] == (7, None)
+
+
+def test_a_relation_may_be_replaced_by_what_is_made_of_it(warehouse: Warehouse) -> None:
+    warehouse.replace("people", PEOPLE)
+    warehouse.replace("people", warehouse.table("people").filter(_.id > 1).mutate(old=True))
+    assert lines(warehouse) == [(2, "Bo", True), (3, None, True)]
+
+
+def test_merging_replaces_by_key_and_adds_the_rest(warehouse: Warehouse) -> None:
+    warehouse.append("people", PEOPLE)
+    warehouse.merge("people", pa.table({"id": [2, 9], "name": ["Bea", "Di"]}), ["id"])
+    assert lines(warehouse) == [(1, "Ada"), (2, "Bea"), (3, None), (9, "Di")]
+
+
+def test_a_null_in_a_key_is_one_value(warehouse: Warehouse) -> None:
+    warehouse.append("people", PEOPLE)
+    warehouse.merge("people", pa.table({"id": [5], "name": pa.array([None], pa.string())}), ["name"])
+    assert lines(warehouse) == [(1, "Ada"), (2, "Bo"), (5, None)]
+
+
+def test_deleting_keys_tells_how_many_went(warehouse: Warehouse) -> None:
+    warehouse.append("people", PEOPLE)
+    keys = warehouse.table("people").filter(_.id < 3).select("id")
+    assert warehouse.delete_keys("people", keys, ["id"]) == 2
+    assert lines(warehouse) == [(3, None)]
+
+
+def test_a_failed_transaction_leaves_everything_as_it_was(warehouse: Warehouse) -> None:
+    warehouse.append("people", PEOPLE)
+
+    def fail_half_way() -> None:
+        with warehouse.transaction():
+            warehouse.append("other", PEOPLE)
+            with warehouse.transaction():
+                warehouse.delete_keys("people", PEOPLE, ["id"])
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert warehouse.count("people") == 3
+    assert not warehouse.has("other")
+
+
+def test_a_transaction_outlives_the_process(tmp_path: Path) -> None:
+    for _time in range(2):
+        with Warehouse(tmp_path / "w.duckdb") as warehouse, warehouse.transaction():
+            warehouse.append("people", PEOPLE)
+    with Warehouse(tmp_path / "w.duckdb") as warehouse:
+        assert warehouse.count("people") == 6
+
+
+def test_intermediate_results_end_with_the_process(tmp_path: Path) -> None:
+    with Warehouse(tmp_path / "w.duckdb") as warehouse:
+        made = warehouse.materialise("half_way", PEOPLE)
+        made = warehouse.materialise("next", made.filter(_.id == 2))
+        assert warehouse.read(made).to_pylist() == [{"id": 2, "name": "Bo"}]
+    with Warehouse(tmp_path / "w.duckdb") as warehouse:
+        assert not warehouse.has("next")
+
+
+def test_streaming_goes_beside_writing(warehouse: Warehouse) -> None:
+    warehouse.append("people", pa.table({"id": list(range(10_000))}))
+    seen = 0
+    for batch in warehouse.stream(warehouse.table("people"), chunk=1000):
+        seen += batch.num_rows
+        warehouse.append("other", batch)
+    assert seen == 10_000 == warehouse.count("other")
+
+
+def test_streaming_in_a_transaction_sees_its_changes(warehouse: Warehouse) -> None:
+    with warehouse.transaction():
+        warehouse.append("people", PEOPLE)
+        made = warehouse.materialise("half_way", warehouse.table("people"))
+        assert sum(batch.num_rows for batch in warehouse.stream(made)) == 3
+
+
+def test_erased_lines_are_not_in_the_file_after_compacting(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    with Warehouse(path) as warehouse:
+        warehouse.append("people", pa.table({"id": [1, 2], "name": ["erased-person-value", "kept"]}))
+        warehouse.checkpoint()
+        warehouse.delete_keys("people", pa.table({"id": [1]}), ["id"])
+        warehouse.compact()
+        assert warehouse.count("people") == 1
+
+
+def test_an_empty_relation_has_the_types_it_was_made_with(warehouse: Warehouse) -> None:
+    warehouse.create("event", {"id": "string", "at": "timestamp(6)"})
+    warehouse.create("event", {"id": "string"})
+    assert warehouse.columns("event") == ("id", "at")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT * FROM read_csv('/etc/hosts')",
+        "COPY (SELECT 1) TO 'leak.csv'",
+        "ATTACH 'other.duckdb'",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET memory_limit = '99GB'",
+    ],
+)
+def test_the_engine_is_locked_down(warehouse: Warehouse, statement: str) -> None:
+    with pytest.raises(duckdb.Error):
+        warehouse._connection.execute(statement)
+
+
+def test_no_python_variable_is_read_as_a_table(warehouse: Warehouse) -> None:
+    people = PEOPLE
+    with pytest.raises(duckdb.CatalogException):
+        warehouse._connection.execute("SELECT * FROM people").fetchall()
+    assert people.num_rows == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes of POSIX")
+def test_the_file_and_its_spill_folder_are_private(tmp_path: Path) -> None:
+    with Warehouse(tmp_path / "w.duckdb"):
+        assert (tmp_path / "w.duckdb").stat().st_mode & 0o777 == 0o600
+        assert (tmp_path / "w.duckdb.spill").stat().st_mode & 0o777 == 0o700
+
+
+def test_more_than_memory_spills_instead_of_failing(tmp_path: Path) -> None:
+    with Warehouse(tmp_path / "w.duckdb", memory_limit="60MB", threads=1) as warehouse:
+        text = ibis.range(0, 2_000_000).unnest().name("id").as_table().mutate(text=_.id.cast("string").hexdigest("md5"))
+        assert warehouse.append("people", text.order_by("text")) == 2_000_000
+
+
+def test_a_second_process_is_told_who_owns_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "w.duckdb"
+    code = "import sys, pathlib; from guestlist.store import Warehouse; Warehouse(pathlib.Path(sys.argv[1]))"
+    with Warehouse(path):
+        answer = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert "STORE-OWNED-01" in answer.stderr
+
+
+def test_a_file_that_is_not_ours_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "w.duckdb").write_text("id,name\n" * 1000)
+    with pytest.raises(GuestlistError, match="STORE-OPEN-01"):
+        Warehouse(tmp_path / "w.duckdb")
+
+
+def test_reading_what_is_not_there_says_what_to_do(warehouse: Warehouse) -> None:
+    with pytest.raises(GuestlistError, match="guestlist import FILE"):
+        warehouse.table("message")
+
+
+@pytest.mark.parametrize("name", ["", "a b", 'a"; DROP TABLE b', "Ä", "1a"])
+def test_a_name_that_could_be_anything_else_is_refused(warehouse: Warehouse, name: str) -> None:
+    with pytest.raises(ValueError, match="not a relation's name"):
+        warehouse.append(name, PEOPLE)
+
+
+def test_an_object_leaves_out_what_has_no_value(warehouse: Warehouse) -> None:
+    warehouse.append("people", PEOPLE)
+    made = warehouse.table("people").select("id", o=object_text({"name": _.name, "n": _.id}))
+    assert [line["o"] for line in warehouse.read(made.order_by("id")).to_pylist()] == [
+        '{"name":"Ada","n":1}',
+        '{"name":"Bo","n":2}',
+        '{"n":3}',
+    ]
