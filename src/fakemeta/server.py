@@ -248,7 +248,7 @@ def _headers(world: World, call: Call | None, trace: str, *, failed: bool = Fals
 
 def _refused(world: World, call: Call | None, error: GraphError, trace: str) -> Response:
     kind = "invalid_token" if error.row.code == 190 else "invalid_request"
-    text = error.text.encode("ascii", "replace").decode().replace('"', "'")
+    text = "".join(c if c.isascii() and c.isprintable() else "?" for c in error.text).replace('"', "'")
     headers = _headers(world, call, trace, failed=True)
     headers["www-authenticate"] = _WWW_AUTHENTICATE.format(kind=kind, text=text)
     return _json(error.envelope(trace), error.status, headers)
