@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.reliability.lockstep import KINDS, TICK, Engine, Row
+from tests.reliability.worlds import IDS, KIND_OF, Cells, Key, Meta, Population, columns_of, keys_in, keys_of
+
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.relations import Rules
 from guestlist.destinations.meta.settle import Settings
-from tests.reliability.lockstep import KINDS, TICK, Engine, Row
-from tests.reliability.worlds import IDS, KIND_OF, Cells, Key, Meta, Population, columns_of, keys_in, keys_of
 
 DELAY, NETWORK, BATCH, NOISY = 5, 1, 2, 50
 QUIET = 7 * DELAY
