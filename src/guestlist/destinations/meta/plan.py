@@ -71,8 +71,8 @@ def plan(
 
 def _removals(given: Relations, settings: Settings, rules: Rules, materialise: Materialise) -> Table:
     """Of every row nobody wants: the keys Meta may still have, less those that wanted rows carry."""
-    gone = materialise("gone_rows", _gone(given, settings, rules))
-    kept = _kept(gone)
+    gone = materialise("gone_rows", _gone(given, settings, rules, materialise))
+    kept = materialise("kept_keys", _kept(gone))
     leaving = materialise("leaving_rows", gone.filter((gone.tries < TRIES) & (gone.leaving != 0)))
     carried_keys = long(leaving, "row_key")
     rows = look_up(leaving, which_in(carried_keys, [given.wanted, kept]), "in_k")
@@ -94,12 +94,12 @@ def _removals(given: Relations, settings: Settings, rules: Rules, materialise: M
     )
 
 
-def _gone(given: Relations, settings: Settings, rules: Rules) -> Table:
+def _gone(given: Relations, settings: Settings, rules: Rules, materialise: Materialise) -> Table:
     """Ledger rows that are not wanted and are not over yet, with the masks `leaving` and `forced`."""
     rows = given.ledger.anti_join(given.wanted, _ROW)
     removed_once = [rows[column].notnull() for column in REMOVED.values()]
     rows = rows.filter(ibis.or_(rows.live != 0, *removed_once))
-    rows = rows.join(given.syncs.select("sync", "now", "removes"), "sync")
+    rows = materialise("unwanted_rows", rows.join(given.syncs.select("sync", "now", "removes"), "sync"))
     rows = look_up(rows, _forced(given, rows), "forced")
     if rules.settle:
         rows = look_up(rows, unsettled_keys(rows, given.ledger, settings), "unsettled")

@@ -52,7 +52,7 @@ def again(given: Relations, removals: Table, settings: Settings, rules: Rules, m
     persons = materialise("removed_persons", _persons(events, given.ledger_person))
     hits = ibis.union(
         _of_same_person(persons, given.wanted_person),
-        _by_key(given, events, persons, rules),
+        _by_key(given, events, persons, rules, materialise),
         _by_name(events, given.wanted, rules),
     )
     hits = hits.join(given.syncs.select("sync", "now"), "sync")
@@ -97,12 +97,10 @@ def _events(ledger: Table, removals: Table) -> Table:
     )
 
 
-def _facts(table: Table, *columns: str, hurts: bool = True, opposes: bool = True) -> Table:
+def _facts(table: Table, *columns: str, hurts: Column | bool = True, opposes: bool = True) -> Table:
     """What is known of the removal: `hurts` asks to re-assert at once, `opposes` is an opposite for settling."""
-    facts = table.select(
-        "sync", *columns, "at", "lost", "current", hurts=ibis.literal(hurts), opposes=ibis.literal(opposes)
-    )
-    return facts.distinct()
+    marks = {"hurts": ibis.literal(hurts) if isinstance(hurts, bool) else hurts, "opposes": ibis.literal(opposes)}
+    return table.select("sync", *columns, "at", "lost", "current", **marks).distinct()
 
 
 def _persons(events: Table, ledger_person: Table) -> Table:
@@ -113,19 +111,22 @@ def _of_same_person(persons: Table, wanted_person: Table) -> Table:
     return persons.join(wanted_person, ["sync", "profile_id"]).select("sync", "row_key", *_FACTS)
 
 
-def _by_key(given: Relations, events: Table, persons: Table, rules: Rules) -> Table:
+def _by_key(given: Relations, events: Table, persons: Table, rules: Rules, materialise: Materialise) -> Table:
     """Wanted rows with a key that the removal blanked or sent, or that its person has at Meta through any row."""
     facts = ("at", "lost", "current")
-    past = events.filter(~events.current)
-    sent_before = ibis.union(*(_removed(past, kind, "lost", "current") for kind in KINDS))
+    touched = events.mutate(touched=(events.sent | events.blanked).cast("int32"))
+    touched = long(touched, *facts, "blanked", mask="touched")
+    sent_before = ibis.union(*(_removed(events, kind, "current") for kind in KINDS)).mutate(lost=ibis.literal(False))
     parts = [
-        _facts(long(events, *facts, mask="blanked"), "bit", "key"),
-        _facts(long(past, *facts, mask="sent"), "bit", "key", hurts=False),
-        _facts(sent_before.mutate(lost=ibis.literal(False)), "bit", "key", hurts=False),
+        _facts(touched, "bit", "key", hurts=(touched.blanked & touched.bit) != 0),
+        _facts(sent_before, "bit", "key", hurts=False),
     ]
     if rules.profile_keys:
-        parts.append(_facts(long(_their_rows(given, persons), *facts, mask="live"), "bit", "key"))
-    return meet(ibis.union(*parts), given.wanted, "row_key").select("sync", "row_key", *_FACTS)
+        theirs = materialise("rows_of_removed_persons", _their_rows(given, persons))
+        parts.append(_facts(long(theirs, *facts, mask="live"), "bit", "key"))
+    return meet(materialise("hurting_keys", ibis.union(*parts)), given.wanted, "row_key").select(
+        "sync", "row_key", *_FACTS
+    )
 
 
 def _their_rows(given: Relations, persons: Table) -> Table:
