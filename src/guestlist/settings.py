@@ -1,0 +1,115 @@
+"""What `guestlist.yaml` may say, and the only place that reads the environment.
+
+Sections that belong to a stage (sources, destinations, identity) are kept as they are written: the stage reads them.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from guestlist.errors import GuestlistError
+
+_SECRET_WORDS = ("token", "secret", "password", "write_key")
+
+
+class SecretReference(BaseModel):
+    """Where a secret is: a file, or a variable of the environment. Never the secret itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    file: Path | None = None
+    env: str | None = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> "SecretReference":
+        if (self.file is None) == (self.env is None):
+            message = "write {file: PATH} or {env: NAME}"
+            raise ValueError(message)
+        return self
+
+    def read(self, folder: Path) -> str:
+        """The secret. A relative file is looked for in `folder`, the space."""
+        try:
+            found = os.environ[self.env] if self.env else (folder / str(self.file)).read_text("utf-8")
+        except (KeyError, OSError) as error:
+            raise self._missing() from error
+        if not found.strip():
+            raise self._missing()
+        return found.strip()
+
+    def _missing(self) -> GuestlistError:
+        place = f"the environment variable {self.env}" if self.env else f"the file {self.file}"
+        return GuestlistError(
+            "SPACE-SECRET-01",
+            f"A secret is not there: {place} is missing or empty.",
+            next_step="Put it there, or change the reference in guestlist.yaml.",
+        )
+
+
+class SpaceSettings(BaseModel):
+    """`guestlist.yaml` as values."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    time_zone: str = "UTC"
+    date_order: Literal["dmy", "mdy"] | None = None
+    memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
+    sources: dict[str, dict[str, Any]] = {}
+    destinations: dict[str, dict[str, Any]] = {}
+    identity: dict[str, Any] = {}
+
+    @field_validator("country", mode="before")
+    @classmethod
+    def _upper(cls, country: Any) -> Any:
+        return country.upper() if isinstance(country, str) else country
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            message = "not a time zone, such as Europe/Berlin"
+            raise ValueError(message)
+        return zone
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_secrets(cls, document: Any) -> Any:
+        _refuse_secrets(document, "")
+        return document
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The space's time zone."""
+        return ZoneInfo(self.time_zone)
+
+
+def read_settings(document: Any, place: Path) -> SpaceSettings:
+    """The settings of a parsed `guestlist.yaml`; every mistake told with its path, none with its value."""
+    try:
+        return SpaceSettings.model_validate(document or {})
+    except ValidationError as error:
+        mistakes = "; ".join(
+            f"{'.'.join(map(str, mistake['loc'])) or 'document'}: {mistake['msg'].removeprefix('Value error, ')}"
+            for mistake in error.errors(include_input=False, include_url=False)
+        )
+        raise GuestlistError(
+            "SPACE-SETTINGS-01",
+            f"{place} cannot be used: {mistakes}.",
+            nothing_lost="Nothing was changed.",
+            next_step="Correct it and try again.",
+        ) from None
+
+
+def _refuse_secrets(value: Any, path: str) -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            where = f"{path}.{key}".lstrip(".")
+            # A mapping's columns may well be named so: those are headers of a file, not settings.
+            if isinstance(inner, str) and not path.startswith("sources") and str(key).lower().endswith(_SECRET_WORDS):
+                message = f"{where} holds a secret: write {{file: PATH}} or {{env: NAME}} instead"
+                raise ValueError(message)
+            _refuse_secrets(inner, where)

@@ -1,0 +1,144 @@
+"""A space: a folder with `guestlist.yaml`, `audiences/` and, in `.guestlist/`, the stores."""
+
+import os
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from guestlist.errors import GuestlistError
+from guestlist.settings import SpaceSettings, read_settings
+from guestlist.store import Warehouse
+
+SETTINGS_FILE = "guestlist.yaml"
+_FIRST_SETTINGS = """\
+# A Guestlist space. Secrets stand here by reference only: {file: PATH} or {env: NAME}.
+country: %(country)s       # where phone numbers and postal codes without a country are from, e.g. DE
+time_zone: %(time_zone)s   # days begin at midnight here
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Space:
+    """One space on disk."""
+
+    folder: Path
+    settings: SpaceSettings
+
+    @property
+    def settings_file(self) -> Path:
+        return self.folder / SETTINGS_FILE
+
+    @property
+    def audiences(self) -> Path:
+        """The folder of audience definitions."""
+        return self.folder / "audiences"
+
+    @property
+    def private(self) -> Path:
+        """The folder of the stores."""
+        return self.folder / ".guestlist"
+
+    @property
+    def reports(self) -> Path:
+        """The folder of reports about imports."""
+        return self.folder / "reports"
+
+    def open_warehouse(self) -> Warehouse:
+        """The warehouse, made on first use; another process that has it open is told of."""
+        make_private(self.private)
+        return Warehouse(
+            self.private / "warehouse.duckdb",
+            memory_limit=self.settings.memory_limit,
+            spill=self.private / "spill",
+        )
+
+    def write_entry(self, section: str, name: str, entry: dict[str, Any]) -> "Space":
+        """Write `section.name` of `guestlist.yaml`, all else and every comment kept; give the space as it is then."""
+        yaml = _yaml()
+        document = _parsed(self.settings_file, yaml) or {}
+        document.setdefault(section, {})[name] = entry
+        settings = read_settings(document, self.settings_file)
+        text = StringIO()
+        yaml.dump(document, text)
+        _write_whole(self.settings_file, text.getvalue())
+        return Space(folder=self.folder, settings=settings)
+
+
+def make_space(folder: Path, *, country: str | None = None, time_zone: str | None = None) -> Space:
+    """Make a space in a folder that has none."""
+    place = folder / SETTINGS_FILE
+    if place.exists():
+        raise GuestlistError(
+            "SPACE-EXISTS-01",
+            f"{folder} is a space already.",
+            nothing_lost="Nothing was changed.",
+            next_step=f"Use it as it is: edit {place}.",
+        )
+    chosen = {"country": country.upper() if country else "null", "time_zone": time_zone or "UTC"}
+    text = _FIRST_SETTINGS % chosen
+    read_settings(_yaml().load(text), place)
+    (folder / "audiences").mkdir(parents=True, exist_ok=True)
+    make_private(folder / ".guestlist")
+    _keep_out_of_git(folder)
+    _write_whole(place, text)
+    return open_space(folder)
+
+
+def open_space(folder: Path) -> Space:
+    """The space in this folder."""
+    place = folder / SETTINGS_FILE
+    if not place.is_file():
+        raise GuestlistError(
+            "SPACE-NONE-01",
+            f"{folder} is not a space: it has no {SETTINGS_FILE}.",
+            next_step="Make one with: guestlist init DIR, or name one with --space DIR",
+        )
+    return Space(folder=folder, settings=read_settings(_parsed(place, _yaml()), place))
+
+
+def make_private(folder: Path) -> Path:
+    """Make a folder that only its owner can read."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+    return folder
+
+
+def _keep_out_of_git(folder: Path) -> None:
+    # Definitions belong in git; what the space knows of people does not.
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(".guestlist/\nreports/\n", "utf-8")
+
+
+def _yaml() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.width = 120
+    return yaml
+
+
+def _parsed(place: Path, yaml: YAML) -> Any:
+    try:
+        return yaml.load(place.read_text("utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise GuestlistError(
+            "SPACE-SETTINGS-02",
+            f"{place} is not YAML{where}.",
+            nothing_lost="Nothing was changed.",
+            next_step="Correct it and try again.",
+        ) from None
+
+
+def _write_whole(place: Path, text: str) -> None:
+    # A reader finds the old file or the new one, never half of one, even after a power cut.
+    fresh = place.with_name(f".{place.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(place)
