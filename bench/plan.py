@@ -90,13 +90,15 @@ def fill(con: ibis.BaseBackend, rows: int, change: float, removed: float) -> Rel
     return Relations(**{name: con.table(name) for name in Relations.__dataclass_fields__})
 
 
-def main(rows: int = 1_000_000, change: float = 5.0, removed: float = 5.0) -> None:
+def main(size: float = 1e6, change: float = 5.0, removed: float = 5.0) -> None:
     """Fill, plan twice (the first run compiles), print."""
+    rows = int(size)
     with tempfile.TemporaryDirectory() as folder:
         con = ibis.duckdb.connect(Path(folder) / "plan.duckdb", threads=2, memory_limit="1GB")
         given = fill(con, rows, change / 100, removed)
         for turn in ("first", "second"):
-            peak, start, steps = Peak(), time.perf_counter(), []
+            steps: list[str] = []
+            peak, start = Peak(), time.perf_counter()
 
             def materialise(name: str, expr: ibis.Table, steps: list[str] = steps) -> ibis.Table:
                 began = time.perf_counter()
@@ -118,4 +120,4 @@ def main(rows: int = 1_000_000, change: float = 5.0, removed: float = 5.0) -> No
 
 
 if __name__ == "__main__":
-    main(*(float(a) if n else int(a) for n, a in enumerate(sys.argv[1:])))
+    main(*(float(argument) for argument in sys.argv[1:]))

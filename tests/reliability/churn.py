@@ -9,32 +9,45 @@ import random
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.reliability.lockstep import KINDS, TICK, Engine, Row
+from tests.reliability.lockstep import KINDS, TICK, Design, Engine, Row
 from tests.reliability.worlds import IDS, KIND_OF, Cells, Key, Meta, Population, columns_of, keys_in, keys_of
 
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.relations import Rules
 from guestlist.destinations.meta.settle import Settings
 
-DELAY, NETWORK, BATCH, NOISY = 5, 1, 2, 50
-QUIET = 7 * DELAY
+DELAY, NETWORK, BATCH = 5, 1, 2
+REGIMES = ("A", "A2", "B")
+
+
+def designed(delay: int = DELAY, *, settle_per_row: bool = False, **off: bool) -> Design:
+    """The law, with rules set otherwise."""
+    settings = Settings(pipeline_delay=delay * TICK, network_delay=min(delay, NETWORK) * TICK)
+    return Design(settings=settings, rules=Rules(**off), settle_per_row=settle_per_row)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """What is switched off or wrong, to see that the model notices."""
+    """The product's way, or something switched off or wrong in the design or in the sending."""
 
-    rules: Rules = field(default_factory=Rules)
-    delay: int = DELAY
-    network: int = NETWORK
+    design: Design = field(default_factory=designed)
     cursor_before_delivery: bool = False  # the answer is not awaited: whatever was sent counts as applied
-    settle_per_row: bool = False  # one removal time per row
     refused_blocks: bool = False  # additions that share a key with a refused removal wait
-    full: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """Ticks with churn and faults, then without."""
+
+    noisy: int = 50
+    quiet: int = 7 * DELAY
+
+
+LAW = Variant()
 
 
 @dataclass
@@ -63,7 +76,7 @@ class World:
         )
         self.small, self.scopes = r.random() < 0.3, r.random() < 0.3
         self.scope = Scope.MIRROR
-        self.seq = self.requests = self.late_requests = 0
+        self.seq = self.requests = self.rows = self.late_requests = 0
         self.changed = True
         self.blocked: set[Key] = set()
         self.crashed: Batch | None = None
@@ -113,6 +126,7 @@ class World:
             return
         self.seq += 1
         self.requests += 1
+        self.rows += len(batch.items)
         batch.at = now * TICK + self.seq
         fate = self._fate(batch, noisy)
         broken = self._broken(batch, noisy)
@@ -181,30 +195,37 @@ class World:
 
 
 class Run:
-    """Many worlds in one engine."""
+    """Many worlds in one engine; each by its own variant."""
 
-    def __init__(self, worlds: list[World], variant: Variant) -> None:
-        settings = Settings(pipeline_delay=variant.delay * TICK, network_delay=variant.network * TICK)
-        self.engine, self.worlds, self.variant = Engine(settings, variant.rules), worlds, variant
+    def __init__(self, worlds: list[World], pace: Pace) -> None:
+        self.worlds, self.pace = worlds, pace
+        self.groups: dict[Design, list[World]] = {}
+        for w in worlds:
+            self.groups.setdefault(w.variant.design, []).append(w)
+        self.engine = Engine(*self.groups)
 
     def go(self) -> None:
-        for now in range(NOISY + QUIET):
-            self.tick(now, noisy=now < NOISY)
+        for now in range(self.pace.noisy + self.pace.quiet):
+            self.tick(now, noisy=now < self.pace.noisy)
+
+    def heal(self) -> None:
+        """A full re-assert."""
+        self.tick(self.pace.noisy + self.pace.quiet, noisy=False, full=True)
 
     def tick(self, now: int, *, noisy: bool, full: bool = False) -> None:
-        self._fold([(w, w.crashed) for w in self.worlds if w.crashed], state="unknown")
+        self._restart()
         for w in self.worlds:
-            w.crashed = None
             w.begin(now, noisy)
         self._put_wanted()
         before = now * TICK if full else None
-        removals, additions = self.engine.plan({w.sync: (now * TICK, w.scope, before) for w in self.worlds})
-        for w in self.worlds:
-            w.take(removals[w.sync], additions[w.sync], noisy)
+        for design, worlds in self.groups.items():
+            plans = self.engine.plan(design, {w.sync: (now * TICK, w.scope, before) for w in worlds})
+            for w in worlds:
+                w.take(plans[0][w.sync], plans[1][w.sync], noisy)
         already = {w.sync: w.requests for w in self.worlds}
         while any(w.queue for w in self.worlds):
             self._step(now, noisy)
-        if now >= NOISY + QUIET - DELAY and not full:
+        if now >= self.pace.noisy + self.pace.quiet - DELAY and not full:
             for w in self.worlds:
                 w.late_requests += w.requests - already[w.sync]
 
@@ -229,21 +250,25 @@ class Run:
         self._answers([(w, b) for w, b in answered if w.crashed is not b])
 
     def _answers(self, answered: list[tuple[World, Batch]]) -> None:
-        if not answered:
-            return
-        self.engine.put("op", (_op(w, b, r) for w, b in answered for r in b.items))
-        self.engine.put("outcome", ((w.sync, 0, b.state, b.at, b.invalid) for w, b in answered))
-        self.engine.put("named", ((w.sync, 0, k, "bad") for w, b in answered for k in b.named))
-        self.engine.fold()
+        for design in self.groups:
+            mine = [(w, b) for w, b in answered if w.variant.design == design]
+            if not mine:
+                continue
+            self.engine.put("op", (_op(w, b, r) for w, b in mine for r in b.items))
+            self.engine.put("outcome", ((w.sync, 0, b.state, b.at, b.invalid) for w, b in mine))
+            self.engine.put("named", ((w.sync, 0, k, "bad") for w, b in mine for k in b.named))
+            self.engine.fold(design)
 
-    def _fold(self, batches: list[tuple[World, Batch | None]], state: str) -> None:
-        """After a restart: what was intended and has no answer is unknown."""
-        known = [(w, b) for w, b in batches if b]
-        for _, b in known:
-            b.state = "applied" if self.variant.cursor_before_delivery else state
-        people = ((w.sync, 0, r["row_key"], p) for w, b in known for r in b.items for p in r["persons"])
-        self.engine.put("op_person", people)
-        self._answers(known)
+    def _restart(self) -> None:
+        """What was intended and has no answer is unknown."""
+        left = [(w, w.crashed) for w in self.worlds if w.crashed]
+        for w, b in left:
+            b.state = "applied" if w.variant.cursor_before_delivery else "unknown"
+            w.crashed = None
+        self.engine.put(
+            "op_person", ((w.sync, 0, r["row_key"], p) for w, b in left for r in b.items for p in r["persons"])
+        )
+        self._answers(left)
 
     def _put_wanted(self) -> None:
         changed = [w for w in self.worlds if w.changed]
@@ -283,25 +308,35 @@ def _listed_persons(w: World) -> Iterator[tuple[int, int]]:
     return ((w.sync, p) for p in ids)
 
 
-def simulate(
-    n: int, regimes: tuple[str, ...] = ("A", "A2", "B"), variant: Variant | None = None, first: int = 0
-) -> dict[str, Counter[str]]:
-    """Run n worlds of each regime; sums by regime. `healed_*` is counted after a full re-assert."""
-    variant = variant or Variant()
-    seeds = [(seed, regime) for regime in regimes for seed in range(first, first + n)]
-    worlds = [World(i, seed, regime, variant) for i, (seed, regime) in enumerate(seeds)]
-    run = Run(worlds, variant)
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """One world to simulate."""
+
+    seed: int
+    regime: str
+    variant: Variant = LAW
+
+
+def simulate(cases: Sequence[Case], pace: Pace) -> list[Counter[str]]:
+    """Counts for each case; `healed_*` after a full re-assert."""
+    worlds = [World(i, case.seed, case.regime, case.variant) for i, case in enumerate(cases)]
+    run = Run(worlds, pace)
     run.go()
-    sums: dict[str, Counter[str]] = {regime: Counter() for regime in regimes}
-    for w, verdict in zip(worlds, run.judge(), strict=True):
-        sums[w.regime].update({k: len(v) for k, v in verdict.items()})
-        sums[w.regime].update(loop=w.late_requests, requests=w.requests)
-        for k in ("wrong_in", "wrong_out"):
-            if verdict[k]:
-                sums[w.regime][f"{k} worlds"] += 1
-    run.tick(NOISY + QUIET, noisy=False, full=True)
-    for w, verdict in zip(worlds, run.judge(), strict=True):
-        sums[w.regime].update({f"healed_{k}": len(verdict[k]) for k in ("wrong_in", "wrong_out")})
+    counts = [Counter({k: len(v) for k, v in verdict.items()}) for verdict in run.judge()]
+    for w, count in zip(worlds, counts, strict=True):
+        count.update(loop=w.late_requests, requests=w.requests, rows=w.rows)
+    run.heal()
+    for verdict, count in zip(run.judge(), counts, strict=True):
+        count.update({f"healed_{k}": len(verdict[k]) for k in ("wrong_in", "wrong_out")})
+    return counts
+
+
+def by_regime(n: int, pace: Pace, first: int = 0) -> dict[str, Counter[str]]:
+    """Sums over n worlds of each regime."""
+    cases = [Case(seed=seed, regime=regime) for regime in REGIMES for seed in range(first, first + n)]
+    sums: dict[str, Counter[str]] = {regime: Counter() for regime in REGIMES}
+    for case, count in zip(cases, simulate(cases, pace), strict=True):
+        sums[case.regime].update(count)
     return sums
 
 
@@ -311,6 +346,6 @@ if __name__ == "__main__":
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     options = parser.parse_args()
     start = time.perf_counter()
-    for regime, counted in simulate(options.worlds, first=options.first).items():
+    for regime, counted in by_regime(options.worlds, Pace(), options.first).items():
         print(regime, dict(counted))
     print(f"{time.perf_counter() - start:.1f} s")

@@ -5,6 +5,7 @@ Expressions are compiled once; after that only their SQL is replayed on new tabl
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ibis
@@ -55,29 +56,47 @@ def schema(name: str) -> dict[str, str]:
     return {column: "int64" if column in WHOLE else kind for column, kind in TABLES[name].items()}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Design:
+    """How to plan and fold: the product's way, or with something wrong to see that the models notice."""
+
+    settings: Settings
+    rules: Rules = field(default_factory=Rules)
+    settle_per_row: bool = False  # one removal time for all keys of a row
+
+
 class Engine:
     """One DuckDB in memory, with the relations as tables."""
 
-    def __init__(self, settings: Settings, rules: Rules) -> None:
+    def __init__(self, *designs: Design) -> None:
         self.con = ibis.duckdb.connect(threads=2)
         self.arrow = {name: ibis.schema(schema(name)).to_pyarrow() for name in TABLES}
         for name in TABLES:
             self.con.create_table(name, schema=ibis.schema(schema(name)))
         given = Relations(**{name: self.con.table(name) for name in Relations.__dataclass_fields__})
         batches = Batches(**{name: self.con.table(name) for name in Batches.__dataclass_fields__})
-        self.plan_steps: list[str] = []
+        self.plan_steps = {design: self._plan_steps(given, design) for design in designs}
+        self.fold_steps = {design: self._fold_steps(given, batches, design) for design in designs}
         self.gate_steps: list[str] = []
-        self.fold_steps: list[str] = []
-        plan_step, gate_step, fold_step = (
-            self._recorder(s) for s in (self.plan_steps, self.gate_steps, self.fold_steps)
-        )
-        plan_step("additions", plan(given, settings, rules=rules, materialise=plan_step).additions)
-        passed = gate(batches.op, given, materialise=gate_step)
-        gate_step("passed", passed.op)
-        gate_step("passed_person", passed.op_person)
-        folded = fold(given.ledger, batches, rules=rules, materialise=fold_step)
-        fold_step("folded_ledger", folded.ledger)
-        fold_step("folded_person", folded.ledger_person)
+        step = self._recorder(self.gate_steps)
+        passed = gate(batches.op, given, materialise=step)
+        step("passed", passed.op)
+        step("passed_person", passed.op_person)
+
+    def _plan_steps(self, given: Relations, design: Design) -> list[str]:
+        steps: list[str] = []
+        step = self._recorder(steps)
+        seen = replace(given, ledger=_per_row(given.ledger)) if design.settle_per_row else given
+        step("additions", plan(seen, design.settings, rules=design.rules, materialise=step).additions)
+        return steps
+
+    def _fold_steps(self, given: Relations, batches: Batches, design: Design) -> list[str]:
+        steps: list[str] = []
+        step = self._recorder(steps)
+        folded = fold(given.ledger, batches, rules=design.rules, materialise=step)
+        step("folded_ledger", folded.ledger)
+        step("folded_person", folded.ledger_person)
+        return steps
 
     def _recorder(self, steps: list[str]) -> Materialise:
         def materialise(name: str, expr: ibis.Table) -> ibis.Table:
@@ -107,11 +126,11 @@ class Engine:
         self.con.con.unregister("incoming")
 
     def plan(
-        self, syncs: dict[int, tuple[int, Scope, int | None]]
+        self, design: Design, syncs: dict[int, tuple[int, Scope, int | None]]
     ) -> tuple[dict[int, list[Row]], dict[int, list[Row]]]:
         """Removals and additions by world."""
         self.put("syncs", [(sync, now, *scope.value, before) for sync, (now, scope, before) in syncs.items()])
-        for step in self.plan_steps:
+        for step in self.plan_steps[design]:
             self.run(step)
         return self._by_sync("x_removals"), self._by_sync("x_additions")
 
@@ -121,9 +140,9 @@ class Engine:
             self.run(step)
         return self._by_sync("x_passed"), self._by_sync("x_passed_person")
 
-    def fold(self) -> None:
+    def fold(self, design: Design) -> None:
         """Fold relation `outcome` into the ledger."""
-        for step in self.fold_steps:
+        for step in self.fold_steps[design]:
             self.run(step)
         self.run(
             "CREATE OR REPLACE TABLE ledger AS SELECT * FROM ledger ANTI JOIN x_folded_ledger USING (sync, row_key)"
@@ -152,3 +171,15 @@ class Engine:
         for row in self.rows(f"FROM {table} ORDER BY sync, row_key"):
             found[row["sync"]].append(row)
         return found
+
+
+def _per_row(ledger: ibis.Table) -> ibis.Table:
+    last = (ledger.remove_sent_at > ledger.add_sent_at.fill_null(0)) & ~ledger.remove_lost
+    return ledger.mutate(
+        **{
+            f"removed_{kind}": ibis.ifelse(
+                last & ((ledger.remove_sent & (1 << n)) != 0), ledger.remove_sent_at, ibis.null("int64")
+            )
+            for n, kind in enumerate(KINDS)
+        }
+    )

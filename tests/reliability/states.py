@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 
-from tests.reliability.lockstep import TICK, Engine, Row
+from tests.reliability.lockstep import TICK, Design, Engine, Row
 
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.relations import Rules
@@ -30,7 +30,7 @@ FATES = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Design:
+class Setup:
     """The design under test; `delay` is what it believes, `real` what Meta does."""
 
     delay: int = 2
@@ -74,9 +74,10 @@ def aged(row: Row | None, now: int, cap: int) -> tuple[tuple[str, object], ...] 
 class Model:
     """The real functions, asked about many states at once."""
 
-    def __init__(self, design: Design) -> None:
-        settings = Settings(pipeline_delay=design.delay * TICK, network_delay=min(design.delay, 1) * TICK)
-        self.design, self.engine = design, Engine(settings, design.rules)
+    def __init__(self, setup: Setup) -> None:
+        settings = Settings(pipeline_delay=setup.delay * TICK, network_delay=min(setup.delay, 1) * TICK)
+        self.setup, self.design = setup, Design(settings=settings, rules=setup.rules)
+        self.engine = Engine(self.design)
         self.columns = list(self.engine.arrow["ledger"].names)
         self.engine.put("listed_key", [])
         self.engine.put("named", [])
@@ -93,24 +94,26 @@ class Model:
     def asks(self, states: list[State], rows: list[Row | None], now: int) -> list[str | None]:
         """What the plan wants to send for each state."""
         self._load(states, rows)
-        removals, additions = self.engine.plan(dict.fromkeys(range(len(states)), (now * TICK + 2, Scope.MIRROR, None)))
+        removals, additions = self.engine.plan(
+            self.design, dict.fromkeys(range(len(states)), (now * TICK + 2, Scope.MIRROR, None))
+        )
         return ["remove" if removals[i] else "add" if additions[i] else None for i in range(len(states))]
 
     def told(self, cases: list[tuple[State, Row | None, str, str]], now: int) -> list[Row | None]:
         """The ledger row after a request (direction) that ended in a state."""
         self._load([c[0] for c in cases], [c[1] for c in cases])
-        states = ["applied" if self.design.cursor_before_delivery else c[3] for c in cases]
+        states = ["applied" if self.setup.cursor_before_delivery else c[3] for c in cases]
         self.engine.put("op", ((i, *ROW, 0, c[2], int(c[2] == "remove"), 0, False) for i, c in enumerate(cases)))
         self.engine.put("op_person", ((i, 0, 1, PERSON) for i, c in enumerate(cases) if c[2] == "add"))
         self.engine.put("outcome", ((i, 0, state, now * TICK + 1, 0) for i, state in enumerate(states)))
-        self.engine.fold()
+        self.engine.fold(self.design)
         ledger = self.engine.ledger()
         return [ledger[i][0] if ledger[i] else None for i in range(len(cases))]
 
 
-def explore(design: Design) -> list[State]:
+def explore(setup: Setup) -> list[State]:
     """All states reachable from nothing."""
-    model, seen = Model(design), {State()}
+    model, seen = Model(setup), {State()}
     frontier = [State()]
     while frontier:
         fresh = [s for s in dict.fromkeys(_followers(model, frontier)) if s not in seen]
@@ -120,7 +123,8 @@ def explore(design: Design) -> list[State]:
 
 
 def _followers(model: Model, states: list[State]) -> list[State]:
-    design, cap = model.design, max(model.design.delay, model.design.real) + 1
+    setup = model.setup
+    cap = max(setup.delay, setup.real) + 1
     begun = list(dict.fromkeys(b for s in states for b in _begin(s)))
     rows = [s.row(NOW) for s in begun]
     asked = model.asks(begun, rows, NOW)
@@ -130,13 +134,13 @@ def _followers(model: Model, states: list[State]) -> list[State]:
         if ask
         for state, effect in FATES
         if (effect != "late" or len(s.jobs) < IN_FLIGHT)
-        and (design.late_answers or (state, effect) != (APPLIED, "late"))
+        and (setup.late_answers or (state, effect) != (APPLIED, "late"))
     ]
     after = model.told([c[:4] for c in cases], NOW) if cases else []
     found = [replace(s, ledger=aged(r, NOW + 1, cap)) for s, r, ask in zip(begun, rows, asked, strict=True) if not ask]
     for (s, _, ask, _, effect), row in zip(cases, after, strict=True):
         member = (ask == "add") if effect == "now" else s.member
-        jobs = tuple(sorted((*s.jobs, (ask, design.real)))) if effect == "late" else s.jobs
+        jobs = tuple(sorted((*s.jobs, (ask, setup.real)))) if effect == "late" else s.jobs
         found.append(State(s.wanted, member, aged(row, NOW + 1, cap), jobs))
     return found
 
@@ -154,12 +158,12 @@ def _begin(state: State) -> Iterable[State]:
                     yield State(wanted, member, state.ledger, rest)
 
 
-def never_right(design: Design, states: list[State]) -> list[State]:
+def never_right(setup: Setup, states: list[State]) -> list[State]:
     """The states from which a run without faults does not end as wanted, or does not fall silent."""
-    model, now = Model(design), NOW
+    model, now = Model(setup), NOW
     current, rows = list(states), [s.row(NOW) for s in states]
     asked: list[str | None] = []
-    for now in range(NOW, NOW + 6 * (design.real + 1)):
+    for now in range(NOW, NOW + 6 * (setup.real + 1)):
         current = [_land(s) for s in current]
         asked = model.asks(current, rows, now)
         cases = [(s, row, ask or "", APPLIED) for s, row, ask in zip(current, rows, asked, strict=True)]
