@@ -1,0 +1,449 @@
+"""The journal: everything small that must survive. It decides; the ledger follows.
+
+Whoever owns the space holds an epoch, and every write that leads to a request checks it in the same transaction: a
+worker that lost the space cannot record an intent, and without a recorded intent nothing is sent. Writes that any
+process may make beside the owner (do-not-send list, confirmations, audit) do not ask for the epoch.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import orjson
+from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from guestlist.errors import GuestlistError
+from guestlist.store import journal_tables as t
+from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
+from guestlist.store.journal_tables import (
+    ANSWERED,
+    BATCH_STEPS,
+    OPEN_PLANS,
+    PLAN_STEPS,
+    Answer,
+    AuditEntry,
+    Batch,
+    BatchState,
+    Definition,
+    Listed,
+    Owner,
+    Pause,
+    Plan,
+    PlanState,
+    Sealed,
+    Sync,
+)
+
+T = TypeVar("T")
+
+
+class Journal:
+    """One open journal file. Safe to share between threads; each call is one transaction."""
+
+    def __init__(self, database: Engine) -> None:
+        self._engine = database
+        self._epoch: int | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open or make the file, readable by its owner only, and bring its tables up to date."""
+        make_private(path)
+        database = engine(path)
+        try:
+            with translated(path), database.begin() as connection:
+                migrate(connection, path)
+        except BaseException:
+            database.dispose()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # --- who owns the space -------------------------------------------------------------------------------------------
+
+    def take_over(self, name: str, *, now: int) -> int:
+        """Become the owner. What an earlier owner had on its way is in doubt from here on; its plans end.
+
+        Stored additions are never sent as they are: their person may have left meanwhile. So nothing is resumed,
+        everything is planned again; held plans stay, because a person is still to say yes.
+        """
+        with self._write() as connection:
+            epoch = (connection.scalar(select(t.owner.c.epoch)) or 0) + 1
+            values = {"id": 1, "epoch": epoch, "name": name, "since": now}
+            connection.execute(upsert(t.owner).values(values).on_conflict_do_update(index_elements=["id"], set_=values))
+            lost = update(t.batch).where(t.batch.c.state == BatchState.INTENDED)
+            connection.execute(lost.values(state=BatchState.UNKNOWN, answered_at=now))
+            ended = (PlanState.PLANNED, PlanState.RUNNING)
+            _supersede(connection, select(t.plan.c.id).where(t.plan.c.state.in_(ended)), now)
+        self._epoch = epoch
+        return epoch
+
+    def owner(self) -> Owner | None:
+        with self._read() as connection:
+            return _one(connection, select(t.owner.c.epoch, t.owner.c.name, t.owner.c.since), Owner)
+
+    # --- definitions and syncs ----------------------------------------------------------------------------------------
+
+    def record_definition(self, audience: str, digest: str, document: str, *, now: int) -> Definition:
+        """The version of this definition: a new one if it differs from the last, else the last."""
+        with self._owned() as connection:
+            last = _latest(connection, audience)
+            if last is not None and last.digest == digest:
+                return last
+            version = last.version + 1 if last else 1
+            new = Definition(audience=audience, version=version, digest=digest, document=document, recorded_at=now)
+            connection.execute(insert(t.definition_version).values(asdict(new)))
+        return new
+
+    def definition(self, audience: str) -> Definition | None:
+        with self._read() as connection:
+            return _latest(connection, audience)
+
+    def save_sync(self, sync: Sync) -> None:
+        values = asdict(sync)
+        statement = upsert(t.sync).values(values).on_conflict_do_update(index_elements=["key"], set_=values)
+        with self._owned() as connection:
+            _refuse_shared_audience(connection, sync)
+            connection.execute(statement)
+
+    def sync(self, key: str) -> Sync | None:
+        with self._read() as connection:
+            return _one(connection, select(t.sync).where(t.sync.c.key == key), Sync)
+
+    def syncs(self) -> list[Sync]:
+        with self._read() as connection:
+            return _all(connection, select(t.sync).order_by(t.sync.c.key), Sync)
+
+    # --- plans --------------------------------------------------------------------------------------------------------
+
+    def save_plan(self, plan: Plan, batches: Sequence[Batch], *, now: int) -> Plan:
+        """Record a plan and its batches; every other open plan of the sync is superseded.
+
+        A held plan may be saved again under its id, with what it has become since: a yes stays with it.
+        """
+        with self._owned() as connection:
+            others = select(t.plan.c.id).where(t.plan.c.sync == plan.sync, t.plan.c.state.in_(OPEN_PLANS))
+            _supersede(connection, others.where(t.plan.c.id != plan.id), now)
+            held = _plan(connection, plan.id)
+            if held is not None:
+                plan = _renewed(connection, held, plan)
+            else:
+                plan = replace(plan, made_at=now)
+                connection.execute(insert(t.plan).values(_plain(plan)))
+            if batches:
+                connection.execute(insert(t.batch), [_plain(_fresh(batch, plan)) for batch in batches])
+        return plan
+
+    def plan(self, plan_id: str) -> Plan | None:
+        with self._read() as connection:
+            return _plan(connection, plan_id)
+
+    def plans(self, sync: str, *, last: int = 20) -> list[Plan]:
+        """The newest plans of a sync, newest first."""
+        query = select(t.plan).where(t.plan.c.sync == sync).order_by(t.plan.c.made_at.desc(), t.plan.c.id).limit(last)
+        with self._read() as connection:
+            return _all(connection, query, _as_plan)
+
+    def held_plan(self, sync: str) -> Plan | None:
+        query = select(t.plan).where(t.plan.c.sync == sync, t.plan.c.state == PlanState.HELD)
+        with self._read() as connection:
+            return _one(connection, query, _as_plan)
+
+    def confirm(self, plan_id: str, *, now: int) -> Plan:
+        """A person's yes, from any process; it covers as many people as the plan shows at this moment."""
+        with self._write() as connection:
+            plan = _plan(connection, plan_id)
+            if plan is None or plan.state is not PlanState.HELD:
+                raise GuestlistError(
+                    "plan_not_held",
+                    f"No plan {plan_id} waits for a yes.",
+                    next_step="See what waits with: guestlist status.",
+                    nothing_lost=NOTHING_CHANGED,
+                )
+            yes: dict[str, Any] = {"confirmed_at": now, "confirmed_people": plan.people_leaving}
+            connection.execute(update(t.plan).where(t.plan.c.id == plan_id).values(yes))
+        return replace(plan, **yes)
+
+    def move_plan(self, plan_id: str, to: PlanState, *, now: int) -> None:
+        """Start, hold or end a plan. Superseding one supersedes its unsent batches."""
+        with self._owned() as connection:
+            plan = _plan(connection, plan_id)
+            if plan is None or to not in PLAN_STEPS[plan.state]:
+                raise _impossible("plan", plan_id, plan.state if plan else None, to)
+            if to is PlanState.SUPERSEDED:
+                _supersede(connection, select(t.plan.c.id).where(t.plan.c.id == plan_id), now)
+                return
+            ended = now if to is PlanState.DONE else None
+            connection.execute(update(t.plan).where(t.plan.c.id == plan_id).values(state=to, ended_at=ended))
+
+    # --- batches ------------------------------------------------------------------------------------------------------
+
+    def intend(self, batch_id: str, *, rows: int, session: int | None, now: int) -> int:
+        """Record that a batch is about to be sent; nothing may be sent before this returns. Gives its instant.
+
+        The instant is later than that of every earlier batch of the sync, whatever the clock says: folding needs
+        their order.
+        """
+        with self._owned() as connection:
+            batch = _movable(connection, batch_id, BatchState.INTENDED)
+            plan = _plan(connection, batch.plan)
+            if plan is None or plan.state is not PlanState.RUNNING:
+                raise _impossible("batch", batch_id, batch.state, BatchState.INTENDED)
+            last = connection.scalar(select(func.max(t.batch.c.sent_at)).where(t.batch.c.sync == batch.sync))
+            sent_at = max(now, (last or 0) + 1)
+            change = {"state": BatchState.INTENDED, "rows": rows, "session": session, "sent_at": sent_at}
+            connection.execute(update(t.batch).where(t.batch.c.id == batch_id).values(change))
+        return sent_at
+
+    def answer(self, batch_id: str, answer: Answer, *, now: int) -> None:
+        with self._owned() as connection:
+            _movable(connection, batch_id, answer.state)
+            change = _plain(answer) | {"answered_at": now}
+            connection.execute(update(t.batch).where(t.batch.c.id == batch_id).values(change))
+
+    def batches(self, plan_id: str) -> list[Batch]:
+        query = select(t.batch).where(t.batch.c.plan == plan_id).order_by(t.batch.c.ordinal)
+        with self._read() as connection:
+            return _all(connection, query, _as_batch)
+
+    def unfolded(self) -> list[Batch]:
+        """Answered batches that the ledger may not know yet, in the order in which they were sent."""
+        query = select(t.batch).where(t.batch.c.state.in_(ANSWERED), t.batch.c.folded_at.is_(None))
+        with self._read() as connection:
+            return _all(connection, query.order_by(t.batch.c.sync, t.batch.c.sent_at), _as_batch)
+
+    def folded(self, batch_ids: Iterable[str], *, now: int) -> None:
+        """Only after the ledger has committed them; saying it twice changes nothing."""
+        with self._owned() as connection:
+            for batch_id in batch_ids:
+                known = update(t.batch).where(t.batch.c.id == batch_id, t.batch.c.state.in_(ANSWERED))
+                connection.execute(known.where(t.batch.c.folded_at.is_(None)).values(folded_at=now))
+
+    def rows_by_state(self, sync: str) -> dict[BatchState, int]:
+        """Counts come from states, never from attempts."""
+        query = select(t.batch.c.state, func.sum(t.batch.c.rows)).where(t.batch.c.sync == sync)
+        with self._read() as connection:
+            return {BatchState(state): rows for state, rows in connection.execute(query.group_by(t.batch.c.state))}
+
+    # --- do-not-send list, secrets, waits -----------------------------------------------------------------------------
+
+    def list_do_not_send(self, entries: Iterable[Listed]) -> int:
+        """Add entries; gives how many were new."""
+        with self._write() as connection:
+            statement = upsert(t.do_not_send).on_conflict_do_nothing()
+            return sum(connection.execute(statement.values(asdict(entry))).rowcount for entry in entries)
+
+    def unlist_do_not_send(self, tokens: Iterable[bytes]) -> int:
+        with self._write() as connection:
+            return sum(
+                connection.execute(delete(t.do_not_send).where(t.do_not_send.c.token == token)).rowcount
+                for token in tokens
+            )
+
+    def do_not_send(self) -> list[Listed]:
+        with self._read() as connection:
+            return _all(connection, select(t.do_not_send), Listed)
+
+    def save_secret(self, secret: Sealed) -> None:
+        values = asdict(secret)
+        statement = upsert(t.secret).values(values).on_conflict_do_update(index_elements=["name"], set_=values)
+        with self._write() as connection:
+            connection.execute(statement)
+        self._forget_old_pages()
+
+    def secret(self, name: str) -> Sealed | None:
+        with self._read() as connection:
+            return _one(connection, select(t.secret).where(t.secret.c.name == name), Sealed)
+
+    def delete_secret(self, name: str) -> bool:
+        with self._write() as connection:
+            gone = connection.execute(delete(t.secret).where(t.secret.c.name == name)).rowcount > 0
+        self._forget_old_pages()
+        return gone
+
+    def save_pause(self, pause: Pause) -> None:
+        """A wait only grows: a shorter one, learnt from an older answer, does not cut it."""
+        values = asdict(pause)
+        statement = upsert(t.pause).values(values)
+        longer = statement.excluded.not_before > t.pause.c.not_before
+        with self._owned() as connection:
+            connection.execute(statement.on_conflict_do_update(index_elements=["account"], set_=values, where=longer))
+
+    def pause(self, account: str) -> Pause | None:
+        with self._read() as connection:
+            return _one(connection, select(t.pause).where(t.pause.c.account == account), Pause)
+
+    # --- audit --------------------------------------------------------------------------------------------------------
+
+    def audit(
+        self, *, actor: str, action: str, about: str, counts: Mapping[str, int], reason: str = "", now: int
+    ) -> AuditEntry:
+        """Append who did what to which thing. Ids and counts only: an audit never holds a person's values."""
+        with self._write() as connection:
+            newest = select(t.audit.c.seq, t.audit.c.digest).order_by(t.audit.c.seq.desc()).limit(1)
+            last = connection.execute(newest).one_or_none()
+            entry = AuditEntry(
+                seq=last.seq + 1 if last else 1,
+                at=now,
+                actor=actor,
+                action=action,
+                object=about,
+                counts=orjson.dumps(dict(counts), option=orjson.OPT_SORT_KEYS).decode(),
+                reason=reason,
+                previous=last.digest if last else "",
+                digest="",
+            )
+            entry = replace(entry, digest=_digest(entry))
+            connection.execute(insert(t.audit).values(asdict(entry)))
+        return entry
+
+    def audit_entries(self) -> list[AuditEntry]:
+        with self._read() as connection:
+            return _all(connection, select(t.audit).order_by(t.audit.c.seq), AuditEntry)
+
+    def first_broken_audit_entry(self) -> int | None:
+        """The number of the first entry that was changed, or follows one that was taken out."""
+        previous = ""
+        for number, entry in enumerate(self.audit_entries(), start=1):
+            if entry.seq != number or entry.previous != previous or entry.digest != _digest(entry):
+                return number
+            previous = entry.digest
+        return None
+
+    # --- transactions -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with translated(), self._engine.connect().execution_options(reading=True) as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _owned(self) -> Iterator[Connection]:
+        with self._write() as connection:
+            if self._epoch is None or connection.scalar(select(t.owner.c.epoch)) != self._epoch:
+                raise GuestlistError(
+                    "space_taken_over",
+                    "Another Guestlist process has taken over this space.",
+                    next_step="Leave the space to that process; guestlist status says which one it is.",
+                    nothing_lost="Nothing is lost: it goes on from what is recorded.",
+                )
+            yield connection
+
+    def _forget_old_pages(self) -> None:
+        """Overwritten values leave the file by secure_delete, but stay in the WAL until it is checkpointed."""
+        with self._engine.connect().execution_options(plain=True) as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _latest(connection: Connection, audience: str) -> Definition | None:
+    table = t.definition_version
+    query = select(table).where(table.c.audience == audience).order_by(table.c.version.desc()).limit(1)
+    return _one(connection, query, Definition)
+
+
+def _refuse_shared_audience(connection: Connection, sync: Sync) -> None:
+    if sync.remote_id is None:
+        return
+    same = select(t.sync.c.key).where(t.sync.c.destination == sync.destination, t.sync.c.remote_id == sync.remote_id)
+    other = connection.scalar(same.where(t.sync.c.key != sync.key))
+    if other is not None:
+        raise GuestlistError(
+            "audience_owned_by_other_sync",
+            f"{sync.key}: the audience {sync.remote_id} at Meta already belongs to the sync {other}.",
+            next_step="Adopt another audience, or set adopt: false to make a new one.",
+            nothing_lost=NOTHING_CHANGED,
+        )
+
+
+def _plan(connection: Connection, plan_id: str) -> Plan | None:
+    return _one(connection, select(t.plan).where(t.plan.c.id == plan_id), _as_plan)
+
+
+def _batch(connection: Connection, batch_id: str) -> Batch | None:
+    return _one(connection, select(t.batch).where(t.batch.c.id == batch_id), _as_batch)
+
+
+def _renewed(connection: Connection, held: Plan, plan: Plan) -> Plan:
+    """The held plan with its new counts; its old unsent batches give way to the new ones."""
+    if held.state is not PlanState.HELD or held.sync != plan.sync:
+        raise _impossible("plan", plan.id, held.state, plan.state)
+    renewed = replace(
+        plan, made_at=held.made_at, confirmed_at=held.confirmed_at, confirmed_people=held.confirmed_people
+    )
+    _supersede_batches(connection, [plan.id])
+    connection.execute(update(t.plan).where(t.plan.c.id == plan.id).values(_plain(renewed)))
+    return renewed
+
+
+def _supersede(connection: Connection, plans: Any, now: int) -> None:
+    ids = list(connection.scalars(plans))
+    _supersede_batches(connection, ids)
+    change = {"state": PlanState.SUPERSEDED, "ended_at": now}
+    connection.execute(update(t.plan).where(t.plan.c.id.in_(ids)).values(change))
+
+
+def _supersede_batches(connection: Connection, plan_ids: Sequence[str]) -> None:
+    unsent = update(t.batch).where(t.batch.c.plan.in_(plan_ids), t.batch.c.state == BatchState.PLANNED)
+    connection.execute(unsent.values(state=BatchState.SUPERSEDED))
+
+
+def _movable(connection: Connection, batch_id: str, to: BatchState) -> Batch:
+    batch = _batch(connection, batch_id)
+    if batch is None or to not in BATCH_STEPS[batch.state]:
+        raise _impossible("batch", batch_id, batch.state if batch else None, to)
+    return batch
+
+
+def _impossible(kind: str, what: str, state: str | None, to: str) -> GuestlistError:
+    return GuestlistError(
+        "journal_step_refused",
+        f"{kind} {what} is {state or 'not recorded'} and cannot become {to}.",
+        next_step="Run: guestlist sync, which plans again. If it comes back, report this code.",
+        nothing_lost=NOTHING_CHANGED,
+    )
+
+
+def _fresh(batch: Batch, plan: Plan) -> Batch:
+    """Only a batch that was never sent may be recorded, and only under its own plan."""
+    return replace(batch, plan=plan.id, sync=plan.sync, state=BatchState.PLANNED)
+
+
+def _plain(record: Plan | Batch | Answer) -> dict[str, Any]:
+    return asdict(record) | {"state": record.state.value}
+
+
+def _one(connection: Connection, query: Select[Any], record: Callable[..., T]) -> T | None:
+    row = connection.execute(query).mappings().one_or_none()
+    return record(**row) if row else None
+
+
+def _all(connection: Connection, query: Select[Any], record: Callable[..., T]) -> list[T]:
+    return [record(**row) for row in connection.execute(query).mappings()]
+
+
+def _as_plan(*, state: str, **values: Any) -> Plan:
+    return Plan(state=PlanState(state), **values)
+
+
+def _as_batch(*, state: str, **values: Any) -> Batch:
+    return Batch(state=BatchState(state), **values)
+
+
+def _digest(entry: AuditEntry) -> str:
+    return hashlib.sha256(orjson.dumps(asdict(replace(entry, digest="")))).hexdigest()

@@ -1,0 +1,89 @@
+"""The journal's file: how it is opened, locked and brought up to date, and what its failures mean."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.util.exc import CommandError
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from guestlist.errors import GuestlistError
+
+NOTHING_CHANGED = "Nothing was changed or sent."
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_MS = 10_000
+_PRAGMAS = (
+    f"PRAGMA busy_timeout = {_BUSY_MS}",  # first: the next one may have to wait for another process
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",
+    "PRAGMA foreign_keys = ON",
+)
+
+
+def make_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its side files the mode of this one
+
+
+def engine(path: Path) -> Engine:
+    # hide_parameters: an exception's text must hold no token and no secret.
+    made = create_engine(URL.create("sqlite", database=str(path)), hide_parameters=True)
+
+    @event.listens_for(made, "connect")
+    def _connected(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver's own transactions would begin too late and end too early
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+
+    @event.listens_for(made, "begin")
+    def _began(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        if not options.get("plain"):
+            # A writer takes the lock at once, so what it checks cannot change before it writes.
+            connection.exec_driver_sql("BEGIN" if options.get("reading") else "BEGIN IMMEDIATE")
+
+    return made
+
+
+def migrate(connection: Connection, path: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise GuestlistError(
+            "journal_newer",
+            f"{path} was written by a newer Guestlist.",
+            next_step="Update Guestlist.",
+            nothing_lost=NOTHING_CHANGED,
+        ) from error
+
+
+@contextmanager
+def translated(path: Path | None = None) -> Iterator[None]:
+    """Database errors in plain words; SQLAlchemy's own text names statements, never values."""
+    try:
+        yield
+    except OperationalError as error:
+        raise GuestlistError(
+            "journal_unwritable",
+            f"The journal cannot be read or written ({error.orig}).",
+            next_step="Check free disk space and the rights of the .guestlist folder, then run the command again.",
+            nothing_lost=NOTHING_CHANGED,
+        ) from error
+    except DatabaseError as error:
+        if path is None:
+            raise
+        raise GuestlistError(
+            "journal_damaged",
+            f"{path} is damaged, or no file of ours.",
+            next_step="Put back the last backup of this file.",
+            nothing_lost=NOTHING_CHANGED,
+        ) from error
