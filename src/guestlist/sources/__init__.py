@@ -1,0 +1,1 @@
+"""How messages come in: files of customer data, read, mapped and landed."""
