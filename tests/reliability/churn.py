@@ -1,4 +1,4 @@
-"""The churn model: worlds whose people change while Meta misbehaves, all driven in lock-step through the real functions.
+"""The churn model: worlds whose people change while Meta misbehaves, in lock-step through the real functions.
 
 Then churn and faults stop, a few delays pass, and Meta's set of people is compared with the wanted one; and once more
 after a full re-assert, which must heal even what could not be known.
@@ -37,6 +37,7 @@ class Variant:
     design: Design = field(default_factory=designed)
     cursor_before_delivery: bool = False  # the answer is not awaited: whatever was sent counts as applied
     refused_blocks: bool = False  # additions that share a key with a refused removal wait
+    always_small: bool = False  # Meta goes on refusing removals from small audiences
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +141,7 @@ class World:
             batch.state = "applied"
         if fate == "refused" and batch.direction == "remove" and self.variant.refused_blocks:
             self.blocked |= set().union(*sets.values())
+            self.blocked |= {k for r in batch.items for k in keys_in(IDS.values[r["row_key"]], r["blanked"])}
         if fate.startswith("crash"):
             self.crashed, self.queue = batch, []
 

@@ -1,8 +1,8 @@
 """Random worlds: profiles (ours), accounts at Meta (people), churn of both, and how Meta matches and forgets.
 
 Cells of a row: E(mail) P(hone) M(ADID) X (EXTERN_ID) and the weak ones F(irst) L(ast) Z(ip) Y(ear of birth).
-Regime A: every account belongs to one profile, shared e-mails are accounts of their own. A2: a shared e-mail sits on the
-account of one of its holders. B: e-mails, phones, names are spread over accounts and profiles at random.
+Regime A: every account belongs to one profile, shared e-mails are accounts of their own. A2: a shared e-mail sits on
+the account of one of its holders. B: e-mails, phones, names are spread over accounts and profiles at random.
 """
 
 import random
@@ -57,7 +57,7 @@ def keys_in(cells: Cells, mask: int) -> frozenset[Key]:
 
 
 class Meta:
-    """A set of people. A row matches by any strong key, or the first that hits; by its weak cells alone, too, or never."""
+    """A set of people. A row matches by any strong key, or the first that hits; by its weak cells too, or alone."""
 
     def __init__(self, people: list[dict[str, Any]], strong: str, weak: str, loose: bool) -> None:
         self.people, self.strong, self.weak, self.loose = people, strong, weak, loose
