@@ -1,0 +1,1 @@
+"""From messages to people: identity, traits, events, do-not-send tokens."""
