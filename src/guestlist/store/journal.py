@@ -266,6 +266,10 @@ class Journal:
         with self._read() as connection:
             return _one(connection, select(t.secret).where(t.secret.c.name == name), Sealed)
 
+    def secrets(self) -> list[Sealed]:
+        with self._read() as connection:
+            return _all(connection, select(t.secret).order_by(t.secret.c.name), Sealed)
+
     def delete_secret(self, name: str) -> bool:
         with self._write() as connection:
             gone = connection.execute(delete(t.secret).where(t.secret.c.name == name)).rowcount > 0
