@@ -1,6 +1,7 @@
 """Single rules of plan, gate, fold and guard, read as tables. A row is its keys: "e1 p1 w1" (w: weak tuple)."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from tests.reliability.lockstep import KINDS, Design, Engine, Row
@@ -34,7 +35,7 @@ def mask(keys: str) -> int:
     return sum(1 << list(KIND_OF.values()).index(KIND_OF[key[0].upper()]) for key in keys.split())
 
 
-def row(keys: str, person: int = 1, live: str | None = None, **more: object) -> Row:
+def row(keys: str, person: int = 1, live: str | None = None, **more: Any) -> Row:
     """A ledger row that is in with all its keys since long ago."""
     times = {f"removed_{kind}": None for kind in KINDS}
     return {
@@ -96,7 +97,7 @@ def test_plan(
     assert planned(engine) == (removed, added)
 
 
-REMOVED = {"live": "", "known": "out", "remove_sent": 1}
+REMOVED: dict[str, Any] = {"live": "", "known": "out", "remove_sent": 1}
 SETTLING = [
     ("removed too soon after the addition", 30 * HOUR, 20 * HOUR, False, {"e1": "e1"}),
     ("not due yet", 20 * HOUR, 10 * HOUR, False, {}),
@@ -108,7 +109,12 @@ SETTLING = [
 
 @pytest.mark.parametrize(("added", "gone", "lost", "again"), [pytest.param(*s[1:], id=s[0]) for s in SETTLING])
 def test_a_removal_settles_per_key(engine: Engine, added: int, gone: int, lost: bool, again: dict[str, str]) -> None:
-    times = {"add_sent_at": NOW - added, "remove_sent_at": NOW - gone, "removed_email": NOW - gone, "add_lost": lost}
+    times: dict[str, Any] = {
+        "add_sent_at": NOW - added,
+        "remove_sent_at": NOW - gone,
+        "removed_email": NOW - gone,
+        "add_lost": lost,
+    }
     given(engine, [row("e1", **REMOVED, **times)], {})
     assert planned(engine)[0] == again
 
@@ -129,7 +135,7 @@ def test_an_addition_settles_after_a_removal(
     engine: Engine, removed: str, added: str, person: int, sent: str, blanked: str, hours: int, again: bool
 ) -> None:
     """The addition was sent when the removal was so many hours old; now both are old enough to judge."""
-    out = {"live": "", "known": "out", "remove_sent": mask(sent), "remove_blanked": mask(blanked)}
+    out: dict[str, Any] = {"live": "", "known": "out", "remove_sent": mask(sent), "remove_blanked": mask(blanked)}
     gone = row(removed, 1, **out, remove_sent_at=NOW - 30 * HOUR)
     there = row(added, person, add_sent_at=NOW - (30 - hours) * HOUR)
     if not again:
