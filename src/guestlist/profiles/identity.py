@@ -163,7 +163,8 @@ def _with_ids(member: Table, rules: IdentityRules, materialise: Materialise) -> 
 
 
 def _identifier(member: Table) -> Table:
-    order = [member.first_seen, member.first_ordinal, member.node]
+    # Not by the use's place of arrival, which is another one when the same files come in another order.
+    order = [member.first_seen, member.node]
     ordinal = ibis.row_number().over(group_by=[member.profile_id, member.type], order_by=order)
     return member.select("type", "value", "profile_id", "first_seen", "last_seen", ordinal=ordinal)
 

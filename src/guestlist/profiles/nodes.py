@@ -27,16 +27,13 @@ class Nodes:
 
 def number_nodes(uses: Table, rules: IdentityRules, materialise: Materialise) -> Nodes:
     """Normalise, block, and number the identifiers."""
-    seen = uses.group_by("type", raw=uses.value).aggregate(
-        first_seen=uses["at"].min(), last_seen=uses["at"].max(), first_ordinal=uses.ordinal.min()
-    )
+    seen = uses.group_by("type", raw=uses.value).aggregate(first_seen=uses["at"].min(), last_seen=uses["at"].max())
     seen = materialise("identity_seen", seen)
     raw = materialise("identity_raw", _judged(_normal(seen, rules.normalisers, materialise), rules))
     counting = raw.filter(raw.reason.isnull())
     node = counting.group_by("type", "value").aggregate(
         first_seen=counting.first_seen.min(),
         last_seen=counting.last_seen.max(),
-        first_ordinal=counting.first_ordinal.min(),
     )
     order = [_priority(node.type, rules), node.first_seen, node.type, node.value]
     return Nodes(raw=raw, node=materialise("identity_node", node.mutate(node=ibis.row_number().over(order_by=order))))

