@@ -279,10 +279,62 @@ def _merge_patch(_whole: dt.json, _patch: dt.json) -> dt.json:
     """RFC 7396."""
 
 
+@ibis.udf.scalar.builtin(name="json_extract_string")  # type: ignore[untyped-decorator]
+def _text_at(_document: dt.json, _path: dt.string) -> dt.string:
+    """The text of a value; of anything but a string, its JSON."""
+
+
+@ibis.udf.scalar.builtin(name="json_extract")  # type: ignore[untyped-decorator]
+def _part_at(_document: dt.json, _path: dt.string) -> dt.json:
+    """A part of a document."""
+
+
+@ibis.udf.scalar.builtin(name="json_type")  # type: ignore[untyped-decorator]
+def _kind_at(_document: dt.json, _path: dt.string) -> dt.string:
+    """OBJECT, ARRAY, VARCHAR, BOOLEAN, NULL, or one of several numbers; null where there is nothing."""
+
+
+@ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
+def _instant_in(_zone: dt.string, _clock: dt.Timestamp(scale=6)) -> dt.Timestamp(timezone="UTC"):  # type: ignore[valid-type]
+    """The instant at which clocks in the zone show this."""
+
+
 def object_text(fields: Mapping[str, Any]) -> Any:
     """The values as the text of one JSON object, fields without a value left out."""
     whole = ibis.struct(dict(fields)).cast("json")
     return _merge_patch(ibis.literal("{}").cast("json"), whole).cast("string")
+
+
+def with_fields(document: Any, fields: Mapping[str, Any]) -> Any:
+    """The text of a JSON object with these fields set, where they have a value."""
+    return _merge_patch(document.cast("json"), object_text(fields).cast("json")).cast("string")
+
+
+def json_text(document: Any, *keys: str) -> Any:
+    """The text of the value at these keys, null where there is none."""
+    text = _text_at(document, _path(keys))
+    return (_kind_at(document, _path(keys)) == "NULL").ifelse(ibis.null("string"), text)
+
+
+def json_part(document: Any, *keys: str) -> Any:
+    """The JSON at these keys, as text."""
+    return _part_at(document, _path(keys)).cast("string")
+
+
+def json_kind(document: Any, *keys: str) -> Any:
+    """What kind of value stands at these keys: string, number, boolean, object, array, null; null where nothing is."""
+    kind = _kind_at(document, _path(keys))
+    plain = {"VARCHAR": "string", "OBJECT": "object", "ARRAY": "array", "BOOLEAN": "boolean", "NULL": "null"}
+    return kind.isnull().ifelse(ibis.null("string"), kind.cases(*plain.items(), else_="number"))
+
+
+def instant_in(zone: str, clock: Any) -> Any:
+    """The instant at which clocks in the zone show this date and time."""
+    return _instant_in(ibis.literal(zone), clock)
+
+
+def _path(keys: Sequence[str]) -> str:
+    return "$" + "".join(f'."{key}"' for key in keys)
 
 
 Materialise: TypeAlias = Callable[[str, Rows], Table]

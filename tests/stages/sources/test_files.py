@@ -69,7 +69,7 @@ BAD_LINES = [
 ]
 
 
-@pytest.mark.parametrize(("content", "bad", "good"), BAD_LINES)
+@pytest.mark.parametrize(("content", "bad", "good"), BAD_LINES, ids=range(len(BAD_LINES)))
 def test_a_bad_line_costs_only_itself(
     tmp_path: Path, content: bytes, bad: list[tuple[int, str, str]], good: list[int]
 ) -> None:
@@ -137,6 +137,7 @@ def parquet_bytes(tmp_path: Path) -> bytes:
         ("x.csv.gz", gzip.compress(b"a,b\n" * 100)[:-10], "IMPORT-DAMAGED-01"),
         ("x.csv.gz", gzip.compress(b"a,b\n" * 10_000_000), "IMPORT-BOMB-01"),
     ],
+    ids=["empty", "zip", "picture", "HTML", "JSON list", "named Parquet", "cut gzip", "zip bomb"],
 )
 def test_a_file_that_is_wrong_as_a_whole_is_refused(tmp_path: Path, name: str, content: bytes, code: str) -> None:
     file = written(tmp_path, content, name)

@@ -1,0 +1,200 @@
+"""The tracking spec: six calls, what each must carry, and how a line of JSON is read as one."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+import ibis
+
+from guestlist.sources.times import instant_of
+from guestlist.store import Table
+from guestlist.store.engine import json_kind, json_part, json_text, with_fields
+
+LONGEST_MESSAGE_ID = 100
+PAGE_VIEWED, SCREEN_VIEWED = "Page Viewed", "Screen Viewed"
+
+MESSAGE = {
+    "source": "string",
+    "message_id": "string",
+    "type": "string",
+    "event": "string",
+    "at": "timestamp('UTC')",
+    "received_at": "timestamp('UTC')",
+    "user_id": "string",
+    "anonymous_id": "string",
+    "previous_id": "string",
+    "group_id": "string",
+    "traits": "string",
+    "properties": "string",
+    "context": "string",
+}
+"""Key (source, message_id)."""
+READ = tuple(name for name in MESSAGE if name not in {"source", "received_at"})
+"""The columns that a reader makes of a line; beside them `line`, `field`, `reason`, `value` and `content`."""
+IDENTIFIER_USE = {
+    "source": "string",
+    "message_id": "string",
+    "type": "string",
+    "value": "string",
+    "at": "timestamp('UTC')",
+    "ordinal": "int64",
+}
+"""One identifier in one message, as it was given but for outer blanks. `ordinal` is the message's place of arrival."""
+
+
+class Call(StrEnum):
+    """The calls of the tracking spec."""
+
+    IDENTIFY = "identify"
+    TRACK = "track"
+    PAGE = "page"
+    SCREEN = "screen"
+    GROUP = "group"
+    ALIAS = "alias"
+
+
+class Fault(StrEnum):
+    """Why a line that could be read is no message. Codes never change once published."""
+
+    BAD_JSON = "bad_json"
+    UNKNOWN_TYPE = "unknown_type"
+    NO_ID = "no_user_anon_id"
+    ID_REQUIRED = "id_required"
+    ID_NOT_STRING = "id_not_string"
+    EVENT_NOT_DEFINED = "event_not_defined"
+    EVENT_NOT_STRING = "event_not_string"
+    TRAITS_NOT_OBJECT = "traits_not_object"
+    PROPERTIES_NOT_OBJECT = "properties_not_object"
+    CONTEXT_NOT_OBJECT = "context_not_object"
+    BAD_TIME = "bad_time"
+    MESSAGE_ID_TOO_LONG = "message_id_too_long"
+
+
+_NOT_OBJECT = {
+    "traits": Fault.TRAITS_NOT_OBJECT,
+    "properties": Fault.PROPERTIES_NOT_OBJECT,
+    "context": Fault.CONTEXT_NOT_OBJECT,
+}
+_IDS = {"userId": "user_id", "anonymousId": "anonymous_id", "previousId": "previous_id", "groupId": "group_id"}
+_TIMES = ("timestamp", "originalTimestamp", "sentAt")
+
+
+def read_messages(lines: Table, zone: str) -> Table:
+    """Lines of JSON (`line`, `json`) as messages; `reason` says why a line is none, and `field` where."""
+    document = lines.json.try_cast("json")
+    read = lines.select(
+        "line",
+        content=lines.json,
+        whole=json_kind(document),
+        type=json_text(document, "type").lower(),
+        given_event=json_text(document, "event"),
+        name=json_text(document, "name"),
+        category=json_text(document, "category"),
+        message_id=_given(json_text(document, "messageId")),
+        time=_given(ibis.coalesce(*(json_text(document, key) for key in _TIMES))),
+        event_kind=json_kind(document, "event"),
+        **{name: _given(json_text(document, key)) for key, name in _IDS.items()},
+        **{f"{name}_kind": json_kind(document, key) for key, name in _IDS.items()},
+        **{name: json_part(document, name) for name in _NOT_OBJECT},
+        **{f"{name}_kind": json_kind(document, name) for name in _NOT_OBJECT},
+    )
+    read = read.mutate(at=instant_of(read.time, zone, None))
+    return _shaped(read.mutate(**judged_by(_faults(read))))
+
+
+def judged_by(faults: Sequence[tuple[Any, str, str, Any]]) -> dict[str, Any]:
+    """`reason`, `field` and `value` of the first fault (condition, reason, field, value) that a line has."""
+    return {
+        "reason": ibis.cases(*((condition, reason) for condition, reason, _, _ in faults), else_=ibis.null("string")),
+        "field": ibis.cases(*((condition, field) for condition, _, field, _ in faults), else_=""),
+        "value": ibis.cases(*((condition, value) for condition, _, _, value in faults), else_=""),
+    }
+
+
+def _given(text: Any) -> Any:
+    return text.re_replace(r"^\s+|\s+$", "").nullif("")
+
+
+def _faults(read: Table) -> list[tuple[Any, str, str, Any]]:
+    alias, group = read.type == Call.ALIAS.value, read.type == Call.GROUP.value
+    track = read.type == Call.TRACK.value
+    nothing = ibis.literal("")
+    return [
+        ((read.whole != "object") | read.whole.isnull(), Fault.BAD_JSON, "", nothing),
+        (read.type.isnull() | read.type.notin([call.value for call in Call]), Fault.UNKNOWN_TYPE, "type", read.type),
+        *(
+            (read[f"{name}_kind"].isin(["object", "array", "boolean"]), Fault.ID_NOT_STRING, key, nothing)
+            for key, name in _IDS.items()
+        ),
+        (alias & read.previous_id.isnull(), Fault.ID_REQUIRED, "previousId", nothing),
+        (alias & read.user_id.isnull(), Fault.ID_REQUIRED, "userId", nothing),
+        (read.user_id.isnull() & read.anonymous_id.isnull(), Fault.NO_ID, "userId", nothing),
+        (group & read.group_id.isnull(), Fault.ID_REQUIRED, "groupId", nothing),
+        (track & (read.given_event.fill_null("") == ""), Fault.EVENT_NOT_DEFINED, "event", nothing),
+        (track & (read.event_kind != "string"), Fault.EVENT_NOT_STRING, "event", read.given_event),
+        *(
+            (read[f"{name}_kind"].notin(["object", "null"]), fault, name, nothing)
+            for name, fault in _NOT_OBJECT.items()
+        ),
+        (read.time.notnull() & read.at.isnull(), Fault.BAD_TIME, "timestamp", read.time),
+        (read.message_id.length() > LONGEST_MESSAGE_ID, Fault.MESSAGE_ID_TOO_LONG, "messageId", nothing),
+    ]
+
+
+def _shaped(read: Table) -> Table:
+    views: Mapping[str, str] = {Call.PAGE.value: PAGE_VIEWED, Call.SCREEN.value: SCREEN_VIEWED}
+    is_view = read.type.isin(list(views))
+    named = with_fields(read.properties.fill_null("{}"), {"name": read.name, "category": read.category})
+    shaped = read.mutate(
+        event=read.type.cases(*views.items(), (Call.TRACK.value, read.given_event), else_=ibis.null("string")),
+        properties=is_view.ifelse(named, read.properties),
+    )
+    objects = {name: (shaped[f"{name}_kind"] == "object").ifelse(shaped[name], "{}") for name in _NOT_OBJECT}
+    objects["properties"] = (is_view | (shaped.properties_kind == "object")).ifelse(shaped.properties, "{}")
+    shaped = shaped.mutate(**{name: text.fill_null("{}") for name, text in objects.items()})
+    return shaped.select("line", "content", "reason", "field", "value", *READ)
+
+
+def identifier_uses(messages: Table) -> Table:
+    """Every identifier in messages that have landed (with `ordinal`): type and value as given."""
+    context, traits = messages.context.cast("json"), messages.traits.cast("json")
+    device = json_text(context, "device", "type").lower()
+    tracking_off = json_text(context, "device", "adTrackingEnabled") == "false"
+    advertising = tracking_off.fill_null(False).ifelse(
+        ibis.null("string"), json_text(context, "device", "advertisingId")
+    )
+    # The traits of a group call are the group's: its e-mail address belongs to no person.
+    own = messages.type == Call.IDENTIFY.value
+    nothing = ibis.null("string")
+    found = {
+        "user_id": messages.user_id,
+        "anonymous_id": messages.anonymous_id,
+        **{key: own.ifelse(json_text(traits, key), nothing) for key in ("email", "phone")},
+        "ios.idfa": (device == "ios").ifelse(advertising, nothing),
+        "android.idfa": (device == "android").ifelse(advertising, nothing),
+    }
+    parts = [_uses(messages, type_, value) for type_, value in found.items()]
+    parts += [_uses(messages, key, json_text(context, "traits", key)) for key in ("email", "phone")]
+    return ibis.union(*parts, _external_uses(messages), distinct=True)
+
+
+def _uses(messages: Table, type_: Any, value: Any) -> Table:
+    named = messages.select("source", "message_id", "at", "ordinal", type=ibis.literal(type_), value=_given(value))
+    return named.filter(named.value.notnull()).select(*IDENTIFIER_USE)
+
+
+def _external_uses(messages: Table) -> Table:
+    listed = json_part(messages.context.cast("json"), "externalIds")
+    some = messages.mutate(listed=listed.cast("json")).filter(listed.notnull())
+    each = some.select("source", "message_id", "at", "ordinal", item=some.listed.array.unnest())
+    named = each.select(
+        "source",
+        "message_id",
+        "at",
+        "ordinal",
+        type=_given(json_text(each.item, "type")).lower(),
+        value=_given(json_text(each.item, "id")),
+        collection=json_text(each.item, "collection").fill_null("users"),
+    )
+    kept = named.filter(named.type.notnull(), named.value.notnull(), named.collection == "users")
+    return kept.select(*IDENTIFIER_USE)
