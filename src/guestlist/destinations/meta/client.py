@@ -1,0 +1,300 @@
+"""A thin client for the part of the Graph API that customer lists need.
+
+A request comes to exactly one `Outcome`. The token travels in a header and rows in a body, never in a URL; nothing that
+this module raises, shows or logs holds a value, a hash or a token.
+"""
+
+import hashlib
+import hmac
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+import httpx
+import orjson
+
+from guestlist.destinations.meta.answers import (
+    Account,
+    Audience,
+    Outcome,
+    Reply,
+    TokenFacts,
+    UsersAnswer,
+    read_account,
+    read_audience,
+    read_body,
+    read_token,
+    read_users,
+)
+from guestlist.destinations.meta.manifest import API_VERSION
+from guestlist.destinations.meta.pace import Direction, Usage, read_usage
+from guestlist.destinations.meta.verdicts import Rule, as_error
+from guestlist.errors import GuestlistError
+from guestlist.store.vault import Secret
+
+GRAPH_URL = "https://graph.facebook.com"
+REQUEST_SECONDS = 65.0  # a successor waits this long before it sends the opposite of a request in doubt
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LARGEST_ANSWER = 8 * 1024 * 1024
+_PAGE = 100
+_MOST_PAGES = 200
+_AUDIENCE_FIELDS = (
+    "id,name,subtype,time_created,approximate_count_lower_bound,approximate_count_upper_bound,"
+    "operation_status,delivery_status"
+)
+_ACCOUNT_FIELDS = "id,name,account_status,currency,timezone_name,tos_accepted"
+# The connection was never made, so nothing can have been sent. Every other failure leaves that open.
+_NOT_SENT = frozenset({httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol})
+
+Method = Literal["GET", "POST", "DELETE"]
+
+# httpx logs each URL, and some of ours hold proof or token because Meta takes them only there.
+logging.getLogger("httpx").addFilter(lambda _record: False)
+logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+
+class MetaError(GuestlistError):
+    """A request that Meta refused, or whose answer never came."""
+
+    def __init__(self, reply: Reply, error: GuestlistError) -> None:
+        super().__init__(error.code, error.message, next_step=error.next_step, nothing_lost=error.nothing_lost)
+        self.reply = reply
+
+    @property
+    def rule(self) -> Rule | None:
+        return self.reply.rule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connection:
+    """How to reach one ad account."""
+
+    ad_account: str
+    token: Secret
+    app_secret: Secret | None = None
+    graph_url: str = GRAPH_URL
+    version: str = API_VERSION
+    proxy: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _on_this_machine(self.graph_url) and self.graph_url.rstrip("/") != GRAPH_URL:
+            raise _misconfigured(
+                "meta_host_not_allowed",
+                "The Graph URL is neither Meta's nor on this machine.",
+                "Leave graph_url out, or give the URL that fakemeta serve prints.",
+            )
+        if not re.fullmatch(r"act_[0-9]+", self.ad_account):
+            raise _misconfigured("meta_bad_account_id", "An ad account id is act_ and digits.", "Correct --ad-account.")
+        if not re.fullmatch(r"v[0-9]+\.[0-9]+", self.version):
+            raise _misconfigured("meta_bad_version", "An API version looks like v25.0.", "Correct api_version.")
+        if not re.fullmatch(r"[!-~]+", self.token.reveal()):  # or the header's own error would show it
+            raise _misconfigured("meta_bad_token_text", "The token is empty or no token.", "Check the token file.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """Where a request stands in its upload session."""
+
+    session_id: int
+    batch_seq: int
+    last: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsersReply:
+    """What came of an upload; `answer` is there when `reply.outcome` is APPLIED, and only then."""
+
+    reply: Reply
+    answer: UsersAnswer | None
+
+
+class MetaClient:
+    """One ad account at Meta."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._at = connection
+        self._monotonic = monotonic
+        self.usage = Usage()  # of the latest answer that said something
+        self._http = httpx.Client(
+            base_url=f"{connection.graph_url.rstrip('/')}/{connection.version}/",
+            headers={"authorization": f"Bearer {connection.token.reveal()}", "accept": "application/json"},
+            timeout=httpx.Timeout(60.0, connect=10.0, pool=10.0),
+            follow_redirects=False,
+            trust_env=False,  # a .netrc must not replace our token, nor a variable reroute it
+            proxy=connection.proxy,
+            transport=transport,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._http.close()
+
+    # --- rows ---------------------------------------------------------------------------------------------------------
+
+    def send(
+        self, direction: Direction, audience: str, schema: Sequence[str], rows: Sequence[Sequence[Any]], mark: Mark
+    ) -> UsersReply:
+        """Add or remove rows. Never raises for what Meta or the network does."""
+        method: Method = "POST" if direction == "add" else "DELETE"
+        body = {
+            "payload": {"schema": list(schema), "data": rows, "is_raw": True},
+            "session": {"session_id": mark.session_id, "batch_seq": mark.batch_seq, "last_batch_flag": mark.last},
+        }
+        reply = self.call(method, f"{_digits(audience)}/users", body)
+        if reply.outcome is not Outcome.APPLIED:
+            return UsersReply(reply=reply, answer=None)
+        answer = read_users(reply, rows)
+        if answer is None:
+            reply = Reply(outcome=Outcome.UNKNOWN, usage=reply.usage, cause="answer without counts")
+            return UsersReply(reply=reply, answer=None)
+        # The body holds Meta's samples, which are rows of people: only their numbers go on from here.
+        return UsersReply(reply=Reply(outcome=reply.outcome, usage=reply.usage), answer=answer)
+
+    # --- audiences ----------------------------------------------------------------------------------------------------
+
+    def create_audience(self, name: str, description: str, customer_file_source: str) -> str:
+        """Makes a new audience every time; to make it once, record the intent and look it up by name first."""
+        body = {
+            "name": name,
+            "description": description,
+            "subtype": "CUSTOM",
+            "customer_file_source": customer_file_source,
+        }
+        made = self._ask("POST", f"{self._at.ad_account}/customaudiences", body, f"audience '{name}'")
+        return str(made.get("id", ""))
+
+    def audience(self, audience: str) -> Audience:
+        path = _digits(audience)
+        return read_audience(self._ask("GET", path, {"fields": _AUDIENCE_FIELDS}, f"audience {path}"))
+
+    def audiences(self) -> Iterator[Audience]:
+        """All of the account's audiences, newest first, with name and time of creation only."""
+        path = f"{self._at.ad_account}/customaudiences"
+        params: dict[str, Any] = {"fields": "id,name,subtype,time_created", "limit": _PAGE}
+        for _ in range(_MOST_PAGES):
+            page = self._ask("GET", path, params, self._at.ad_account)
+            data = page.get("data")
+            yield from (read_audience(entry) for entry in data or () if isinstance(entry, dict))
+            # The cursor, not `paging.next`: that is a whole URL, with the token in it.
+            paging = page.get("paging") or {}
+            after = (paging.get("cursors") or {}).get("after")
+            if not data or not after or not paging.get("next"):
+                return
+            params = params | {"after": after}
+
+    def rename_audience(self, audience: str, *, name: str, description: str) -> None:
+        path = _digits(audience)
+        self._ask("POST", path, {"name": name, "description": description}, f"audience {path}")
+
+    def delete_audience(self, audience: str) -> None:
+        path = _digits(audience)
+        self._ask("DELETE", path, {}, f"audience {path}")
+
+    # --- account and token --------------------------------------------------------------------------------------------
+
+    def account(self) -> Account:
+        params = {"fields": _ACCOUNT_FIELDS}
+        return read_account(self._ask("GET", self._at.ad_account, params, f"ad account {self._at.ad_account}"))
+
+    def token(self) -> TokenFacts:
+        """Meta takes the token to look at in the URL only; that URL is logged nowhere."""
+        params = {"input_token": self._at.token.reveal()}
+        return read_token(self._ask("GET", "debug_token", params, "the token"))
+
+    def permissions(self) -> frozenset[str]:
+        entries = self._ask("GET", "me/permissions", {}, "the token").get("data") or ()
+        return frozenset(str(entry["permission"]) for entry in entries if entry.get("status") == "granted")
+
+    # --- one call -----------------------------------------------------------------------------------------------------
+
+    def call(self, method: Method, path: str, params: Mapping[str, Any]) -> Reply:
+        """One request, once: whoever calls decides whether it may be repeated."""
+        try:
+            reply = self._exchange(self._request(method, path, params))
+        except httpx.HTTPError as error:
+            # Not chained: httpx keeps the request, and with it token and rows, on its exceptions.
+            sent = type(error) not in _NOT_SENT
+            return Reply(outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT, cause=type(error).__name__)
+        if reply.usage != Usage():
+            self.usage = reply.usage
+        return reply
+
+    def _request(self, method: Method, path: str, params: Mapping[str, Any]) -> httpx.Request:
+        proof = {"appsecret_proof": self._proof()} if self._at.app_secret else {}
+        if method == "GET":
+            return self._http.build_request(method, path, params={**params, **proof})
+        content = orjson.dumps({**params, **proof})
+        return self._http.build_request(method, path, content=content, headers={"content-type": "application/json"})
+
+    def _exchange(self, request: httpx.Request) -> Reply:
+        deadline = self._monotonic() + REQUEST_SECONDS
+        response = self._http.send(request, stream=True)
+        try:
+            usage = read_usage(response.headers)
+            content = bytearray()
+            for chunk in response.iter_bytes():
+                content += chunk
+                if len(content) > _LARGEST_ANSWER or self._monotonic() > deadline:
+                    return Reply(outcome=Outcome.UNKNOWN, usage=usage, cause="answer too long")
+        finally:
+            response.close()
+        return read_body(bytes(content), response.status_code, usage)
+
+    def _ask(self, method: Method, path: str, params: Mapping[str, Any], thing: str) -> Mapping[str, Any]:
+        reply = self.call(method, path, params)
+        if reply.outcome is not Outcome.APPLIED:
+            raise failure(reply, thing=thing)
+        return reply.body
+
+    def _proof(self) -> str:
+        secret = self._at.app_secret.reveal() if self._at.app_secret else ""
+        return hmac.new(secret.encode(), self._at.token.reveal().encode(), hashlib.sha256).hexdigest()
+
+
+def failure(reply: Reply, *, thing: str, waiting: int | None = None) -> MetaError:
+    """A reply that is not APPLIED, as an error for a person."""
+    if reply.rule is not None:
+        return MetaError(reply, as_error(reply.rule, thing=thing, waiting=waiting, trace=reply.trace))
+    code, happened = _NO_RULE[reply.outcome is Outcome.NOT_SENT]
+    kept = "Nothing is lost." if waiting is None else f"Nothing is lost; {waiting:,} rows wait."
+    happened = f"{thing}: {happened} ({reply.cause})."
+    return MetaError(reply, GuestlistError(code, happened, next_step=_AGAIN, nothing_lost=kept))
+
+
+_NO_RULE = {
+    True: ("meta_unreachable", "Meta cannot be reached"),
+    False: ("meta_answer_lost", "Meta's answer was lost or unreadable"),
+}
+_AGAIN = "Guestlist tries again by itself. If it goes on, check the network, then run: guestlist doctor."
+
+
+def _on_this_machine(graph_url: str) -> bool:
+    try:
+        url = httpx.URL(graph_url)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme == "http" and url.host in _LOOPBACK
+
+
+def _digits(audience: str) -> str:
+    if not re.fullmatch(r"[0-9]+", audience):
+        raise _misconfigured("meta_bad_audience_id", "An audience id at Meta is digits only.", "Correct adopt.")
+    return audience
+
+
+def _misconfigured(code: str, message: str, next_step: str) -> GuestlistError:
+    return GuestlistError(code, message, next_step=next_step, nothing_lost="Nothing was sent.")
