@@ -6,7 +6,7 @@ Hand in a stored table: it is read once per key. The relation `form(key, raw, co
 `read_form` says of values that no fast path covers; its `key` is the form (`DOBY:date`), unique with raw and country.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -18,6 +18,7 @@ import pyarrow as pa
 from guestlist.destinations.meta.fast_paths import fast_path
 from guestlist.destinations.meta.manifest import BY_COUNTRY, KEYS, MANY, ONE, TRACKING_ENABLED, UNHASHED, WEAK, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings, Source, key_of_form, read_form, sources
+from guestlist.destinations.meta.relations import Materialise
 from guestlist.destinations.meta.rows import FALSE_WORDS, SEPARATOR
 from guestlist.values.country import country_of_hash
 from guestlist.values.email import SEPARATORS
@@ -29,6 +30,7 @@ Column: TypeAlias = ibis.Column
 FORM_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "country", "normal", "reason")])
 _COUNTRY = "settled_country"
 _OFF = "tracking_off"
+_SEVERAL = "has_several"
 
 
 class FormStore(Protocol):
@@ -129,78 +131,90 @@ def _without_guarded(form: str, values: Table, settings: MatchKeySettings) -> Ta
     return values.filter(uncovered if path is None else uncovered & ~path.guard)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Value:
+    """A column of raw values that a form reads, and the name of what it gives."""
+
+    name: str
+    form: str
+    raw: Column
+
+
+def _read(table: Table, values: list[_Value], keep: list[str], forms: Table, settings: MatchKeySettings) -> Table:
+    """The kept columns, and `NAME_normal` ("" for blank) and `NAME_reason` of each value: one select, one chain of joins.
+
+    (A select and a join for each value in turn compiles fifty times slower.)
+    """
+    probes: dict[str, Column] = {}
+    for value in values:
+        country = _country_for(value.form, table)
+        path = fast_path(value.form, value.raw, country, settings)
+        nothing = ibis.null("string")
+        probes[f"{value.name}_fast"] = ibis.ifelse(path.guard, path.normal, nothing) if path else nothing
+        probes[f"{value.name}_probe"] = ibis.ifelse(path.guard, nothing, value.raw) if path else value.raw
+    joined = table.select(*keep, **({_COUNTRY: table[_COUNTRY]} if _COUNTRY not in keep else {}), **probes)
+    for value in values:
+        joined = _with_form(joined, value, forms)
+    readings: dict[str, Column] = {}
+    for value in values:
+        normal = ibis.coalesce(joined[f"{value.name}_fast"], joined[f"{value.name}_form"], "")
+        readings |= {f"{value.name}_normal": normal, f"{value.name}_reason": joined[f"{value.name}_said"]}
+    return joined.select(*keep, **readings)
+
+
+def _with_form(joined: Table, value: _Value, forms: Table) -> Table:
+    name = value.name
+    known = forms.filter(forms.key == value.form)
+    columns = {f"{name}_raw": known.raw, f"{name}_form": known.normal, f"{name}_said": known.reason}
+    on = [(f"{name}_probe", f"{name}_raw")]
+    if key_of_form(value.form) in BY_COUNTRY:
+        columns[f"{name}_country"] = known.country
+        on.append((_COUNTRY, f"{name}_country"))
+    return joined.left_join(known.select(**columns), on)
+
+
+def _values(profiles: Table, key: Key, settings: MatchKeySettings) -> list[_Value]:
+    """What may give a key its cell, in the order tried: `KEY_0`, `KEY_1`, …"""
+    present = _present(profiles, key, settings)
+    return [_Value(name=f"{key}_{n}", form=s.form, raw=profiles[s.trait]) for n, s in enumerate(present)]
+
+
+def _choose(read: Table, values: list[_Value]) -> tuple[Column, Column]:
+    """Normal form and reason of the first usable value, else the first reason."""
+    if not values:
+        return ibis.literal(""), ibis.null("string")
+    normals = [read[f"{value.name}_normal"] for value in values]
+    reasons = [read[f"{value.name}_reason"] for value in values]
+    if len(values) == 1:
+        return normals[0], reasons[0]
+    chosen = [(normal != "", reason) for normal, reason in zip(normals, reasons, strict=True)]
+    return ibis.coalesce(*(n.nullif("") for n in normals), ""), ibis.cases(*chosen, else_=ibis.coalesce(*reasons))
+
+
 def _settle(profiles: Table, forms: Table, settings: MatchKeySettings) -> Table:
     """The profiles with COUNTRY's normal form and reason, and the country by which their other cells are read."""
-    read = _first_usable(profiles.mutate(**{_COUNTRY: ibis.literal("")}), "COUNTRY", forms, settings)
-    normal, reason = read.COUNTRY_normal, read.COUNTRY_reason
+    table = profiles.mutate(**{_COUNTRY: ibis.literal("")})
+    values = _values(table, "COUNTRY", settings)
+    read = _read(table, values, list(profiles.columns), forms, settings)
+    normal, reason = _choose(read, values)
     if settings.country:
         absent = (normal == "") & reason.isnull()
         normal = ibis.ifelse(absent, settings.country, normal)
         reason = ibis.ifelse(absent, Flag.FROM_DEFAULT.value, reason)
-    read = read.mutate(COUNTRY_normal=normal, COUNTRY_reason=reason)
-    return _recognise(read)
+    return _recognise(read.select(*profiles.columns, COUNTRY_normal=normal, COUNTRY_reason=reason), profiles.columns)
 
 
-def _recognise(read: Table) -> Table:
+def _recognise(read: Table, keep: Iterable[str]) -> Table:
     digests = country_of_hash()
     known = ibis.memtable(pa.table({"digest": list(digests), "code": list(digests.values())}))
-    hashed = ibis.ifelse(_is_hashed(read.COUNTRY_reason), read.COUNTRY_normal, ibis.null("string"))
-    joined = read.mutate(country_digest=hashed).left_join(known, [("country_digest", "digest")])
-    settled = ibis.ifelse(joined.country_digest.isnull(), joined.COUNTRY_normal, joined.code.fill_null(""))
-    return joined.mutate(**{_COUNTRY: settled}).drop("country_digest", "digest", "code")
+    joined = read.left_join(known, [("COUNTRY_normal", "digest")])
+    settled = ibis.ifelse(_is_hashed(joined.COUNTRY_reason), joined.code.fill_null(""), joined.COUNTRY_normal)
+    return joined.select(*keep, "COUNTRY_normal", "COUNTRY_reason", **{_COUNTRY: settled})
 
 
 def _is_hashed(reason: Column) -> Column:
     # An already hashed value has no other flag.
     return reason.fill_null("") == Flag.ALREADY_HASHED.value
-
-
-def _read(table: Table, form: str, raw: str, forms: Table, settings: MatchKeySettings) -> Table:
-    """The table with columns `read_normal` ("" for blank) and `read_reason` for one column of raw values."""
-    country = _country_for(form, table)
-    path = fast_path(form, table[raw], country, settings)
-    plain = path.guard if path else ibis.literal(False)
-    normal = path.normal if path else ibis.null("string")
-    probed = table.mutate(
-        fast=ibis.ifelse(plain, normal, ibis.null("string")),
-        probe=ibis.ifelse(plain, ibis.null("string"), table[raw]),
-        probe_country=country,
-    )
-    known = forms.filter(forms.key == form).select(
-        form_raw=forms.raw, form_country=forms.country, form_normal=forms.normal, form_reason=forms.reason
-    )
-    on = [("probe", "form_raw")]
-    if key_of_form(form) in BY_COUNTRY:
-        on.append(("probe_country", "form_country"))
-    joined = probed.left_join(known, on)
-    return joined.select(
-        *(joined[name] for name in table.columns),
-        read_normal=ibis.coalesce(joined.fast, joined.form_normal, ""),
-        read_reason=joined.form_reason,
-    )
-
-
-def _first_usable(table: Table, key: Key, forms: Table, settings: MatchKeySettings) -> Table:
-    """The table with `KEY_normal` and `KEY_reason`: those of the first usable source, else the first reason."""
-    kept = table.columns
-    normals, reasons = [], []
-    for n, source in enumerate(_present(table, key, settings)):
-        table = _read(table, source.form, source.trait, forms, settings)
-        table = table.rename({f"normal_{n}": "read_normal", f"reason_{n}": "read_reason"})
-        normals.append(table[f"normal_{n}"])
-        reasons.append(table[f"reason_{n}"])
-    normal, reason = _choose(normals, reasons)
-    return table.select(*(table[name] for name in kept), **{f"{key}_normal": normal, f"{key}_reason": reason})
-
-
-def _choose(normals: list[Column], reasons: list[Column]) -> tuple[Column, Column]:
-    if not normals:
-        return ibis.literal(""), ibis.null("string")
-    if len(normals) == 1:
-        return normals[0], reasons[0]
-    normal = ibis.coalesce(*(n.nullif("") for n in normals), "")
-    chosen = [(n != "", r) for n, r in zip(normals, reasons, strict=True)]
-    return normal, ibis.cases(*chosen, else_=ibis.coalesce(*reasons))
 
 
 def _sent(key: Key, normal: Column, reason: Column) -> Column:
@@ -210,26 +224,37 @@ def _sent(key: Key, normal: Column, reason: Column) -> Column:
     return ibis.ifelse(as_it_is, normal, normal.hexdigest("sha256"))
 
 
-def prepare_rows(profiles: Table, forms: Table, settings: MatchKeySettings, *, blanks: Table | None = None) -> Table:
+def prepare_rows(
+    profiles: Table,
+    forms: Table,
+    settings: MatchKeySettings,
+    *,
+    blanks: Table | None = None,
+    materialise: Materialise | None = None,
+) -> Table:
     """The rows of all profiles: profile_id, n, one column per match key as sent, `KEY_reason`, row_key, cannot.
 
     `forms` must cover the profiles (`grow_forms`). `blanks` (key, sent, reason) lists values of EMAIL, PHONE, MADID
     and EXTERN_ID that nobody may carry: do-not-send, blocked and hub values. A reason beside a cell that is sent is its
-    flags. `cannot` is null where the row may be an addition, else `has_none` or `only_unusable`.
+    flags. `cannot` is null where the row may be an addition, else `has_none` or `only_unusable`. With `materialise`
+    what is read twice is kept: worth it from some thousand profiles up.
     """
-    table = _settle(profiles, forms, settings).mutate(**{_OFF: _tracking_off(profiles)})
-    for key in ONE:
-        if key in settings.keys and key != "COUNTRY":
-            table = _first_usable(table, key, forms, settings)
-    table = _with_sent(table, settings)
-    if "EXTERN_ID" in settings.keys:
-        table = _blanked(table, "EXTERN_ID", blanks)
     lists = [key for key in MANY if key in settings.keys and key in profiles.columns]
-    several = _has_several(table, lists)
-    parts = [_heads_of_one(table.filter(~several), lists, forms, settings, blanks)]
+    settled = _settle(profiles, forms, settings)
+    settled = settled.mutate(**{_OFF: _tracking_off(profiles), _SEVERAL: _has_several(profiles, lists)})
+    if materialise is not None:
+        settled = materialise("rows_settled", settled)
+    cells = _cells(settled, lists, forms, settings)
+    if materialise is not None:
+        cells = materialise("rows_cells", cells)
+    for key in ("EXTERN_ID", *lists):
+        cells = _blanked(cells, key, blanks)
+    heads = [_heads_of_one(cells.filter(~cells[_SEVERAL]))]
     if lists:
-        parts.append(_heads_of_many(table.filter(several), lists, forms, settings, blanks))
-    return _finished(ibis.union(*parts) if len(parts) > 1 else parts[0], settings)
+        many = settled.filter(settled[_SEVERAL])
+        gathered = {key: _gathered(many, key, forms, settings, blanks) for key in lists}
+        heads.append(_heads_of_many(cells.filter(cells[_SEVERAL]), gathered))
+    return _finished(ibis.union(*heads) if len(heads) > 1 else heads[0], settings)
 
 
 def _tracking_off(profiles: Table) -> Column:
@@ -238,29 +263,42 @@ def _tracking_off(profiles: Table) -> Column:
     return reduce(or_, off) if off else ibis.literal(False)
 
 
-def _with_sent(table: Table, settings: MatchKeySettings) -> Table:
-    """Only profile, lists, and of every key but the lists what is sent and why."""
-    sent: dict[str, Column] = {}
-    for key in ONE:
-        here = key in settings.keys
-        sent[key] = _sent(key, table[f"{key}_normal"], table[f"{key}_reason"]) if here else ibis.literal("")
-        sent[f"{key}_reason"] = table[f"{key}_reason"] if here else ibis.null("string")
-    if {"FN", "FI"} <= set(settings.keys):
-        # The whole first name says more than its initial.
-        named = table.FN_normal != ""
-        sent["FI"] = ibis.ifelse(named, "", sent["FI"])
-        sent["FI_reason"] = ibis.ifelse(named, ibis.null("string"), sent["FI_reason"])
-    lists = [f"{key}_list" for key in MANY]
-    renamed = {f"{key}_list": table[key] for key in MANY if key in table.columns}
-    return table.select("profile_id", _COUNTRY, _OFF, **{k: v for k, v in renamed.items() if k in lists}, **sent)
-
-
-def _has_several(table: Table, lists: list[Key]) -> Column:
-    longer = [table[f"{key}_list"].length().fill_null(0) > 1 for key in lists]
+def _has_several(profiles: Table, lists: list[Key]) -> Column:
+    longer = [profiles[key].length().fill_null(0) > 1 for key in lists]
     if "EMAIL" in lists:
-        joined = table.EMAIL_list[0].re_search(SEPARATORS)
-        longer.append(ibis.ifelse(table.EMAIL_list.length() > 0, joined, False).fill_null(False))
+        joined = profiles.EMAIL[0].re_search(SEPARATORS)
+        longer.append(ibis.ifelse(profiles.EMAIL.length() > 0, joined, False).fill_null(False))
     return reduce(or_, longer) if longer else ibis.literal(False)
+
+
+def _cells(settled: Table, lists: list[Key], forms: Table, settings: MatchKeySettings) -> Table:
+    """One line per profile: of every key what is sent and why; of the lists, those of profiles with no longer ones."""
+    values = {key: _values(settled, key, settings) for key in ONE if key in settings.keys and key != "COUNTRY"}
+    for key in lists:
+        has = ~settled[_SEVERAL] & (settled[key].length() > 0)
+        one = ibis.ifelse(has, settled[key][0], ibis.null("string"))
+        values[key] = [_Value(name=f"{key}_0", form=key, raw=one)]
+    keep = ["profile_id", _OFF, _SEVERAL, "COUNTRY_normal", "COUNTRY_reason"]
+    read = _read(settled, [v for group in values.values() for v in group], keep, forms, settings)
+    chosen = {key: _choose(read, group) for key, group in values.items()}
+    if "COUNTRY" in settings.keys:
+        chosen["COUNTRY"] = (read.COUNTRY_normal, read.COUNTRY_reason)
+    if "MADID" in chosen:
+        chosen["MADID"] = _unless_off(*chosen["MADID"], read[_OFF])
+    if {"FN", "FI"} <= chosen.keys():
+        # The whole first name says more than its initial.
+        named, (normal, reason) = chosen["FN"][0] != "", chosen["FI"]
+        chosen["FI"] = (ibis.ifelse(named, "", normal), ibis.ifelse(named, ibis.null("string"), reason))
+    columns: dict[str, Column] = {}
+    for key in KEYS:
+        normal, reason = chosen.get(key, (ibis.literal(""), ibis.null("string")))
+        columns |= {key: _sent(key, normal, reason), f"{key}_reason": reason}
+    return read.select("profile_id", _SEVERAL, **columns)
+
+
+def _unless_off(normal: Column, reason: Column, off: Column) -> tuple[Column, Column]:
+    hit = off & ((normal != "") | reason.notnull())
+    return ibis.ifelse(hit, "", normal), ibis.ifelse(hit, Reason.TRACKING_OFF.value, reason)
 
 
 def _blanked(table: Table, key: Key, blanks: Table | None) -> Table:
@@ -277,75 +315,56 @@ def _blanked(table: Table, key: Key, blanks: Table | None) -> Table:
     return joined.select(*(changed.get(name, joined[name]).name(name) for name in table.columns))
 
 
-def _heads_of_one(
-    table: Table, lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None
-) -> Table:
+def _heads_of_one(cells: Table) -> Table:
     """Rows of profiles with at most one e-mail, phone and mobile id."""
-    for key in MANY:
-        if key not in lists:
-            table = table.mutate(**{key: ibis.literal(""), f"{key}_reason": ibis.null("string")})
-            continue
-        listed = table[f"{key}_list"]
-        table = table.mutate(one=ibis.ifelse(listed.length() > 0, listed[0], ibis.null("string")))
-        table = _cell(_read(table, key, "one", forms, settings), key).drop("one")
-        table = _blanked(table, key, blanks)
-    return _head(table.mutate(n=ibis.literal(0, "int32")))
+    return _head(cells.mutate(n=ibis.literal(0, "int32")))
 
 
-def _cell(read: Table, key: Key) -> Table:
-    """`KEY` and `KEY_reason` in place of the reading."""
-    normal, reason = read.read_normal, read.read_reason
-    if key == "MADID":
-        off = read[_OFF] & ((normal != "") | reason.notnull())
-        normal, reason = ibis.ifelse(off, "", normal), ibis.ifelse(off, Reason.TRACKING_OFF.value, reason)
-    cells = {key: _sent(key, normal, reason), f"{key}_reason": reason}
-    return read.mutate(**cells).drop("read_normal", "read_reason")
-
-
-def _heads_of_many(
-    table: Table, lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None
-) -> Table:
+def _heads_of_many(rows: Table, gathered: dict[Key, Table]) -> Table:
     """Rows of profiles with a longer list: row n carries the n-th of each, shorter lists repeat their first."""
-    rows = table
-    for key in lists:
-        gathered = _gathered(table, key, forms, settings, blanks)
-        rows = rows.left_join(gathered, "profile_id").drop("profile_id_right")
-    counts = [rows[f"{key}_sents"].length().fill_null(0) for key in lists]
+    for lists in gathered.values():
+        rows = rows.left_join(lists, "profile_id").drop("profile_id_right")
+    counts = [rows[f"{key}_sents"].length().fill_null(0) for key in gathered]
     rows = rows.mutate(count=ibis.greatest(1, *counts).cast("int32"))
     rows = rows.mutate(n=ibis.range(ibis.literal(0, "int32"), rows["count"]).unnest().cast("int32"))
-    for key in MANY:
-        if key in lists:
-            rows = rows.mutate(**_nth(rows, key))
-        else:
-            rows = rows.mutate(**{key: ibis.literal(""), f"{key}_reason": ibis.null("string")})
-    return _head(rows)
+    nth = [_nth(rows, key) for key in gathered]
+    return _head(rows.mutate(**reduce(or_, nth)))
 
 
 def _gathered(table: Table, key: Key, forms: Table, settings: MatchKeySettings, blanks: Table | None) -> Table:
     """Per profile the usable values of one list in order, each once, and the first reason of the others."""
-    listed = table.select("profile_id", _COUNTRY, _OFF, piece=table[f"{key}_list"]).unnest("piece", offset="place")
+    listed = table.select("profile_id", _COUNTRY, _OFF, piece=table[key]).unnest("piece", offset="place")
     listed = listed.mutate(part=ibis.literal(0, "int64"))
     if key == "EMAIL":
         listed = listed.drop("part").mutate(piece=listed.piece.re_split(SEPARATORS)).unnest("piece", offset="part")
-    cells = _blanked(_cell(_read(listed, key, "piece", forms, settings), key), key, blanks)
-    cells = cells.mutate(order=cells.place * 1_000_000 + cells.part)
+    value = _Value(name="piece", form=key, raw=listed.piece)
+    read = _read(listed, [value], ["profile_id", _OFF, "place", "part"], forms, settings)
+    normal, reason = read.piece_normal, read.piece_reason
+    if key == "MADID":
+        normal, reason = _unless_off(normal, reason, read[_OFF])
+    sent = {key: _sent(key, normal, reason), f"{key}_reason": reason}
+    cells = _blanked(read.select("profile_id", order=read.place * 1_000_000 + read.part, **sent), key, blanks)
+    return _lists(cells, key)
+
+
+def _lists(cells: Table, key: Key) -> Table:
     usable = cells.filter(cells[key] != "")
     distinct = usable.group_by("profile_id", key).agg(
-        order=usable.order.min(), reason=usable[f"{key}_reason"].argmin(usable.order)
+        first=usable.order.min(), reason=usable[f"{key}_reason"].fill_null("").argmin(usable.order)
     )
     sents = distinct.group_by("profile_id").agg(
         **{
-            f"{key}_sents": distinct[key].collect(order_by=distinct.order),
-            f"{key}_reasons": distinct.reason.fill_null("").collect(order_by=distinct.order),
+            f"{key}_sents": distinct[key].collect(order_by=distinct["first"]),
+            f"{key}_reasons": distinct.reason.collect(order_by=distinct["first"]),
         }
     )
     refused = cells.filter((cells[key] == "") & cells[f"{key}_reason"].notnull())
-    refusals = refused.group_by("profile_id").agg(**{f"{key}_refusal": refused[f"{key}_reason"].argmin(refused.order)})
+    refusals = refused.group_by("profile_id").agg(
+        **{f"{key}_refusal": refused[f"{key}_reason"].argmin(refused.order)}
+    )
     both = sents.outer_join(refusals, "profile_id")
-    return both.select(
-        f"{key}_sents", f"{key}_reasons", f"{key}_refusal",
-        profile_id=ibis.coalesce(both.profile_id, both.profile_id_right),
-    )  # fmt: skip
+    columns = [f"{key}_sents", f"{key}_reasons", f"{key}_refusal"]
+    return both.select(*columns, profile_id=ibis.coalesce(both.profile_id, both.profile_id_right))
 
 
 def _nth(rows: Table, key: Key) -> dict[str, Column]:
@@ -375,7 +394,7 @@ def _digest(cells: list[Column]) -> Column:
 def key_columns(rows: Table) -> dict[str, Column]:
     """The keys by which Meta can know each row, null where it has not that key: `keys_of` over columns.
 
-    Beside them `name`, the digest of FN and LN, null unless the row has both: what re-asserting after a removed weak
+    Beside them `name`, the digest of FN and LN where the row has the weak key: what re-asserting after a removed weak
     tuple goes by.
     """
     has = {key: rows[key] != "" for key in KEYS}
@@ -387,5 +406,5 @@ def key_columns(rows: Table) -> dict[str, Column]:
         "madid": rows.MADID.nullif("").cast("uuid"),
         "extern_id": ibis.ifelse(has["EXTERN_ID"], rows.EXTERN_ID.hexdigest("md5").cast("uuid"), none),
         "weak": ibis.ifelse(weak, _digest([rows[key] for key in WEAK]), none),
-        "name": ibis.ifelse(has["FN"] & has["LN"], _digest([rows.FN, rows.LN]), none),
+        "name": ibis.ifelse(weak, _digest([rows.FN, rows.LN]), none),
     }
