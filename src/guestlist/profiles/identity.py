@@ -36,7 +36,7 @@ def resolve(uses: Table, rules: IdentityRules, materialise: Materialise) -> Iden
     hub = find_hubs(bundle_node, nodes.node, rules.hubs, materialise)
     counting = nodes.node.anti_join(hub, "node")
     label = components(materialise("identity_edge", _edges(bundle_node.anti_join(hub, "node"))), materialise)
-    message_node = materialise("identity_message_node", _deciding(message, hub))
+    message_node = _deciding(message, hub)
     contested = materialise("identity_contested", _contested(counting, label, rules))
     root = _whole(counting, label)
     aside = in_memory({name: [] for name in _ASIDE}, _ASIDE)

@@ -25,12 +25,17 @@ def replay(messages: Iterable[list[int]], kinds: Mapping[int, str], limits: Mapp
     """Join the nodes of each message, in the order given, so that no profile has more of a type than its limit.
 
     A message's nodes are taken strongest (least) first; one whose profile cannot be joined without breaching a limit
-    is set aside, for this message only. So of two that cannot stay together the weaker one goes.
+    is set aside, for this message only. So of two that cannot stay together the weaker one goes. Only the first of
+    messages with the same nodes counts, as the others can change nothing.
     """
     profiles = _Profiles(kinds, limits)
     result = Replayed()
+    known: set[tuple[int, ...]] = set()
     for number, nodes in enumerate(messages):
-        ours = sorted(node for node in nodes if node in kinds)
+        ours = tuple(sorted({node for node in nodes if node in kinds}))
+        if ours in known:
+            continue
+        known.add(ours)
         for node in ours[1:]:
             if not profiles.join(ours[0], node):
                 result.set_aside.append(SetAside(node=node, kept=ours[0], message=number))
