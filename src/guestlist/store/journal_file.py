@@ -74,7 +74,7 @@ def translated(path: Path | None = None) -> Iterator[None]:
     except OperationalError as error:
         raise GuestlistError(
             "journal_unwritable",
-            f"The journal cannot be read or written ({error.orig}).",
+            f"The records of this space cannot be read or written ({error.orig}).",
             next_step="Check free disk space and the rights of the .guestlist folder, then run the command again.",
             nothing_lost=NOTHING_CHANGED,
         ) from error
