@@ -97,7 +97,7 @@ class Warehouse:
         before the next write.
         """
         reader = self._connection if self._depth else self._connection.cursor()
-        yield from reader.execute(self._sql(rows)).to_arrow_reader(chunk)
+        yield from reader.sql(self._sql(rows)).to_arrow_reader(chunk)
 
     # Writing
 

@@ -1,0 +1,156 @@
+"""`guestlist import`: files of customer data into the space."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from guestlist.clock import WallClock
+from guestlist.errors import GuestlistError
+from guestlist.sources.files import DataFile
+from guestlist.sources.landing import Clocks, Landed, land
+from guestlist.sources.mapping import Chosen, Wish, choose
+from guestlist.sources.masking import masked
+from guestlist.space import Space, open_space
+
+_SHOWN = 10
+_MEANING = {"": "left out", "time": "when", "message_id": "message id", "event": "what happened"}
+
+
+class As(StrEnum):
+    """What the lines of a table are."""
+
+    PEOPLE = "people"
+    EVENTS = "events"
+
+
+def import_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON Lines or Parquet; .gz too.")],
+    *,
+    reading: Annotated[As | None, typer.Option("--as", help="What the lines of a table are.")] = None,
+    event: Annotated[str | None, typer.Option(metavar="NAME", help="Events: what happened in every line.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="When it was.")] = None,
+    id_column: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Who a line is about.")] = None,
+    message_id: Annotated[str | None, typer.Option(metavar="COLUMN", help="The line's own id: it counts once.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the proposed mapping.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")] = False,
+    folder: Annotated[Path, typer.Option("--space", metavar="DIR", help="The space.")] = Path(),
+) -> None:
+    """Import customer data: tracking messages, people, or events.
+
+    Without a mapping one is proposed from headers and values, shown with ten masked lines, and written to
+    guestlist.yaml. The same file twice changes nothing. Lines that cannot come in are reported with field and reason.
+
+    guestlist import customers.csv
+
+    guestlist import orders.csv --as events --event "Order Completed" --time "Paid at" --id Email
+    """
+    wish = Wish(reading=reading.value if reading else None, event=event, time=time, id=id_column, message_id=message_id)
+    space = open_space(folder)
+    console = Console(stderr=as_json)
+    chosen = _choose_all([DataFile(path) for path in files], wish, space)
+    for file, choice in chosen:
+        if choice.proposed:
+            _settle_mapping(console, file, choice, yes=yes)
+    with space.open_warehouse() as warehouse, _progress(console) as advance:
+        clocks = Clocks(now=WallClock().now(), zone=space.settings.time_zone, date_order=space.settings.date_order)
+        landed = land(warehouse, chosen, clocks, space.reports, advance)
+        warehouse.checkpoint()
+    _keep_mappings(space, chosen)
+    if as_json:
+        typer.echo(orjson.dumps({"files": [_facts(one) for one in landed]}).decode())
+    else:
+        console.print(_results(landed))
+        for one in landed:
+            if one.report:
+                console.print(f"Rejected lines of {one.file.name} (line, field, reason): {one.report}", soft_wrap=True)
+
+
+def _choose_all(files: Sequence[DataFile], wish: Wish, space: Space) -> list[tuple[DataFile, Chosen]]:
+    known: dict[str, dict[str, Any]] = dict(space.settings.sources)
+    chosen = []
+    for file in files:
+        choice = choose(file, wish, known)
+        chosen.append((file, choice))
+        if choice.proposed:
+            known[choice.source] = choice.mapping.entry()
+    return chosen
+
+
+def _keep_mappings(space: Space, chosen: Sequence[tuple[DataFile, Chosen]]) -> None:
+    for _, choice in chosen:
+        if choice.proposed:
+            space = space.write_entry("sources", choice.source, choice.mapping.entry())
+
+
+def _settle_mapping(console: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
+    console.print(_proposal(file, choice))
+    console.print(_masked_lines(file))
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        console.print("No terminal to ask at: this mapping is accepted and written to guestlist.yaml.")
+        return
+    if not typer.confirm("Import it so? (it will be written to guestlist.yaml)", default=True):
+        raise GuestlistError(
+            "IMPORT-REFUSED-01",
+            "The proposed mapping was not accepted.",
+            nothing_lost="Nothing was imported.",
+            next_step="Write the mapping into guestlist.yaml under sources, or use --as, --event, --time and --id.",
+        )
+
+
+def _proposal(file: DataFile, choice: Chosen) -> Table:
+    title = f"{file.path.name} as {choice.mapping.reading}: source {choice.source}"
+    table = Table("column", "means", title=title, title_justify="left")
+    ids = choice.mapping.ids()
+    fact = "trait" if choice.mapping.reading == "people" else "property"
+    for column, target in choice.mapping.columns.items():
+        meaning = f"id: {ids[column]}" if column in ids else _MEANING.get(target, f"{fact} {target}")
+        table.add_row(column, meaning)
+    return table
+
+
+def _masked_lines(file: DataFile) -> Table:
+    table = Table(*file.columns, title="The first lines, masked (x a letter, 9 a digit)", title_justify="left")
+    for line in file.sample[:_SHOWN]:
+        table.add_row(*(masked(line.get(column, "")) for column in file.columns))
+    return table
+
+
+def _results(landed: Sequence[Landed]) -> Table:
+    table = Table("file", "source")
+    for heading in ("lines", "in", "known", "rejected"):
+        table.add_column(heading, justify="right")
+    for one in landed:
+        numbers = (f"{number:,}" for number in (one.lines, one.landed, one.known, one.rejected))
+        table.add_row(one.file.name, one.source, *numbers)
+    return table
+
+
+def _facts(one: Landed) -> dict[str, Any]:
+    return {
+        "file": str(one.file),
+        "source": one.source,
+        "lines": one.lines,
+        "landed": one.landed,
+        "already_known": one.known,
+        "rejected": one.rejected,
+        "report": str(one.report) if one.report else None,
+    }
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[int], None]]:
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} lines read"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("import", total=None)
+        yield lambda lines: progress.advance(task, lines)

@@ -1,0 +1,91 @@
+"""`guestlist init` and `guestlist import` as typed."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from guestlist.cli.imports import import_files
+from guestlist.cli.space import init
+from guestlist.errors import GuestlistError
+from guestlist.space import open_space
+
+APP = typer.Typer()
+APP.command("init")(init)
+APP.command("import")(import_files)
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(APP, [str(word) for word in words])
+
+
+def answer(*words: object) -> dict[str, Any]:
+    result = run(*words, "--json")
+    assert result.exit_code == 0, result.output
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    assert run("init", tmp_path / "shop", "--country", "DE", "--time-zone", "Europe/Berlin").exit_code == 0
+    return tmp_path / "shop"
+
+
+def test_a_proposed_mapping_is_shown_masked_accepted_without_a_terminal_and_kept(space: Path, tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("Email,First Name\nada@example.org,Ada\nragged\n,Bo\n")
+
+    shown = run("import", file, "--space", space)
+
+    assert shown.exit_code == 0
+    assert "No terminal to ask at" in shown.output
+    assert "xxx@xxxxxxx.xxx" in shown.output
+    assert "ada@" not in shown.output
+    settings = open_space(space).settings
+    assert settings.sources == {
+        "customers": {"as": "people", "columns": {"Email": "email", "First Name": "first_name"}}
+    }
+    again = answer("import", file, "--space", space)["files"][0]
+    assert (again["lines"], again["landed"], again["already_known"], again["rejected"]) == (3, 0, 1, 2)
+    assert Path(again["report"]).read_text().splitlines()[1:] == ["2,,ragged_line,", "3,Email,no_user_anon_id,"]
+
+
+def test_the_mapping_in_the_settings_holds_whatever_the_file_is_called(space: Path, tmp_path: Path) -> None:
+    content = "Email,Code\nada@example.org,7\n"
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text(content)
+    first = answer("import", tmp_path / "a.csv", "--space", space, "--yes")["files"][0]
+    second = answer("import", tmp_path / "b.csv", "--space", space)["files"][0]
+    assert (first["source"], first["landed"]) == ("a", 1)
+    assert (second["source"], second["already_known"]) == ("a", 1)
+
+
+def test_a_failed_import_leaves_the_space_as_it_was(space: Path, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.csv", tmp_path / "bad.parquet"
+    good.write_text("email\nada@example.org\n")
+    bad.write_bytes(b"PAR1 cut off")
+    before = (space / "guestlist.yaml").read_text()
+
+    result = run("import", good, bad, "--space", space, "--yes")
+
+    assert isinstance(result.exception, GuestlistError)
+    assert (space / "guestlist.yaml").read_text() == before
+    assert answer("import", good, "--space", space, "--yes")["files"][0]["landed"] == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--as", "events", "--event", "Bought", "--time", "when", "--id", "nobody"], "IMPORT-COLUMN-01"),
+        (["--as", "events", "--time", "when", "--id", "who"], "IMPORT-MAPPING-02"),
+        (["--as", "people"], "IMPORT-MAPPING-02"),
+    ],
+)
+def test_what_is_missing_is_named(space: Path, tmp_path: Path, options: list[str], code: str) -> None:
+    (tmp_path / "log.csv").write_text("who,when,sum\nx,2024-01-01,5\n")
+    result = run("import", tmp_path / "log.csv", "--space", space, *options)
+    assert code in str(result.exception)
