@@ -111,7 +111,7 @@ def propose(file: DataFile, wish: Wish) -> FileMapping:
     reading = wish.reading or ("events" if _looks_like_events(file) or wish.event or wish.time else "people")
     table = PEOPLE if reading == "people" else {**PEOPLE, **EVENTS}
     columns = {column: _target(column, table, reading) for column in file.columns}
-    columns = _by_value(file, columns)
+    columns = {column: _stripe_id(file, column) or target for column, target in _by_value(file, columns).items()}
     for column, target in ((wish.time, "time"), (wish.message_id, "message_id")):
         if column:
             columns = {name: _key(name) if given == target else given for name, given in columns.items()}
@@ -155,6 +155,11 @@ def _by_value(file: DataFile, columns: dict[str, str]) -> dict[str, str]:
     if any(_is_id(target) for target in columns.values()):
         return columns
     return {name: "email" if _mostly_emails(file, name) else target for name, target in columns.items()}
+
+
+def _stripe_id(file: DataFile, column: str) -> str | None:
+    values = [line[column] for line in file.sample if line.get(column)]
+    return "id:stripe_id" if values and all(value.startswith("cus_") for value in values) else None
 
 
 def _mostly_emails(file: DataFile, column: str) -> bool:
