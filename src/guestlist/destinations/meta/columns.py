@@ -1,11 +1,12 @@
 """From a wide table of profiles to their rows, over whole columns: what `read_record` gives, for millions.
 
 A profile table has `profile_id`, the lists `EMAIL`, `PHONE` and `MADID` of raw values (identifiers first, then traits,
-as first seen; each may be missing or null), and one text column for every other trait in use, named by its trait key.
+as first seen; each may be missing or null), and a text column for every other trait in use, named by `trait_columns`.
 Hand in a stored table: it is read once per key. The relation `form(key, raw, country, normal, reason)` holds what
 `read_form` says of values that no fast path covers; its `key` is the form (`DOBY:date`), unique with raw and country.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
@@ -19,10 +20,11 @@ from guestlist.destinations.meta.fast_paths import fast_path
 from guestlist.destinations.meta.manifest import BY_COUNTRY, KEYS, MANY, ONE, TRACKING_ENABLED, UNHASHED, WEAK, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings, Source, key_of_form, read_form, sources
 from guestlist.destinations.meta.relations import Materialise
-from guestlist.destinations.meta.rows import FALSE_WORDS, SEPARATOR
+from guestlist.destinations.meta.rows import DIGEST_PART, FALSE_WORDS, SEPARATOR
 from guestlist.values.country import country_of_hash
 from guestlist.values.email import SEPARATORS
 from guestlist.values.reading import Flag, Reason
+from guestlist.values.text import sha256
 
 Table: TypeAlias = ibis.Table
 Column: TypeAlias = ibis.Column
@@ -30,7 +32,8 @@ Column: TypeAlias = ibis.Column
 FORM_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "country", "normal", "reason")])
 _COUNTRY = "settled_country"
 _OFF = "tracking_off"
-_SEVERAL = "has_several"
+# More parts than any one value has.
+_LONGEST_VALUE = 1_000_000
 
 
 class FormStore(Protocol):
@@ -46,6 +49,16 @@ class FormStore(Protocol):
 def empty_forms() -> Table:
     """A relation `form` without a row."""
     return ibis.memtable(FORM_SCHEMA.empty_table())
+
+
+def trait_columns(settings: MatchKeySettings) -> dict[str, str]:
+    """The column of a profile table for each trait that is read, but those of lists; a table may leave columns out.
+
+    Numbered, since to an engine `firstName` and `firstname` are one column.
+    """
+    single = [source.trait for key in KEYS if key not in MANY for source in sources(key, settings)]
+    traits = dict.fromkeys((*single, *TRACKING_ENABLED))
+    return {trait: f"t{n}_{re.sub('[^a-z0-9]+', '_', trait.lower())}" for n, trait in enumerate(traits)}
 
 
 def form_of_distinct(form: str, raws: pa.Array, countries: pa.Array, settings: MatchKeySettings) -> pa.Table:
@@ -110,7 +123,10 @@ def _uses(profiles: Table, settings: MatchKeySettings) -> Iterator[_Use]:
 
 
 def _present(profiles: Table, key: Key, settings: MatchKeySettings) -> list[Source]:
-    return [source for source in sources(key, settings) if source.trait in profiles.columns]
+    """The sources of a key that the profiles have, by column in place of trait."""
+    columns = trait_columns(settings)
+    named = [Source(form=source.form, trait=columns[source.trait]) for source in sources(key, settings)]
+    return [source for source in named if source.trait in profiles.columns]
 
 
 def _country_for(form: str, profiles: Table) -> Column:
@@ -141,9 +157,9 @@ class _Value:
 
 
 def _read(table: Table, values: list[_Value], keep: list[str], forms: Table, settings: MatchKeySettings) -> Table:
-    """The kept columns, and `NAME_normal` ("" for blank) and `NAME_reason` of each value: one select, one chain of joins.
+    """The kept columns and, for each value, `NAME_normal`, `NAME_sent` ("" for blank both) and `NAME_reason`.
 
-    (A select and a join for each value in turn compiles fifty times slower.)
+    One select and one chain of joins: a select and a join for each value in turn compiles fifty times slower.
     """
     probes: dict[str, Column] = {}
     for value in values:
@@ -157,17 +173,22 @@ def _read(table: Table, values: list[_Value], keep: list[str], forms: Table, set
         joined = _with_form(joined, value, forms)
     readings: dict[str, Column] = {}
     for value in values:
-        normal = ibis.coalesce(joined[f"{value.name}_fast"], joined[f"{value.name}_form"], "")
-        readings |= {f"{value.name}_normal": normal, f"{value.name}_reason": joined[f"{value.name}_said"]}
+        name, fast = value.name, joined[f"{value.name}_fast"]
+        sent = fast if key_of_form(value.form) in UNHASHED else fast.hexdigest("sha256")
+        readings[f"{name}_normal"] = ibis.coalesce(fast, joined[f"{name}_form"], "")
+        readings[f"{name}_sent"] = ibis.coalesce(sent, joined[f"{name}_form_sent"], "")
+        readings[f"{name}_reason"] = joined[f"{name}_said"]
     return joined.select(*keep, **readings)
 
 
 def _with_form(joined: Table, value: _Value, forms: Table) -> Table:
-    name = value.name
+    name, key = value.name, key_of_form(value.form)
     known = forms.filter(forms.key == value.form)
     columns = {f"{name}_raw": known.raw, f"{name}_form": known.normal, f"{name}_said": known.reason}
+    # Hashed on this side of the join: once for each distinct value.
+    columns[f"{name}_form_sent"] = _sent(key, known.normal, known.reason)
     on = [(f"{name}_probe", f"{name}_raw")]
-    if key_of_form(value.form) in BY_COUNTRY:
+    if key in BY_COUNTRY:
         columns[f"{name}_country"] = known.country
         on.append((_COUNTRY, f"{name}_country"))
     return joined.left_join(known.select(**columns), on)
@@ -179,16 +200,31 @@ def _values(profiles: Table, key: Key, settings: MatchKeySettings) -> list[_Valu
     return [_Value(name=f"{key}_{n}", form=s.form, raw=profiles[s.trait]) for n, s in enumerate(present)]
 
 
-def _choose(read: Table, values: list[_Value]) -> tuple[Column, Column]:
-    """Normal form and reason of the first usable value, else the first reason."""
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """What a key's first usable value gives, else the first reason."""
+
+    normal: Column
+    sent: Column
+    reason: Column
+
+
+def _choose(read: Table, values: list[_Value]) -> _Chosen:
     if not values:
-        return ibis.literal(""), ibis.null("string")
-    normals = [read[f"{value.name}_normal"] for value in values]
-    reasons = [read[f"{value.name}_reason"] for value in values]
+        return _no_cell()
+    normals, sents, reasons = ([read[f"{v.name}_{part}"] for v in values] for part in ("normal", "sent", "reason"))
     if len(values) == 1:
-        return normals[0], reasons[0]
-    chosen = [(normal != "", reason) for normal, reason in zip(normals, reasons, strict=True)]
-    return ibis.coalesce(*(n.nullif("") for n in normals), ""), ibis.cases(*chosen, else_=ibis.coalesce(*reasons))
+        return _Chosen(normal=normals[0], sent=sents[0], reason=reasons[0])
+    chosen = [(sent != "", reason) for sent, reason in zip(sents, reasons, strict=True)]
+    return _Chosen(
+        normal=ibis.coalesce(*(n.nullif("") for n in normals), ""),
+        sent=ibis.coalesce(*(s.nullif("") for s in sents), ""),
+        reason=ibis.cases(*chosen, else_=ibis.coalesce(*reasons)),
+    )
+
+
+def _no_cell() -> _Chosen:
+    return _Chosen(normal=ibis.literal(""), sent=ibis.literal(""), reason=ibis.null("string"))
 
 
 def _settle(profiles: Table, forms: Table, settings: MatchKeySettings) -> Table:
@@ -196,12 +232,15 @@ def _settle(profiles: Table, forms: Table, settings: MatchKeySettings) -> Table:
     table = profiles.mutate(**{_COUNTRY: ibis.literal("")})
     values = _values(table, "COUNTRY", settings)
     read = _read(table, values, list(profiles.columns), forms, settings)
-    normal, reason = _choose(read, values)
+    chosen = _choose(read, values)
+    normal, sent, reason = chosen.normal, chosen.sent, chosen.reason
     if settings.country:
         absent = (normal == "") & reason.isnull()
         normal = ibis.ifelse(absent, settings.country, normal)
+        sent = ibis.ifelse(absent, sha256(settings.country), sent)
         reason = ibis.ifelse(absent, Flag.FROM_DEFAULT.value, reason)
-    return _recognise(read.select(*profiles.columns, COUNTRY_normal=normal, COUNTRY_reason=reason), profiles.columns)
+    cells = {"COUNTRY": sent, "COUNTRY_reason": reason, "COUNTRY_normal": normal}
+    return _recognise(read.select(*profiles.columns, **cells), profiles.columns)
 
 
 def _recognise(read: Table, keep: Iterable[str]) -> Table:
@@ -209,7 +248,7 @@ def _recognise(read: Table, keep: Iterable[str]) -> Table:
     known = ibis.memtable(pa.table({"digest": list(digests), "code": list(digests.values())}))
     joined = read.left_join(known, [("COUNTRY_normal", "digest")])
     settled = ibis.ifelse(_is_hashed(joined.COUNTRY_reason), joined.code.fill_null(""), joined.COUNTRY_normal)
-    return joined.select(*keep, "COUNTRY_normal", "COUNTRY_reason", **{_COUNTRY: settled})
+    return joined.select(*keep, "COUNTRY", "COUNTRY_reason", **{_COUNTRY: settled})
 
 
 def _is_hashed(reason: Column) -> Column:
@@ -241,24 +280,18 @@ def prepare_rows(
     """
     lists = [key for key in MANY if key in settings.keys and key in profiles.columns]
     settled = _settle(profiles, forms, settings)
-    settled = settled.mutate(**{_OFF: _tracking_off(profiles), _SEVERAL: _has_several(profiles, lists)})
+    settled = settled.mutate(**{_OFF: _tracking_off(profiles, settings)})
     if materialise is not None:
         settled = materialise("rows_settled", settled)
-    cells = _cells(settled, lists, forms, settings)
-    if materialise is not None:
-        cells = materialise("rows_cells", cells)
+    rows = _cells(_heads(settled, lists, forms, settings, blanks), lists, forms, settings)
     for key in ("EXTERN_ID", *lists):
-        cells = _blanked(cells, key, blanks)
-    heads = [_heads_of_one(cells.filter(~cells[_SEVERAL]))]
-    if lists:
-        many = settled.filter(settled[_SEVERAL])
-        gathered = {key: _gathered(many, key, forms, settings, blanks) for key in lists}
-        heads.append(_heads_of_many(cells.filter(cells[_SEVERAL]), gathered))
-    return _finished(ibis.union(*heads) if len(heads) > 1 else heads[0], settings)
+        rows = _blanked(rows, key, blanks)
+    return _finished(rows, settings)
 
 
-def _tracking_off(profiles: Table) -> Column:
-    known = [profiles[trait] for trait in TRACKING_ENABLED if trait in profiles.columns]
+def _tracking_off(profiles: Table, settings: MatchKeySettings) -> Column:
+    columns = [trait_columns(settings)[trait] for trait in TRACKING_ENABLED]
+    known = [profiles[column] for column in columns if column in profiles.columns]
     off = [column.cast("string").lower().isin(FALSE_WORDS).fill_null(False) for column in known]
     return reduce(or_, off) if off else ibis.literal(False)
 
@@ -271,34 +304,64 @@ def _has_several(profiles: Table, lists: list[Key]) -> Column:
     return reduce(or_, longer) if longer else ibis.literal(False)
 
 
-def _cells(settled: Table, lists: list[Key], forms: Table, settings: MatchKeySettings) -> Table:
-    """One line per profile: of every key what is sent and why; of the lists, those of profiles with no longer ones."""
-    values = {key: _values(settled, key, settings) for key in ONE if key in settings.keys and key != "COUNTRY"}
+def _heads(
+    settled: Table, lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None
+) -> Table:
+    """One line for each row to be: of every list the one raw value that the row carries, and all else of its profile."""
+    others = [name for name in settled.columns if name not in MANY]
+    several = _has_several(settled, lists)
+    one = settled.filter(~several)
+    firsts = {key: ibis.ifelse(one[key].length() > 0, one[key][0], ibis.null("string")) for key in lists}
+    heads = one.select(*others, n=ibis.literal(0, "int32"), **firsts)
+    if not lists:
+        return heads
+    many = settled.filter(several)
+    rows = many.select(*others)
     for key in lists:
-        has = ~settled[_SEVERAL] & (settled[key].length() > 0)
-        one = ibis.ifelse(has, settled[key][0], ibis.null("string"))
-        values[key] = [_Value(name=f"{key}_0", form=key, raw=one)]
-    keep = ["profile_id", _OFF, _SEVERAL, "COUNTRY_normal", "COUNTRY_reason"]
-    read = _read(settled, [v for group in values.values() for v in group], keep, forms, settings)
+        # Gathered from the profiles as they are, not once more through what was joined before.
+        rows = rows.left_join(_gathered(many, key, forms, settings, blanks), "profile_id").drop("profile_id_right")
+    counts = [rows[f"{key}_usable"].length().fill_null(0) for key in lists]
+    rows = rows.mutate(count=ibis.greatest(1, *counts).cast("int32"))
+    rows = rows.mutate(n=ibis.range(ibis.literal(0, "int32"), rows["count"]).unnest().cast("int32"))
+    nth = {key: _nth(rows, key) for key in lists}
+    return ibis.union(heads, rows.select(*others, "n", **nth))
+
+
+def _nth(rows: Table, key: Key) -> Column:
+    """The n-th usable value; shorter lists repeat their first; without any, the first that is refused."""
+    usable = rows[f"{key}_usable"]
+    count = usable.length().fill_null(0)
+    return ibis.ifelse(count > 0, usable[ibis.ifelse(rows.n < count, rows.n, 0)], rows[f"{key}_refused"])
+
+
+def _cells(heads: Table, lists: list[Key], forms: Table, settings: MatchKeySettings) -> Table:
+    """Of every row and key what is sent and why."""
+    values = {key: _values(heads, key, settings) for key in ONE if key in settings.keys and key != "COUNTRY"}
+    values |= {key: [_Value(name=f"{key}_0", form=key, raw=heads[key])] for key in lists}
+    keep = ["profile_id", "n", _OFF, "COUNTRY", "COUNTRY_reason"]
+    read = _read(heads, [v for group in values.values() for v in group], keep, forms, settings)
     chosen = {key: _choose(read, group) for key, group in values.items()}
-    if "COUNTRY" in settings.keys:
-        chosen["COUNTRY"] = (read.COUNTRY_normal, read.COUNTRY_reason)
-    if "MADID" in chosen:
-        chosen["MADID"] = _unless_off(*chosen["MADID"], read[_OFF])
-    if {"FN", "FI"} <= chosen.keys():
-        # The whole first name says more than its initial.
-        named, (normal, reason) = chosen["FN"][0] != "", chosen["FI"]
-        chosen["FI"] = (ibis.ifelse(named, "", normal), ibis.ifelse(named, ibis.null("string"), reason))
     columns: dict[str, Column] = {}
     for key in KEYS:
-        normal, reason = chosen.get(key, (ibis.literal(""), ibis.null("string")))
-        columns |= {key: _sent(key, normal, reason), f"{key}_reason": reason}
-    return read.select("profile_id", _SEVERAL, **columns)
+        cell = chosen.get(key) or _no_cell()
+        columns |= {key: cell.sent, f"{key}_reason": cell.reason}
+    if "COUNTRY" in settings.keys:
+        columns |= {name: read[name] for name in ("COUNTRY", "COUNTRY_reason")}
+    if "MADID" in chosen:
+        columns |= _unless_off(read, columns["MADID"], columns["MADID_reason"])
+    # The whole first name says more than its initial.
+    named = columns["FN"] != ""
+    columns["FI"] = ibis.ifelse(named, "", columns["FI"])
+    columns["FI_reason"] = ibis.ifelse(named, ibis.null("string"), columns["FI_reason"])
+    return read.select("profile_id", "n", **columns)
 
 
-def _unless_off(normal: Column, reason: Column, off: Column) -> tuple[Column, Column]:
-    hit = off & ((normal != "") | reason.notnull())
-    return ibis.ifelse(hit, "", normal), ibis.ifelse(hit, Reason.TRACKING_OFF.value, reason)
+def _unless_off(read: Table, sent: Column, reason: Column) -> dict[str, Column]:
+    hit = read[_OFF] & ((sent != "") | reason.notnull())
+    return {
+        "MADID": ibis.ifelse(hit, "", sent),
+        "MADID_reason": ibis.ifelse(hit, Reason.TRACKING_OFF.value, reason),
+    }
 
 
 def _blanked(table: Table, key: Key, blanks: Table | None) -> Table:
@@ -315,68 +378,30 @@ def _blanked(table: Table, key: Key, blanks: Table | None) -> Table:
     return joined.select(*(changed.get(name, joined[name]).name(name) for name in table.columns))
 
 
-def _heads_of_one(cells: Table) -> Table:
-    """Rows of profiles with at most one e-mail, phone and mobile id."""
-    return _head(cells.mutate(n=ibis.literal(0, "int32")))
-
-
-def _heads_of_many(rows: Table, gathered: dict[Key, Table]) -> Table:
-    """Rows of profiles with a longer list: row n carries the n-th of each, shorter lists repeat their first."""
-    for lists in gathered.values():
-        rows = rows.left_join(lists, "profile_id").drop("profile_id_right")
-    counts = [rows[f"{key}_sents"].length().fill_null(0) for key in gathered]
-    rows = rows.mutate(count=ibis.greatest(1, *counts).cast("int32"))
-    rows = rows.mutate(n=ibis.range(ibis.literal(0, "int32"), rows["count"]).unnest().cast("int32"))
-    nth = [_nth(rows, key) for key in gathered]
-    return _head(rows.mutate(**reduce(or_, nth)))
-
-
 def _gathered(table: Table, key: Key, forms: Table, settings: MatchKeySettings, blanks: Table | None) -> Table:
-    """Per profile the usable values of one list in order, each once, and the first reason of the others."""
-    listed = table.select("profile_id", _COUNTRY, _OFF, piece=table[key]).unnest("piece", offset="place")
+    """Per profile the raw values of one list that are sent, each sent value once, and the first that is refused."""
+    listed = table.select("profile_id", _COUNTRY, _OFF, raw=table[key]).unnest("raw", offset="place")
     listed = listed.mutate(part=ibis.literal(0, "int64"))
     if key == "EMAIL":
-        listed = listed.drop("part").mutate(piece=listed.piece.re_split(SEPARATORS)).unnest("piece", offset="part")
-    value = _Value(name="piece", form=key, raw=listed.piece)
-    read = _read(listed, [value], ["profile_id", _OFF, "place", "part"], forms, settings)
-    normal, reason = read.piece_normal, read.piece_reason
+        listed = listed.drop("part").mutate(raw=listed.raw.re_split(SEPARATORS)).unnest("raw", offset="part")
+    value = _Value(name="piece", form=key, raw=listed.raw)
+    read = _read(listed, [value], ["profile_id", _OFF, "place", "part", "raw"], forms, settings)
+    sent = {key: read.piece_sent, f"{key}_reason": read.piece_reason}
     if key == "MADID":
-        normal, reason = _unless_off(normal, reason, read[_OFF])
-    sent = {key: _sent(key, normal, reason), f"{key}_reason": reason}
-    cells = _blanked(read.select("profile_id", order=read.place * 1_000_000 + read.part, **sent), key, blanks)
-    return _lists(cells, key)
-
-
-def _lists(cells: Table, key: Key) -> Table:
-    usable = cells.filter(cells[key] != "")
-    distinct = usable.group_by("profile_id", key).agg(
-        first=usable.order.min(), reason=usable[f"{key}_reason"].fill_null("").argmin(usable.order)
-    )
-    sents = distinct.group_by("profile_id").agg(
-        **{
-            f"{key}_sents": distinct[key].collect(order_by=distinct["first"]),
-            f"{key}_reasons": distinct.reason.collect(order_by=distinct["first"]),
-        }
-    )
+        sent = _unless_off(read, read.piece_sent, read.piece_reason)
+    order = read.place * _LONGEST_VALUE + read.part
+    cells = _blanked(read.select("profile_id", "raw", order=order, **sent), key, blanks)
     refused = cells.filter((cells[key] == "") & cells[f"{key}_reason"].notnull())
-    refusals = refused.group_by("profile_id").agg(
-        **{f"{key}_refusal": refused[f"{key}_reason"].argmin(refused.order)}
-    )
-    both = sents.outer_join(refusals, "profile_id")
-    columns = [f"{key}_sents", f"{key}_reasons", f"{key}_refusal"]
+    refusals = refused.group_by("profile_id").agg(**{f"{key}_refused": refused.raw.argmin(refused.order)})
+    both = _usable(cells.filter(cells[key] != ""), key).outer_join(refusals, "profile_id")
+    columns = [f"{key}_usable", f"{key}_refused"]
     return both.select(*columns, profile_id=ibis.coalesce(both.profile_id, both.profile_id_right))
 
 
-def _nth(rows: Table, key: Key) -> dict[str, Column]:
-    sents, reasons = rows[f"{key}_sents"], rows[f"{key}_reasons"]
-    count = sents.length().fill_null(0)
-    place = ibis.ifelse(rows.n < count, rows.n, 0)
-    reason = ibis.ifelse(count > 0, reasons[place].nullif(""), rows[f"{key}_refusal"])
-    return {key: ibis.ifelse(count > 0, sents[place], ""), f"{key}_reason": reason}
-
-
-def _head(table: Table) -> Table:
-    return table.select("profile_id", "n", *KEYS, *(f"{key}_reason" for key in KEYS))
+def _usable(cells: Table, key: Key) -> Table:
+    by_value = cells.group_by("profile_id", key)
+    distinct = by_value.agg(first=cells.order.min(), raw=cells.raw.argmin(cells.order))
+    return distinct.group_by("profile_id").agg(**{f"{key}_usable": distinct.raw.collect(order_by=distinct["first"])})
 
 
 def _finished(rows: Table, settings: MatchKeySettings) -> Table:
@@ -384,10 +409,18 @@ def _finished(rows: Table, settings: MatchKeySettings) -> Table:
     usable = reduce(or_, ((rows[key] != "") for key in strong), ibis.literal(False))
     tried = reduce(or_, (rows[f"{key}_reason"].notnull() for key in strong), ibis.literal(False))
     cannot = ibis.cases((usable, ibis.null("string")), (tried, "only_unusable"), else_="has_none")
-    return rows.mutate(row_key=_digest([rows[key] for key in KEYS]), cannot=cannot)
+    return rows.select(
+        "profile_id",
+        "n",
+        *KEYS,
+        *(f"{key}_reason" for key in KEYS),
+        row_key=_digest(rows, KEYS),
+        cannot=cannot,
+    )
 
 
-def _digest(cells: list[Column]) -> Column:
+def _digest(rows: Table, keys: Iterable[Key]) -> Column:
+    cells = [rows[key] if key in UNHASHED else rows[key].substr(0, DIGEST_PART) for key in keys]
     return ibis.literal(SEPARATOR).join(cells).hexdigest("md5").cast("uuid")
 
 
@@ -405,6 +438,6 @@ def key_columns(rows: Table) -> dict[str, Column]:
         "phone": ibis.ifelse(has["PHONE"], rows.PHONE.substr(0, 32).cast("uuid"), none),
         "madid": rows.MADID.nullif("").cast("uuid"),
         "extern_id": ibis.ifelse(has["EXTERN_ID"], rows.EXTERN_ID.hexdigest("md5").cast("uuid"), none),
-        "weak": ibis.ifelse(weak, _digest([rows[key] for key in WEAK]), none),
-        "name": ibis.ifelse(weak, _digest([rows.FN, rows.LN]), none),
+        "weak": ibis.ifelse(weak, _digest(rows, WEAK), none),
+        "name": ibis.ifelse(weak, _digest(rows, ("FN", "LN")), none),
     }

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from guestlist.destinations.meta.manifest import IDENTIFIERS, KEYS, MANY, TRACKING_ENABLED, TRAITS, WEAK, Key
+from guestlist.destinations.meta.manifest import IDENTIFIERS, KEYS, MANY, TRACKING_ENABLED, TRAITS, UNHASHED, WEAK, Key
 from guestlist.destinations.meta.match_keys import (
     BLANK,
     Cell,
@@ -28,6 +28,8 @@ Kind = Literal["email", "phone", "madid", "extern_id", "weak"]
 
 # Between the cells of a digest: no hashed cell and no MADID has it, and EXTERN_ID comes last.
 SEPARATOR = "\x1f"
+# Hexadecimal digits of 128 bits.
+DIGEST_PART = 32
 FALSE_WORDS = ("false", "0", "no")
 
 
@@ -220,14 +222,15 @@ def _walk(traits: Mapping[str, Any], trait: str) -> Any:
     return value
 
 
-def digest(cells: Sequence[str]) -> UUID:
-    """A 128-bit digest of cells as sent."""
+def _digest(row: Row, keys: Sequence[Key]) -> UUID:
+    """A 128-bit digest of cells as sent, of hashed ones as much as it can hold: half the bytes to read."""
+    cells = (row.sent(key) if key in UNHASHED else row.sent(key)[:DIGEST_PART] for key in keys)
     return UUID(hashlib.md5(SEPARATOR.join(cells).encode(), usedforsecurity=False).hexdigest())
 
 
 def row_key(row: Row) -> UUID:
     """What names a row: the digest of all its cells as sent."""
-    return digest([row.sent(key) for key in KEYS])
+    return _digest(row, KEYS)
 
 
 def has_weak_key(present: Mapping[Key, bool]) -> bool:
@@ -240,13 +243,13 @@ def keys_of(row: Row) -> dict[Kind, UUID]:
     """The keys by which Meta can know the row, each as 128 bits, as `keymask` compares them."""
     keys: dict[Kind, UUID] = {}
     if row.sent("EMAIL"):
-        keys["email"] = UUID(row.sent("EMAIL")[:32])
+        keys["email"] = UUID(row.sent("EMAIL")[:DIGEST_PART])
     if row.sent("PHONE"):
-        keys["phone"] = UUID(row.sent("PHONE")[:32])
+        keys["phone"] = UUID(row.sent("PHONE")[:DIGEST_PART])
     if row.sent("MADID"):
         keys["madid"] = UUID(row.sent("MADID"))
     if row.sent("EXTERN_ID"):
-        keys["extern_id"] = digest([row.sent("EXTERN_ID")])
+        keys["extern_id"] = _digest(row, ("EXTERN_ID",))
     if has_weak_key({key: bool(row.sent(key)) for key in WEAK}):
-        keys["weak"] = digest([row.sent(key) for key in WEAK])
+        keys["weak"] = _digest(row, WEAK)
     return keys
