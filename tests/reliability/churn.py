@@ -100,6 +100,8 @@ class World:
 
     def take(self, removals: list[Row], additions: list[Row], noisy: bool) -> None:
         """Cut the plan into batches: removals first, each doubtful one by itself."""
+        for rows in (removals, additions):  # the same in whatever company the world is run
+            rows.sort(key=lambda row: IDS.values[row["row_key"]])
         if noisy:
             self.rng.shuffle(removals)
             self.rng.shuffle(additions)
@@ -237,6 +239,8 @@ class Run:
         self._put_wanted()
         self.engine.put("op", (_op(w, b, r) for w, b in turn for r in b.items))
         passed, persons = self.engine.gate()
+        for rows in passed.values():
+            rows.sort(key=lambda row: IDS.values[row["row_key"]])
         for w, b in turn:
             w.send(b, passed[w.sync], now, noisy)
         self.engine.put(
