@@ -1,0 +1,117 @@
+"""The story: messages become people, people become members of audiences, one function per stage.
+
+    messages --resolve--> identifiers, traits, events --evaluate--> membership
+
+Each function reads named relations of the warehouse and writes named relations; the stages never see each other.
+A crash at any point costs the work of one stage: it is done again from what was written before.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import ibis
+
+from guestlist.audiences.definition import Definition
+from guestlist.audiences.evaluate import evaluate
+from guestlist.profiles.events import events
+from guestlist.profiles.identity import Identity
+from guestlist.profiles.identity import resolve as resolve_identity
+from guestlist.profiles.rules import IdentityRules, Normaliser
+from guestlist.profiles.traits import traits
+from guestlist.store import Warehouse
+from guestlist.values.email import read_email
+from guestlist.values.phone import read_phone
+
+_RESOLVED = {"messages": "int64", "rules": "string"}
+_MEMBERSHIP = {
+    "audience": "string",
+    "profile_id": "string",
+    "entered_at": "timestamp('UTC')",
+    "exited_at": "timestamp('UTC')",
+}
+# Already its own normal form: lower-case ASCII with one @ and a dotted domain whose last label holds a letter.
+_PLAIN_EMAIL = r"^[a-z0-9_%+-]+(\.[a-z0-9_%+-]+)*@([a-z0-9-]+\.)+[a-z]{2,}$"
+_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+
+
+def identity_rules(country: str | None, salt: str) -> IdentityRules:
+    """The rules of a space: e-mails and phones are compared as they are sent, phones read with the space's country."""
+
+    def phone(text: str) -> str | None:
+        return read_phone(text, "", country or "").normal or None
+
+    def email(text: str) -> str | None:
+        return read_email(text).normal or None
+
+    return IdentityRules(
+        salt=salt,
+        normalisers={
+            "email": Normaliser(rule=email, plain=_PLAIN_EMAIL),
+            "phone": Normaliser(rule=phone),
+            "ios.idfa": Normaliser(rule=_mobile_id, plain=_UUID),
+            "android.idfa": Normaliser(rule=_mobile_id, plain=_UUID),
+        },
+    )
+
+
+def _mobile_id(text: str) -> str:
+    return text.strip().lower()
+
+
+def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str) -> bool:
+    """Who is who, what is known of them, what they did; nothing is done when neither messages nor rules changed.
+
+    `fingerprint` names the rules. All relations change in one transaction. Says whether it did anything.
+    """
+    messages = warehouse.count("message")
+    if not messages or _resolved(warehouse) == (messages, fingerprint):
+        return False
+    with warehouse.transaction():
+        identity = resolve_identity(warehouse.table("identifier_use"), rules, warehouse.materialise)
+        _write_people(warehouse, identity)
+        done = ibis.memtable({"messages": [messages], "rules": [fingerprint]}, schema=_RESOLVED)
+        warehouse.replace("resolved", done)
+    return True
+
+
+def _resolved(warehouse: Warehouse) -> tuple[int, str] | None:
+    if not warehouse.has("resolved"):
+        return None
+    rows = warehouse.read(warehouse.table("resolved")).to_pylist()
+    return (rows[0]["messages"], rows[0]["rules"]) if rows else None
+
+
+def _write_people(warehouse: Warehouse, identity: Identity) -> None:
+    for name in ("identifier", "alias", "message_profile", "identity_decision"):
+        warehouse.replace(name, getattr(identity, name))
+    message, whose = warehouse.table("message"), warehouse.table("message_profile")
+    warehouse.replace("trait", traits(message, whose, warehouse.materialise))
+    warehouse.replace("event", events(message, whose).order_by("event", "at"))
+    _follow_survivors(warehouse)
+
+
+def _follow_survivors(warehouse: Warehouse) -> None:
+    """Stays of people who merged become stays of the survivor: the earliest entry, ended only if all have ended."""
+    warehouse.create("membership", _MEMBERSHIP)
+    stays, alias = warehouse.table("membership"), warehouse.table("alias")
+    told = stays.left_join(alias, "profile_id")
+    told = told.select(
+        "audience", "entered_at", "exited_at", profile_id=ibis.coalesce(told.survivor, told.profile_id)
+    ).distinct()
+    inside = told.filter(told.exited_at.isnull())
+    now_in = inside.group_by("audience", "profile_id").aggregate(
+        entered_at=inside.entered_at.min(), exited_at=inside.exited_at.max()
+    )
+    past = told.filter(told.exited_at.notnull()).group_by("audience", "profile_id", "entered_at")
+    ended = past.aggregate(exited_at=told.exited_at.max()).anti_join(now_in, ["audience", "profile_id", "entered_at"])
+    columns = tuple(_MEMBERSHIP)
+    warehouse.replace("membership", now_in.select(*columns).union(ended.select(*columns)))
+
+
+def find_members(
+    warehouse: Warehouse, definitions: Iterable[Definition], *, at: datetime, zone: ZoneInfo
+) -> tuple[Definition, ...]:
+    """Bring the membership of every audience up to this instant; gives the audiences in the order of evaluation."""
+    with warehouse.transaction():
+        return tuple(evaluate(warehouse, definitions, at, zone))
