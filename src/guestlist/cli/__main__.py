@@ -1,0 +1,5 @@
+"""`python -m guestlist.cli` is `guestlist`."""
+
+from guestlist.cli import main
+
+main()
