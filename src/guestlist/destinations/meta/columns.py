@@ -304,9 +304,7 @@ def _has_several(profiles: Table, lists: list[Key]) -> Column:
     return reduce(or_, longer) if longer else ibis.literal(False)
 
 
-def _heads(
-    settled: Table, lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None
-) -> Table:
+def _heads(settled: Table, lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None) -> Table:
     """One line for each row to be: of every list the one raw value that the row carries, and all else of its profile."""
     others = [name for name in settled.columns if name not in MANY]
     several = _has_several(settled, lists)
@@ -336,7 +334,8 @@ def _nth(rows: Table, key: Key) -> Column:
 
 def _cells(heads: Table, lists: list[Key], forms: Table, settings: MatchKeySettings) -> Table:
     """Of every row and key what is sent and why."""
-    values = {key: _values(heads, key, settings) for key in ONE if key in settings.keys and key != "COUNTRY"}
+    single = [key for key in ONE if key in settings.keys and key != "COUNTRY"]
+    values: dict[Key, list[_Value]] = {key: _values(heads, key, settings) for key in single}
     values |= {key: [_Value(name=f"{key}_0", form=key, raw=heads[key])] for key in lists}
     keep = ["profile_id", "n", _OFF, "COUNTRY", "COUNTRY_reason"]
     read = _read(heads, [v for group in values.values() for v in group], keep, forms, settings)
