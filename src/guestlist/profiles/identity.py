@@ -47,7 +47,7 @@ def resolve(uses: Table, rules: IdentityRules, materialise: Materialise) -> Iden
     member = materialise("identity_member", _with_ids(counting.join(root, "node"), rules, materialise))
     return Identity(
         identifier=_identifier(member),
-        alias=member.select(profile_id="own_id", survivor="profile_id"),
+        alias=member.select(profile_id=_own_id(member, rules), survivor=member.profile_id),
         message_profile=message_node.join(member.select("node", "profile_id"), "node").drop("node", "at"),
         identity_decision=_decisions(nodes, hub, member, aside),
     )
@@ -148,18 +148,23 @@ def _parted(root: Table, parted: Table) -> Table:
 
 
 def _with_ids(member: Table, rules: IdentityRules, materialise: Materialise) -> Table:
-    """Add `own_id`, the id that each identifier would found, and `profile_id`, that of the profile's first seen.
+    """Add `founder`, the profile's identifier that was seen first, and `profile_id`, which is the founder's own id.
 
     A profile that grows keeps its id, of two that merge the older one's survives, and as every id a profile may have
     had is the own id of one of its identifiers, older ids resolve without a memory of who merged when.
     """
-    text = ibis.literal(rules.salt) + "\x1f" + member.type + "\x1f" + member.value
-    own = materialise("identity_own", member.mutate(own_id=text.hexdigest("sha256").substr(0, 32)))
-    first = own.group_by("root").aggregate(first_seen=own.first_seen.min())
-    founder = own.join(first, ["root", "first_seen"])
-    founder = founder.group_by("root").aggregate(founder=founder.node.min())
-    ids = founder.join(own.select("node", profile_id="own_id"), founder.founder == own.node)
-    return own.join(ids.select("root", "founder", "profile_id"), "root")
+    seen = member.select("root", "node", "first_seen")
+    first = seen.group_by("root").aggregate(first_seen=seen.first_seen.min())
+    founder = seen.join(first, ["root", "first_seen"])
+    founder = materialise("identity_founder", founder.group_by("root").aggregate(founder=founder.node.min()))
+    whose = founder.join(member.select("type", "value", founder="node"), "founder")
+    ids = whose.select("root", "founder", profile_id=_own_id(whose, rules))
+    return member.join(ids, "root")
+
+
+def _own_id(identifiers: Table, rules: IdentityRules) -> Column:
+    text = ibis.literal(rules.salt) + "\x1f" + identifiers.type + "\x1f" + identifiers.value
+    return text.hexdigest("sha256").substr(0, 32)
 
 
 def _identifier(member: Table) -> Table:
