@@ -10,6 +10,7 @@ import typer
 
 from guestlist.cli import frame
 from guestlist.cli.imports import import_files
+from guestlist.cli.match_keys import match_keys
 from guestlist.cli.space import init
 from guestlist.errors import GuestlistError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command("init")(init)
 app.command("import")(import_files)
+app.command("match-keys")(match_keys)
 
 
 def main() -> None:

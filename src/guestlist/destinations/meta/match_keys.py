@@ -61,7 +61,7 @@ class MatchKeySettings:
         """Refuse settings that cannot work, and take the country in any spelling."""
         if self.lookalike_value is not None:
             raise GuestlistError(
-                "value_based_not_yet",
+                "MATCH-KEYS-VALUE-01",
                 "LOOKALIKE_VALUE is chosen, but value-based audiences cannot be sent yet.",
                 next_step="Take the value trait out of the settings.",
             )
@@ -104,7 +104,7 @@ def _country_setting(text: str) -> str:
     code = read_country(text).normal if text else ""
     if text and not code:
         raise GuestlistError(
-            "unknown_country",
+            "MATCH-KEYS-COUNTRY-01",
             f"'{text}' is not a country.",
             next_step="Give its ISO 3166-1 code, such as US or DE.",
         )
@@ -116,7 +116,7 @@ def _check_time_zone(name: str) -> None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise GuestlistError(
-            "unknown_time_zone",
+            "MATCH-KEYS-ZONE-01",
             f"'{name}' is not a time zone.",
             next_step="Give a name such as Europe/Berlin.",
         ) from error
@@ -126,7 +126,7 @@ def _check_keys(keys: set[Key]) -> None:
     unknown = sorted(keys.difference(KEYS))
     if unknown:
         raise GuestlistError(
-            "unknown_match_key",
+            "MATCH-KEYS-KEY-01",
             f"Not a match key: {', '.join(unknown)}.",
             next_step=f"Match keys are {', '.join(KEYS)}.",
         )
