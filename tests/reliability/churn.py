@@ -175,8 +175,9 @@ class World:
             *(m.match({k}) for c in w for k in keys_of(c)), *(m.match(keys_of(c)) for c in w)
         )
         live = {r["row_key"]: keys_in(IDS.values[r["row_key"]], r["live"]) for r in ledger}
+        waiting = {r["row_key"]: live[r["row_key"]] | self._owed_weak(r, ledger) for r in ledger}
         kept: set[int] = set().union(
-            *(m.match({k for k in keys if k[0] == "W"}) for row, keys in live.items() if persons[row] & pids)
+            *(m.match({k for k in keys if k[0] == "W"}) for row, keys in waiting.items() if persons[row] & pids)
         )
         asked: set[int] = set().union(
             *(m.match({k}) for r in ledger if r["tries"] >= 3 for k in keys_of(IDS.values[r["row_key"]]))
@@ -190,6 +191,15 @@ class World:
             "wrong_out": out,
             "wrong_out_known": {i for i in out if not self._unknowable(i, live, persons)},
         }
+
+    def _owed_weak(self, row: Row, ledger: list[Row]) -> frozenset[Key]:
+        """A removed weak tuple that is still owed waits as long as its person has a wanted row."""
+        sent_at, delay = row["removed_weak"], self.variant.design.settings.pipeline_delay
+        owed = sent_at is not None and any(
+            r["weak"] == row["weak"] and r["add_sent_at"] is not None and 0 < sent_at - r["add_sent_at"] < delay
+            for r in ledger
+        )
+        return frozenset(k for k in keys_of(IDS.values[row["row_key"]]) if owed and k[0] == "W")
 
     def _unknowable(self, person: int, live: dict[int, frozenset[Key]], persons: dict[int, set[int]]) -> bool:
         """The account has a shared key by which another profile left, and no live row of its own says so."""
