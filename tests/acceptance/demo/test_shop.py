@@ -28,11 +28,6 @@ FILES = ("data/customers.csv", "data/events.jsonl", "day2.jsonl", "people.jsonl"
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return make_shop(tmp_path_factory.mktemp("shop"), NOW)
-
-
-@pytest.fixture(scope="module")
 def landed(shop: Shop) -> list[Landed]:
     """The three files, taken in by the product."""
     data = [DataFile(shop.folder / name) for name in FILES[:3]]
