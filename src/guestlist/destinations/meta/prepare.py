@@ -1,0 +1,392 @@
+"""From profiles to rows, and from members to what is wanted at Meta.
+
+Rows are made once for each changed profile and destination, not once for each sync. A profile counts as changed when
+its fingerprint (over all traits and identifiers that can reach a row), the settings or the do-not-send list differ
+from those its rows were made under.
+"""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+
+import ibis
+import orjson
+import pyarrow as pa
+
+from guestlist.destinations.meta.columns import (
+    FORM_SCHEMA,
+    Column,
+    Table,
+    grow_forms,
+    key_columns,
+    prepare_rows,
+)
+from guestlist.destinations.meta.keymask import KEY_COLUMNS
+from guestlist.destinations.meta.manifest import IDENTIFIERS, KEYS, STRONG, UNHASHED, Key
+from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
+from guestlist.destinations.meta.profile_table import profile_table, used
+from guestlist.destinations.meta.relations import KEY
+from guestlist.store.engine import Warehouse
+from guestlist.store.ledger import Ledger
+from guestlist.values.reading import Reason
+
+KEY_OF_ROW = {kind: f"key_{kind}" for kind in KEY_COLUMNS}
+"""The columns of relation `row` that hold the keys: EMAIL is the cell, key_email the key."""
+ROW = {
+    "destination": "string",
+    "row_key": KEY,
+    **dict.fromkeys(KEYS, "string"),
+    **dict.fromkeys(KEY_OF_ROW.values(), KEY),
+    "rules_version": "int32",
+}
+PROFILE_ROW = {
+    "destination": "string",
+    "profile_id": "string",
+    "n": "int32",
+    "row_key": KEY,
+    "cannot": "string",  # null | has_none | only_unusable
+    "fingerprint": "int64",
+    "made_under": "string",
+}
+BLANK_CELL = {"destination": "string", "profile_id": "string", "key": "string", "reason": "string"}
+DO_NOT_SEND = "do_not_send"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoNotSend:
+    """The list as this stage needs it. `digest` changes whenever an entry is added or taken away."""
+
+    tokens: Table  # (token) in hexadecimal
+    people: Table  # (profile_id) in the warehouse: those with a listed identifier
+    token_of: Callable[[Column, Column], Column]  # of columns key and sent value
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """How many profiles got new rows, and how many distinct values were read for them."""
+
+    profiles: int
+    values_read: int
+
+
+class _Forms:
+    """Relation `form` of the warehouse, as far as it was read under these settings."""
+
+    def __init__(self, warehouse: Warehouse, settings: MatchKeySettings) -> None:
+        self._warehouse = warehouse
+        self._digest = settings.forms_digest
+        warehouse.create("form", {"rules": "string", **dict.fromkeys(FORM_SCHEMA.names, "string")})
+
+    def forms(self) -> Table:
+        every = self._warehouse.table("form")
+        return every.filter(every.rules == self._digest).drop("rules")
+
+    def append_forms(self, rows: pa.Table) -> None:
+        rules = pa.array([self._digest]).take(pa.array([0] * rows.num_rows, pa.int32()))
+        self._warehouse.append("form", rows.append_column("rules", rules))
+
+
+def prepare(
+    warehouse: Warehouse,
+    ledger: Ledger,
+    *,
+    destination: str,
+    settings: MatchKeySettings,
+    members: Table,
+    do_not_send: DoNotSend,
+    refused: Table | None = None,
+) -> Prepared:
+    """Make the rows of these members (profile_id) where they are missing or out of date.
+
+    `refused` (key, sent, reason) lists values that nobody may carry beside those of the do-not-send list.
+    """
+    under = _digest(settings, do_not_send, warehouse, refused)
+    changed = _changed(warehouse, ledger, destination, settings, members, under)
+    people = warehouse.count("changed_people")
+    if not people:
+        return Prepared(profiles=0, values_read=0)
+    profiles = warehouse.materialise("changed_profiles", profile_table(warehouse, changed, settings))
+    forms = _Forms(warehouse, settings)
+    read = grow_forms(profiles, forms, settings)
+    rows = warehouse.materialise(
+        "new_rows", prepare_rows(profiles, forms.forms(), settings, materialise=warehouse.materialise)
+    )
+    rows = _without_refused(warehouse, profiles, rows, forms, settings, _Refusal(do_not_send, refused))
+    _hand_over(warehouse, ledger, destination, rows, changed, under)
+    return Prepared(profiles=people, values_read=read)
+
+
+def refused_values(identity_decision: Table) -> Table:
+    """Blocked and hub values (key, sent, reason), from relation `identity_decision`: they point at nobody."""
+    keys = [(kind, key) for key, kinds in IDENTIFIERS.items() for kind in kinds]
+    reasons = {"hub": Reason.SHARED_BY_MANY.value, "blocked_value": Reason.BLOCKED_VALUE.value}
+    told = identity_decision.filter(identity_decision.reason.isin(list(reasons)))
+    told = told.filter(told.type.isin([kind for kind, _ in keys]))
+    key = told.type.cases(*keys, else_="")
+    sent = ibis.ifelse(key.isin(sorted(UNHASHED)), told.value, told.value.hexdigest("sha256"))
+    return told.select(key=key, sent=sent, reason=told.reason.cases(*reasons.items(), else_="")).distinct()
+
+
+def _digest(settings: MatchKeySettings, do_not_send: DoNotSend, warehouse: Warehouse, refused: Table | None) -> str:
+    """Changes whenever the same profile may get other rows."""
+    facts = [settings.forms_digest, do_not_send.digest, RULES_VERSION]
+    shape = {"remap", "off", "split_name", "extern_id", "required_any"}
+    facts += [f"{f.name}={_plain(getattr(settings, f.name))}" for f in fields(settings) if f.name in shape]
+    if refused is not None:
+        lines = (refused.key + "=" + refused.sent + refused.reason).hash()
+        (said,) = warehouse.read(refused.aggregate(n=refused.count(), all=lines.bit_xor())).to_pylist()
+        facts += [said["n"], str(said["all"])]
+    return hashlib.md5(orjson.dumps(facts), usedforsecurity=False).hexdigest()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return sorted((key, list(inner)) for key, inner in value.items())
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
+def _changed(
+    warehouse: Warehouse,
+    ledger: Ledger,
+    destination: str,
+    settings: MatchKeySettings,
+    members: Table,
+    under: str,
+) -> Table:
+    """Changed_people(profile_id, fingerprint)."""
+    people = warehouse.materialise("people_to_prepare", members.select("profile_id").distinct())
+    prints = warehouse.materialise("fingerprints", _fingerprints(warehouse, people, settings))
+    known = ledger.table("profile_row")
+    known = known.filter((known.destination == destination) & (known.made_under == under) & (known.n == 0))
+    known = known.select("profile_id", "fingerprint")
+    if ledger.count("profile_row"):
+        said = warehouse.materialise("known_rows", _reader(ledger, known))
+        prints = prints.anti_join(said, ["profile_id", "fingerprint"])
+    return warehouse.materialise("changed_people", prints)
+
+
+def _reader(store: Warehouse, rows: Table) -> pa.RecordBatchReader:
+    """A stream of the rows, for the other store to read."""
+    schema = rows.schema().to_pyarrow()
+    # UUIDs travel as text.
+    schema = pa.schema([pa.field(f.name, pa.string() if _is_uuid(rows, f.name) else f.type) for f in schema])
+    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in store.stream(rows)))
+
+
+def _is_uuid(rows: Table, name: str) -> bool:
+    return bool(rows.schema()[name].is_uuid())
+
+
+def _fingerprints(warehouse: Warehouse, people: Table, settings: MatchKeySettings) -> Table:
+    trait, identifier = warehouse.table("trait"), warehouse.table("identifier")
+    traits, kinds = used(settings)
+    trait = trait.filter(trait.key.isin(traits))
+    identifier = identifier.filter(identifier.type.isin(kinds))
+    place = identifier.ordinal.cast("string")
+    lines = ibis.union(
+        trait.select("profile_id", line=(trait.key + "=" + trait.value).hash()),
+        identifier.select("profile_id", line=(identifier.type + "#" + place + "=" + identifier.value).hash()),
+    )
+    prints = lines.group_by("profile_id").aggregate(fingerprint=lines.line.bit_xor())
+    joined = people.left_join(prints, "profile_id")
+    return joined.select("profile_id", fingerprint=joined.fingerprint.fill_null(0))
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """What may not be sent though it reads well."""
+
+    do_not_send: DoNotSend
+    others: Table | None
+
+    def among(self, rows: Table, settings: MatchKeySettings) -> Table:
+        """(key, sent, reason) of the refused values that the rows carry."""
+        found = [self._listed(rows, key, key) for key in STRONG]
+        if settings.extern_id is not None:
+            found.append(self._listed(rows, "EXTERN_ID", settings.extern_id))
+        if self.others is not None:
+            values = ibis.union(*(_values(rows, key) for key in STRONG))
+            found.append(values.join(self.others, ["key", "sent"]).select("key", "sent", "reason"))
+        every = ibis.union(*found)
+        return every.group_by("key", "sent").aggregate(reason=every.reason.min())
+
+    def _listed(self, rows: Table, key: Key, listed_as: str) -> Table:
+        values = _values(rows, key)
+        values = values.mutate(token=self.do_not_send.token_of(ibis.literal(listed_as), values.sent))
+        values = values.semi_join(self.do_not_send.tokens, "token")
+        return values.select("key", "sent", reason=ibis.literal(DO_NOT_SEND))
+
+
+def _values(rows: Table, key: Key) -> Table:
+    return rows.filter(rows[key] != "").select(key=ibis.literal(key), sent=rows[key]).distinct()
+
+
+def _without_refused(
+    warehouse: Warehouse,
+    profiles: Table,
+    rows: Table,
+    forms: _Forms,
+    settings: MatchKeySettings,
+    refusal: _Refusal,
+) -> Table:
+    """The rows, made again for profiles that carry a refused value."""
+    refused = warehouse.materialise("refused_values", refusal.among(rows, settings))
+    if not warehouse.count("refused_values"):
+        return rows
+    carriers = [
+        rows.semi_join(refused.filter(refused.key == key).rename({key: "sent"}).select(key), key).select("profile_id")
+        for key in STRONG
+    ]
+    who = warehouse.materialise("carriers", ibis.union(*carriers).distinct())
+    theirs = warehouse.materialise("profiles_of_carriers", profiles.semi_join(who, "profile_id"))
+    again = prepare_rows(theirs, forms.forms(), settings, blanks=refused)
+    again = again.select(*rows.columns).cast(dict(rows.schema().items()))
+    return warehouse.materialise("rows_without_refused", ibis.union(rows.anti_join(who, "profile_id"), again))
+
+
+def _hand_over(warehouse: Warehouse, ledger: Ledger, destination: str, rows: Table, changed: Table, under: str) -> None:
+    """Into the ledger's file, in one transaction: whose row is which, and rows it has not seen."""
+    whose = rows.select("profile_id", "n", "row_key", "cannot").join(changed, "profile_id")
+    whose = whose.mutate(destination=ibis.literal(destination), made_under=ibis.literal(under))
+    whose = whose.select(*PROFILE_ROW)
+    sendable = rows.filter(rows.cannot.isnull())
+    cells = sendable.select(
+        *KEYS,
+        "row_key",
+        **{KEY_OF_ROW[kind]: key for kind, key in key_columns(sendable).items()},
+        destination=ibis.literal(destination),
+        rules_version=ibis.literal(RULES_VERSION, "int32"),
+    )
+    who = changed.select("profile_id", destination=ibis.literal(destination))
+    on = ["destination", "profile_id"]
+    once = _once(warehouse, cells).select(*ROW)
+    # Inside a transaction the warehouse streams what is temporary, too.
+    with warehouse.transaction(), ledger.transaction():
+        ledger.delete_keys("profile_row", _reader(warehouse, who), on)
+        ledger.append("profile_row", _reader(warehouse, whose))
+        ledger.add_unknown("row", _reader(warehouse, once), ["destination", "row_key"])
+        ledger.delete_keys("blank_cell", _reader(warehouse, who), on)
+        ledger.append("blank_cell", _reader(warehouse, _blank_cells(rows, destination)))
+
+
+def _once(warehouse: Warehouse, cells: Table) -> Table:
+    """Each row once, though several people may share it: rare, so that all others are not sorted for it."""
+    twice = cells.group_by("row_key").having(lambda t: t.count() > 1).aggregate(times=cells.count())
+    twice = warehouse.materialise("shared_rows", twice.select("row_key"))
+    if not warehouse.count("shared_rows"):
+        return cells
+    shared = cells.semi_join(twice, "row_key").distinct(on="row_key", keep="first")
+    return ibis.union(cells.anti_join(twice, "row_key"), shared.select(*cells.columns))
+
+
+def _blank_cells(rows: Table, destination: str) -> Table:
+    """What was given for a key and is not sent, once for each profile, key and reason."""
+    parts = []
+    for key in KEYS:
+        reason = rows[f"{key}_reason"]
+        there = rows.filter((rows[key] == "") & reason.notnull())
+        parts.append(there.select("profile_id", key=ibis.literal(key), reason=there[f"{key}_reason"]))
+    every = ibis.union(*parts).distinct()
+    return every.select("profile_id", "key", "reason", destination=ibis.literal(destination)).select(*BLANK_CELL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What Meta should have of one sync, as relations of the ledger's file that end with this process.
+
+    `members` counts people, `cannot` those of them who want no row, by reason.
+    """
+
+    sync: str
+    destination: str
+    member: Table
+    rows: Table
+    persons: Table
+    listed_key: Table
+    listed_person: Table
+    members: int
+    cannot: Mapping[str, int]
+
+    @property
+    def people(self) -> int:
+        """How many of the members can be sent."""
+        return self.members - sum(self.cannot.values())
+
+
+def want(
+    warehouse: Warehouse, ledger: Ledger, *, sync: str, destination: str, members: Table, do_not_send: DoNotSend
+) -> Wanted:
+    """The wanted rows of these members (profile_id), for whom `prepare` has made rows. Listed people want none."""
+    named = hashlib.md5(sync.encode(), usedforsecurity=False).hexdigest()[:12]  # a name of a relation has few letters
+
+    def keep(what: str, rows: Table | pa.RecordBatchReader) -> Table:
+        return ledger.materialise(f"{what}_{named}", rows)
+
+    with warehouse.transaction(), ledger.transaction():
+        member = keep("member", _reader(warehouse, members.select("profile_id").distinct()))
+        listed = keep("listed", _reader(warehouse, do_not_send.people.select("profile_id").distinct()))
+        theirs = ledger.table("profile_row").filter(lambda t: t.destination == destination)
+        theirs = keep("theirs", theirs.semi_join(member, "profile_id").select("profile_id", "row_key", "cannot"))
+        sendable = theirs.filter(theirs.cannot.isnull()).anti_join(listed, "profile_id")
+        persons = keep("persons", sendable.select("profile_id", "row_key", sync=ibis.literal(sync)))
+        persons = persons.select("sync", "row_key", "profile_id")
+        row = ledger.table("row").filter(lambda t: t.destination == destination)
+        rows = row.semi_join(persons, "row_key")
+        keys = {kind: rows[column] for kind, column in KEY_OF_ROW.items()}
+        return Wanted(
+            sync=sync,
+            destination=destination,
+            member=member,
+            rows=keep("rows", rows.select("row_key", **keys, sync=ibis.literal(sync))).select(
+                "sync", "row_key", *KEY_COLUMNS
+            ),
+            persons=persons,
+            listed_key=keep("listed_key", _listed_keys(ledger, sync, destination, do_not_send)),
+            listed_person=listed.select("profile_id", sync=ibis.literal(sync)).select("sync", "profile_id"),
+            members=_count(ledger, member),
+            cannot=_cannot(ledger, theirs, member, listed),
+        )
+
+
+def _listed_keys(ledger: Ledger, sync: str, destination: str, do_not_send: DoNotSend) -> Table:
+    """The keys at Meta by this sync whose value is listed."""
+    there = ledger.table("ledger").filter(lambda t: (t.sync == sync) & (t.live != 0))
+    row = ledger.table("row").filter(lambda t: t.destination == destination)
+    row = row.semi_join(there, "row_key")
+    kinds: Sequence[tuple[str, Key]] = (
+        ("email", "EMAIL"),
+        ("phone", "PHONE"),
+        ("madid", "MADID"),
+        ("extern_id", "EXTERN_ID"),
+    )
+    found = []
+    for kind, cell in kinds:
+        values = row.filter(row[cell] != "").select(key=KEY_OF_ROW[kind], sent=cell)
+        values = values.mutate(token=do_not_send.token_of(ibis.literal(cell), values.sent))
+        values = values.semi_join(do_not_send.tokens, "token")
+        found.append(values.select(sync=ibis.literal(sync), kind=ibis.literal(kind), key=values.key))
+    return ibis.union(*found).distinct()
+
+
+def _cannot(ledger: Ledger, theirs: Table, member: Table, listed: Table) -> dict[str, int]:
+    """People who want no row, by reason; a person with one good row is not among them."""
+    refused = member.semi_join(listed, "profile_id").select("profile_id", cannot=ibis.literal(DO_NOT_SEND))
+    rest = theirs.anti_join(listed, "profile_id")
+    none = rest.anti_join(rest.filter(rest.cannot.isnull()), "profile_id")
+    none = none.group_by("profile_id").aggregate(cannot=none.cannot.max())
+    every = ibis.union(refused, none)
+    counted = ledger.read(every.group_by("cannot").aggregate(people=every.count()))
+    return {line["cannot"]: int(line["people"]) for line in counted.to_pylist()}
+
+
+def _count(ledger: Ledger, rows: Table) -> int:
+    return int(ledger.read(rows.aggregate(n=rows.count())).to_pylist()[0]["n"])
+
+
+def blank_reasons(ledger: Ledger, wanted: Wanted) -> dict[tuple[str, str], int]:
+    """Cells of members that were given and are not sent: people by (key, reason)."""
+    cells = ledger.table("blank_cell").filter(lambda t: t.destination == wanted.destination)
+    cells = cells.semi_join(wanted.member, "profile_id")
+    counted = cells.group_by("key", "reason").aggregate(people=cells.profile_id.nunique())
+    return {(line["key"], line["reason"]): int(line["people"]) for line in ledger.read(counted).to_pylist()}

@@ -1,0 +1,86 @@
+"""The ledger: what Meta has from us, in a file of its own; what must survive and is large.
+
+The journal decides: what an operation came to is told by its batch's record there, and folding answered batches is
+repeated after a crash. So data is written here first and pointed at from the journal second. Unlike the warehouse,
+this file is used by several workers at once: they take turns.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from guestlist.store.engine import Rows, Table, Warehouse
+
+MEMORY_LIMIT = "400MB"
+
+
+class Ledger(Warehouse):
+    """One DuckDB file. `schemas` names its lasting relations; the destination that fills them says what they hold."""
+
+    def __init__(
+        self,
+        path: Path,
+        schemas: Mapping[str, Mapping[str, str]],
+        *,
+        memory_limit: str = MEMORY_LIMIT,
+        threads: int | None = None,
+    ) -> None:
+        self.lock = RLock()
+        super().__init__(path, memory_limit=memory_limit, threads=threads)
+        with self.transaction():
+            for name, schema in schemas.items():
+                self.create(name, schema)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All changes inside happen, or none; other workers wait until it ends."""
+        with self.lock, super().transaction():
+            yield
+
+    def read(self, rows: Table) -> Any:
+        """The lines of an expression, all in memory: for small answers."""
+        with self.lock:
+            return super().read(rows)
+
+    def materialise(self, name: str, rows: Rows) -> Table:
+        """Write an intermediate result under a name that ends with this process; give the table that reads it."""
+        with self.lock:
+            return super().materialise(name, rows)
+
+    def fetch(self, rows: Table) -> list[tuple[Any, ...]]:
+        """The lines of an expression as tuples, of the size of a request at most."""
+        with self.lock:
+            answer: list[tuple[Any, ...]] = self._connection.execute(self._sql(rows)).fetchall()
+            return answer
+
+    def add_unknown(self, name: str, rows: Rows, on: Sequence[str]) -> int:
+        """Add the lines whose values in `on` are not there yet, streamed past what is. No two of `rows` share these."""
+        with self.transaction(), self._source(rows) as source:
+            same = ", ".join(f'"{column}"' for column in on)
+            return self._changed(
+                f'INSERT INTO "{name}" BY NAME SELECT new.* FROM ({source}) AS new ANTI JOIN "{name}" USING ({same})'  # noqa: S608
+            )
+
+    def replace_lines(self, name: str, keys: Rows, rows: Rows, on: Sequence[str]) -> None:
+        """Take away the lines whose values in `on` are among `keys`, and add `rows`; both, or none."""
+        with self.transaction():
+            self.delete_keys(name, keys, on)
+            self.append(name, rows)
+
+    def follow_survivors(self, name: str, alias: Rows) -> None:
+        """In relation `name`, put the survivor's id in place of each merged one; `alias` is (profile_id, survivor).
+
+        What then is there twice is kept once.
+        """
+        with self.transaction():
+            told = self.materialise("merged_profiles", alias)
+            told = told.filter(told.profile_id != told.survivor)
+            lines = self.table(name)
+            changed = lines.join(told, "profile_id")
+            columns = [column for column in lines.columns if column != "profile_id"]
+            changed = changed.select(*columns, profile_id=changed.survivor).distinct()
+            changed = self.materialise("changed_profiles", changed.select(*lines.columns))
+            if self.delete_keys(name, told, ["profile_id"]):
+                self.append(name, changed.anti_join(self.table(name), list(lines.columns)))
