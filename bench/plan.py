@@ -113,7 +113,8 @@ def main(size: float = 1e6, change: float = 5.0, removed: float = 5.0) -> None:
             sizes = [int(table.count().execute()) for table in (result.removals, additions)]
             print(
                 f"{turn}: {rows:,} x {rows:,} rows, {change:g} % changed, {removed:g} % with an old removal: "
-                f"{seconds:.2f} s ({cpu:.2f} s of processor), {2 * rows / seconds:,.0f} rows/s, peak {peak.bytes >> 20} MiB; "
+                f"{seconds:.2f} s ({cpu:.2f} s of processor), {2 * rows / seconds:,.0f} rows/s, "
+                f"peak {peak.bytes >> 20} MiB; "
                 f"{sizes[0]:,} removals, {sizes[1]:,} additions"
             )
             print("   seconds by step:", ", ".join(steps))
