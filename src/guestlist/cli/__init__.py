@@ -9,6 +9,7 @@ from pathlib import Path
 import typer
 
 from guestlist.cli import frame
+from guestlist.cli.audiences import commands as audience_commands
 from guestlist.cli.imports import import_files
 from guestlist.cli.match_keys import match_keys
 from guestlist.cli.space import init
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.command("init")(init)
 app.command("import")(import_files)
 app.command("match-keys")(match_keys)
+app.add_typer(audience_commands, name="audiences")
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def run(words: Sequence[str]) -> int:
         return frame.tell(_misused(error), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # the latter is how a broken pipe comes out of the parser
         # Whoever read our answer has seen enough; nothing more can be written, not even on the way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return frame.DONE

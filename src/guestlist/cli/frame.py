@@ -52,7 +52,7 @@ def say(*lines: str | Text) -> None:
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
     """A table that reads the same without colour; columns named in `right` hold numbers."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="")
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="")
     numbers = set(right)
     for column in columns:
         made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")

@@ -1,0 +1,352 @@
+"""`guestlist audiences`: check definitions, see who is in them and why, take people out as a file."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Any, TextIO
+
+import typer
+
+from guestlist.audiences import evaluate as evaluating
+from guestlist.audiences.compile import Question
+from guestlist.audiences.definition import Definition, references
+from guestlist.audiences.document import read_folder
+from guestlist.audiences.explain import explain as explained
+from guestlist.audiences.mistakes import DefinitionError, did_you_mean
+from guestlist.cli import explaining, people, wording
+from guestlist.cli.frame import (
+    AsJson,
+    Reveal,
+    SpaceDir,
+    WrongUseError,
+    add_row,
+    answer,
+    say,
+    show,
+    table,
+)
+from guestlist.clock import WallClock
+from guestlist.errors import GuestlistError
+from guestlist.space import Space, open_space
+from guestlist.store import Warehouse
+
+commands = typer.Typer(
+    help="Audiences: check the definitions, see who is in, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+SHOWN = 100
+
+Key = Annotated[str, typer.Argument(metavar="KEY", help="The audience, by the key in its file.")]
+AsOf = Annotated[
+    str | None, typer.Option("--as-of", metavar="DATE", help="As it was at the end of that day, such as 2026-01-31.")
+]
+
+
+@commands.command()
+def check(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+    """Check every file in audiences/ and tell all mistakes at once, each with its place and what was probably meant.
+
+    Needs no data. Nothing is changed.
+
+    guestlist audiences check
+    """
+    here = open_space(space)
+    connected = tuple(here.settings.destinations)
+    definitions = evaluating.in_order(read_folder(here.audiences, destinations=connected or None))
+    notes = list(_notes(here, definitions))
+    if as_json:
+        answer({"audiences": [one.key for one in definitions], "notes": notes})
+        return
+    say(f"{_audiences(len(definitions))} checked, no mistake.")
+    say(*(f"Note: {note}" for note in notes))
+
+
+def _audiences(number: int) -> str:
+    return "1 audience" if number == 1 else f"{number:,} audiences"
+
+
+def _notes(space: Space, definitions: Sequence[Definition]) -> Iterator[str]:
+    if not definitions:
+        yield f"there is no audience yet: put a file into {space.audiences} (docs/audiences.md shows how)."
+    goals = sorted({sync.to for one in definitions for sync in one.syncs})
+    if goals and not space.settings.destinations:
+        yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
+
+
+@commands.command("list")
+def list_audiences(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+    """List the audiences, with how many people are in each now.
+
+    guestlist audiences list
+    """
+    here = open_space(space)
+    definitions = evaluating.in_order(read_folder(here.audiences))
+    numbers = _numbers(here, definitions)
+    by_key = sorted(definitions, key=lambda one: one.key)
+    if as_json:
+        answer({"audiences": [{**_facts(one), "people": numbers.get(one.key)} for one in by_key]})
+        return
+    if not by_key:
+        say(*_notes(here, definitions))
+        return
+    shown = table("key", "audience", "people", "goes to", right=["people"])
+    for one in by_key:
+        goes = ", ".join(sync.to for sync in one.syncs) or "nowhere"
+        add_row(shown, (one.key, one.name, f"{numbers[one.key]:,}" if numbers else "-", goes))
+    show(shown)
+    if not numbers:
+        say("There is no data yet, so nobody is counted. Import some: guestlist import FILE")
+
+
+def _numbers(space: Space, definitions: Sequence[Definition]) -> Mapping[str, int]:
+    """How many people are in each audience; empty before there is any data."""
+    if not people.has_data(space):
+        return {}
+    try:
+        with people.known_people(space) as warehouse:
+            question = _question(warehouse, space, None)
+            return {
+                one.key: people.count(warehouse, evaluating.members(one, question, definitions)) for one in definitions
+            }
+    except GuestlistError as error:
+        if error.code == people.NO_DATA:
+            return {}
+        raise
+
+
+@commands.command("show")
+def show_audience(key: Key, *, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+    """Show one audience: who belongs to it in words, how many people these are, where it goes.
+
+    guestlist audiences show win_back
+    """
+    here = open_space(space)
+    definitions, one = _read(here, key)
+    number = _numbers(here, definitions).get(one.key)
+    if as_json:
+        answer({**_facts(one), "people": number})
+        return
+    say(f"{one.name}  ({one.key})")
+    if one.description:
+        say(one.description)
+    say("", "Who:", *(f"  {line}" for line in wording.lines(one.who)), "")
+    say("People: no data yet" if number is None else f"People: {number:,}")
+    say(*([f"Goes to: {wording.sync(sync)}" for sync in one.syncs] or ["Goes to: nowhere; add `sync: DESTINATION`."]))
+
+
+def _facts(one: Definition) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "name": one.name,
+        "description": one.description,
+        "owner": one.owner,
+        "in_words": list(wording.lines(one.who)),
+        "asks_about": sorted(references(one.who)),
+        "syncs": [
+            {
+                "to": sync.to,
+                "every": "on_change" if sync.every is None else str(sync.every),
+                "mode": sync.mode,
+                "adopt": sync.adopt,
+                "rename": sync.rename,
+            }
+            for sync in one.syncs
+        ],
+    }
+
+
+@commands.command()
+def members(
+    key: Key,
+    *,
+    as_of: AsOf = None,
+    reveal: Reveal = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"How many to list; {SHOWN} when left out, with --json everybody."),
+    ] = None,
+    space: SpaceDir = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """List the people in an audience, masked. With --json one person a line.
+
+    guestlist audiences members win_back --limit 20
+
+    guestlist audiences members win_back --as-of 2026-01-31 --json --reveal
+    """
+    here = open_space(space)
+    with _asked(here, key, as_of) as (warehouse, one, question, definitions):
+        found = warehouse.materialise("members_shown", evaluating.members(one, question, definitions))
+        number = people.count(warehouse, found)
+        most = limit if limit or as_json else SHOWN
+        with warehouse.transaction():  # so that reading in batches sees what was just written down
+            listed = people.read_people(warehouse, found, one.key, question, reveal=reveal, limit=most)
+            if as_json:
+                for person in listed:
+                    answer(person.facts())
+                return
+            _list_people(listed, here)
+        when = f" as of {as_of}" if as_of else ""
+        left = number - most if most and number > most else 0
+        say(f"{number:,} {'person' if number == 1 else 'people'} in {one.name}{when}.")
+        if left:
+            say(f"{left:,} more are not shown. All of them: guestlist audiences export {one.key} --file FILE")
+
+
+def _list_people(listed: Iterator[people.Person], space: Space) -> None:
+    shown = table("person", "user id", "e-mail", "phone", "name", "in since")
+    for person in listed:
+        cells = [_first(person.ids[kind]) for kind in people.IDS]
+        since = explaining.clock(person.since, space.settings.zone) if person.since else ""
+        add_row(shown, (person.profile_id, *cells, person.whole_name(), since))
+    if shown.row_count:
+        show(shown)
+
+
+def _first(values: Sequence[str]) -> str:
+    return f"{values[0]} +{len(values) - 1}" if len(values) > 1 else "".join(values)
+
+
+@commands.command()
+def explain(
+    key: Key,
+    person: Annotated[
+        str,
+        typer.Argument(metavar="TYPE:VALUE", help="email:…, phone:…, user_id:… or profile_id: as members shows it."),
+    ],
+    *,
+    as_of: AsOf = None,
+    reveal: Reveal = False,
+    space: SpaceDir = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Explain why a person is in an audience or is not: each condition, and what made it true or false.
+
+    guestlist audiences explain win_back email:jane@example.org
+    """
+    here = open_space(space)
+    with _asked(here, key, as_of) as (warehouse, one, question, definitions):
+        profile_id = people.find(warehouse, here, person)
+        inline = {each.key: each for each in definitions}
+        reason = explained(one, profile_id, replace(question, inline=inline))
+        told = explaining.Told(
+            person=people.one_person(warehouse, profile_id, one.key, question, reveal=reveal),
+            audience=one,
+            reason=reason,
+            stays=tuple(people.stays(warehouse, profile_id, one.key)),
+            as_of=question.as_of if as_of else None,
+            zone=here.settings.zone,
+            reveal=reveal,
+        )
+    if as_json:
+        answer(told.facts())
+    else:
+        say(*told.lines())
+
+
+@commands.command()
+def export(
+    key: Key,
+    *,
+    file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Where to write; the terminal or pipe when left out.")
+    ] = None,
+    as_of: AsOf = None,
+    reveal: Reveal = False,
+    space: SpaceDir = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """Write the people of an audience as CSV (with --json and without --file: one JSON object a line), masked.
+
+    Cells that a spreadsheet would run as a formula begin with an apostrophe. A file is readable by its owner only.
+
+    guestlist audiences export win_back --file win_back.csv --reveal
+    """
+    here = open_space(space)
+    with _asked(here, key, as_of) as (warehouse, one, question, definitions):
+        found = evaluating.members(one, question, definitions)
+        listed = people.read_people(warehouse, found, one.key, question, reveal=reveal)
+        if file is not None:
+            number = _write_private(file, listed)
+            _tell_written(file, number, as_json=as_json)
+        elif as_json:
+            for person in listed:
+                answer(person.facts())
+        else:
+            people.write_csv(_plain_output(), listed)
+
+
+def _plain_output() -> TextIO:
+    # CSV is UTF-8 with CR LF on every system, whatever the terminal's own habit.
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    return sys.stdout
+
+
+def _write_private(place: Path, listed: Iterator[people.Person]) -> int:
+    # Whole or not at all: a file cut short looks like an audience that lost people.
+    fresh = place.with_name(f".{place.name}.new")
+    try:
+        fresh.unlink(missing_ok=True)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(handle, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 a handle, for its rights from the first
+            number = people.write_csv(out, listed)
+        fresh.replace(place)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise WrongUseError(
+            "CLI-EXPORT-01",
+            f"{place} cannot be written: {error.strerror}.",
+            nothing_lost="Nothing was changed.",
+            next_step="Name another file with --file.",
+        ) from None
+    return number
+
+
+def _tell_written(place: Path, number: int, *, as_json: bool) -> None:
+    if as_json:
+        answer({"file": str(place), "people": number})
+    else:
+        say(f"{number:,} {'person' if number == 1 else 'people'} written to {place}")
+
+
+# What the commands about one audience share
+
+
+@contextmanager
+def _asked(
+    space: Space, key: str, as_of: str | None
+) -> Iterator[tuple[Warehouse, Definition, Question, tuple[Definition, ...]]]:
+    definitions, one = _read(space, key)
+    at = _instant(as_of, space)
+    with people.known_people(space) as warehouse:
+        yield warehouse, one, _question(warehouse, space, at), definitions
+
+
+def _read(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
+    """All audiences and the one that was named."""
+    definitions = evaluating.in_order(read_folder(space.audiences))
+    by_key = {one.key: one for one in definitions}
+    if key in by_key:
+        return definitions, by_key[key]
+    hint = did_you_mean(key, by_key) or (f"Here are: {', '.join(sorted(by_key))}." if by_key else "There is none yet.")
+    raise WrongUseError("AUD-UNKNOWN-01", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
+
+
+def _question(warehouse: Warehouse, space: Space, at: datetime | None) -> Question:
+    return Question(relations=evaluating.relations(warehouse), as_of=at or WallClock().now(), zone=space.settings.zone)
+
+
+def _instant(as_of: str | None, space: Space) -> datetime | None:
+    try:
+        return None if as_of is None else evaluating.as_of(as_of, space.settings.zone)
+    except DefinitionError as error:
+        raise WrongUseError("CLI-AS-OF-01", error.message, next_step="For example: --as-of 2026-01-31") from None

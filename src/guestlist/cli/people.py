@@ -1,0 +1,267 @@
+"""People as the commands show them: read from the space, found by what the user types, masked unless revealed."""
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TextIO
+
+from guestlist.audiences.compile import Question, stamp
+from guestlist.cli import masking
+from guestlist.cli.frame import WrongUseError
+from guestlist.errors import GuestlistError
+from guestlist.pipeline import identity_rules
+from guestlist.space import Space
+from guestlist.store import Warehouse
+
+IDS = ("user_id", "email", "phone")
+NAMES = {"first_name": ("firstname",), "last_name": ("lastname",), "name": ("name", "fullname")}
+COLUMNS = ("profile_id", *IDS, *NAMES, "since")
+_AT = "timestamp('UTC')"
+_RELATIONS = {
+    "event": {
+        "profile_id": "string",
+        "event": "string",
+        "at": _AT,
+        "source": "string",
+        "message_id": "string",
+        "properties": "string",
+    },
+    "trait": {
+        "profile_id": "string",
+        "key": "string",
+        "value": "string",
+        "number": "float64",
+        "at": _AT,
+        "source": "string",
+    },
+    "membership": {"audience": "string", "profile_id": "string", "entered_at": _AT, "exited_at": _AT},
+}
+NO_DATA = "AUD-NO-DATA-01"
+_SHORTEST_ID = 6
+# What a spreadsheet would run rather than show.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@contextmanager
+def known_people(space: Space) -> Iterator[Warehouse]:
+    """The space's warehouse, once there are people in it."""
+    if not has_data(space):
+        raise _no_data()
+    with space.open_warehouse() as warehouse:
+        if not warehouse.has("identifier"):
+            raise _no_data()
+        for name, schema in _RELATIONS.items():
+            warehouse.create(name, schema)
+        yield warehouse
+
+
+def has_data(space: Space) -> bool:
+    """Whether anything was ever imported."""
+    return (space.private / "warehouse.duckdb").exists()
+
+
+def _no_data() -> GuestlistError:
+    return GuestlistError(
+        NO_DATA,
+        "There is no data in this space yet, so nobody can be in an audience.",
+        next_step="Import some: guestlist import FILE",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Person:
+    """One person as shown. `since`: when the running stay in the audience began, as recorded."""
+
+    profile_id: str
+    ids: Mapping[str, tuple[str, ...]]
+    names: Mapping[str, str]
+    since: datetime | None = None
+
+    def masked(self) -> "Person":
+        """The same, told less."""
+        return Person(
+            profile_id=masking.profile(self.profile_id),
+            ids={kind: tuple(masking.identifier(kind, value) for value in values) for kind, values in self.ids.items()},
+            names={key: masking.name(value) for key, value in self.names.items()},
+            since=self.since,
+        )
+
+    def called(self) -> str:
+        """What to call the person in one line: the first e-mail or the next best, then the name."""
+        best = next((self.ids[kind][0] for kind in ("email", "user_id", "phone") if self.ids[kind]), self.profile_id)
+        name = self.whole_name()
+        return f"{best} ({name})" if name else best
+
+    def whole_name(self) -> str:
+        """First and last name, or the name in one piece."""
+        pieces = " ".join(self.names[key] for key in ("first_name", "last_name") if self.names.get(key))
+        return pieces or self.names.get("name", "")
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON."""
+        named = {key: self.names.get(key) for key in NAMES}
+        return {
+            "profile_id": self.profile_id,
+            **{kind: list(values) for kind, values in self.ids.items()},
+            **named,
+            "since": self.since,
+        }
+
+
+def read_people(
+    warehouse: Warehouse, ids: Any, audience: str, question: Question, *, reveal: bool, limit: int | None = None
+) -> Iterator[Person]:
+    """The people in `ids` (profile_id), in a fixed order, batch by batch."""
+    told = _told(ids, audience, question).order_by("profile_id")
+    for batch in warehouse.stream(told if limit is None else told.limit(limit)):
+        for row in batch.to_pylist():
+            person = _person(row)
+            yield person if reveal else person.masked()
+
+
+def _person(row: Mapping[str, Any]) -> Person:
+    return Person(
+        profile_id=row["profile_id"],
+        ids={kind: tuple(row[kind] or ()) for kind in IDS},
+        names={key: row[key] for key in NAMES if row[key]},
+        since=row["since"],
+    )
+
+
+def _told(ids: Any, audience: str, question: Question) -> Any:
+    known, trait = question.relations.identifier, question.relations.trait
+    assert known is not None  # there are people
+    held = known.group_by("profile_id").aggregate(
+        **{kind: known.value.collect(where=known.type == kind, order_by=known.ordinal) for kind in IDS}
+    )
+    short = trait.key.lower().replace("_", "")
+    names = trait.filter(trait.at <= stamp(trait.at, question.as_of)).group_by("profile_id")
+    names = names.aggregate(
+        **{key: trait.value.argmax(trait.at, where=short.isin(spellings)) for key, spellings in NAMES.items()}
+    )
+    whole = ids.left_join(held, "profile_id").drop("profile_id_right")
+    whole = whole.left_join(names, "profile_id").drop("profile_id_right")
+    whole = whole.left_join(_since(audience, question), "profile_id").drop("profile_id_right")
+    return whole.select(*COLUMNS)
+
+
+def _since(audience: str, question: Question) -> Any:
+    stay = question.relations.membership
+    begun = stay.entered_at <= stamp(stay.entered_at, question.as_of)
+    running = stay.exited_at.isnull() | (stay.exited_at > stamp(stay.exited_at, question.as_of))
+    inside = stay.filter(stay.audience == audience, begun, running)
+    return inside.group_by("profile_id").aggregate(since=inside.entered_at.max().cast(_AT))
+
+
+# Finding one person
+
+
+def find(warehouse: Warehouse, space: Space, typed: str) -> str:
+    """The profile id of the person that TYPE:VALUE names. What was typed is never repeated in an error."""
+    kind, colon, value = typed.partition(":")
+    if not colon or not kind.strip() or not value.strip():
+        raise WrongUseError(
+            "CLI-PERSON-01",
+            "A person is named as TYPE:VALUE.",
+            next_step="For example email:jane@example.org, user_id:u1042, or profile_id: and the id that `members` shows.",
+        )
+    kind, value = kind.strip(), value.strip()
+    if kind == "profile_id":
+        return _by_own_id(warehouse, value)
+    known = warehouse.table("identifier")
+    wanted = known.filter(known.type == kind, known.value == _normal(space, kind, value))
+    found = warehouse.read(wanted.select("profile_id").limit(1)).to_pylist()
+    if not found:
+        raise _nobody(warehouse, kind)
+    return str(found[0]["profile_id"])
+
+
+def _normal(space: Space, kind: str, value: str) -> str:
+    """The value as identity compares it: the same rules, so that whatever was imported is found as it was written."""
+    normaliser = identity_rules(space.settings.country, salt="").normalisers.get(kind)
+    normal = value if normaliser is None else normaliser.rule(value)
+    if normal is None:
+        raise WrongUseError(
+            "CLI-PERSON-02",
+            f"The value after {kind}: cannot be read as one.",
+            next_step="A phone number needs its country code, such as +49, unless the space has a country."
+            if kind == "phone"
+            else "Check it for a slip of the pen.",
+        )
+    return normal
+
+
+def _by_own_id(warehouse: Warehouse, beginning: str) -> str:
+    known = warehouse.table("identifier").select(own="profile_id", survivor="profile_id").distinct()
+    if warehouse.has("alias"):
+        alias = warehouse.table("alias")
+        known = known.union(alias.select(own="profile_id", survivor="survivor"), distinct=True)
+    wanted = known.filter((known.own == beginning) | known.own.startswith(beginning))
+    found = [row["survivor"] for row in warehouse.read(wanted.select("survivor").distinct().limit(2)).to_pylist()]
+    if len(found) == 1 and (len(beginning) >= _SHORTEST_ID or found[0] == beginning):
+        return str(found[0])
+    if not found:
+        raise _nobody(warehouse, "profile_id")
+    raise WrongUseError(
+        "CLI-PERSON-03", "Several people's ids begin so.", next_step="Type more of the id: `members --reveal` shows it."
+    )
+
+
+def _nobody(warehouse: Warehouse, kind: str) -> GuestlistError:
+    known = warehouse.table("identifier")
+    kinds = sorted(row["type"] for row in warehouse.read(known.select("type").distinct()).to_pylist())
+    if kind in kinds or kind == "profile_id":
+        return GuestlistError(
+            "CLI-PERSON-04",
+            f"Nobody is known by this {kind}.",
+            next_step="Check the value, or name the person otherwise.",
+        )
+    listed = ", ".join([*kinds, "profile_id"])
+    return WrongUseError(
+        "CLI-PERSON-05", "Nobody here is known by an id of that type.", next_step=f"People here are known by: {listed}."
+    )
+
+
+def one_person(warehouse: Warehouse, profile_id: str, audience: str, question: Question, *, reveal: bool) -> Person:
+    """This person, as shown."""
+    known = warehouse.table("identifier")
+    ids = known.filter(known.profile_id == profile_id).select("profile_id").distinct()
+    return next(read_people(warehouse, ids, audience, question, reveal=reveal))
+
+
+def stays(warehouse: Warehouse, profile_id: str, audience: str) -> list[Mapping[str, Any]]:
+    """When the person was in the audience, as recorded, oldest first."""
+    stay = warehouse.table("membership")
+    mine = stay.filter(stay.profile_id == profile_id, stay.audience == audience)
+    mine = mine.select(entered_at=mine.entered_at.cast(_AT), exited_at=mine.exited_at.cast(_AT)).order_by("entered_at")
+    rows: list[Mapping[str, Any]] = warehouse.read(mine).to_pylist()
+    return rows
+
+
+def count(warehouse: Warehouse, ids: Any) -> int:
+    """How many people."""
+    return int(warehouse.read(ids.aggregate(n=ids.count())).to_pylist()[0]["n"])
+
+
+# Taking people out as a file
+
+
+def write_csv(file: TextIO, people: Iterator[Person]) -> int:
+    """Write people as CSV (RFC 4180), several values of a cell joined by `; `; give how many."""
+    writer = csv.writer(file, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    written = 0
+    for person in people:
+        facts = person.facts()
+        writer.writerow([_cell(facts[column]) for column in COLUMNS])
+        written += 1
+    return written
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    text = "; ".join(value) if isinstance(value, Sequence) and not isinstance(value, str) else str(value or "")
+    return f"'{text}" if text.startswith(_FORMULA) else text

@@ -1,0 +1,265 @@
+"""`guestlist audiences` as people type it."""
+
+import csv
+import io
+import json
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from guestlist.space import open_space
+
+from .conftest import JANE, SHEET, Typed, as_process
+
+PERSONAL = ("jane@", "doe@", "josé", "Jane", "José", "491713920007", "u1042-jane", "secret-lamp", "mother", JANE)
+
+
+def nothing_personal(text: str) -> bool:
+    return not any(value in text for value in PERSONAL)
+
+
+# Definitions
+
+
+def test_check_needs_no_data_and_says_what_is_still_missing(empty: Typed) -> None:
+    checked = empty("audiences", "check")
+
+    assert checked.code == 0
+    assert "3 audiences checked, no mistake." in checked.out
+    assert "no destination is connected yet (main)" in checked.out
+    assert not (empty.space / ".guestlist" / "warehouse.duckdb").exists()
+
+
+def test_check_tells_all_mistakes_of_all_files_with_place_and_suggestion(empty: Typed) -> None:
+    folder = empty.space / "audiences"
+    (folder / "broken.yaml").write_text('key: broken\nwho: { event: "Order\n')
+    (folder / "slip.yaml").write_text("key: slip\nwho: { trait: country, equal: DE }\n")
+
+    checked = empty("audiences", "check")
+
+    assert checked.code == 1
+    assert "broken.yaml: cannot be read as YAML: line" in checked.err
+    assert "slip.yaml: who" in checked.err
+    assert "Did you mean `equals`?" in checked.err
+    mistakes = empty("audiences", "check", "--json").facts["error"]["mistakes"]
+    assert mistakes[0]["at"] == "broken.yaml"
+    assert "Did you mean `equals`?" in [mistake["suggestion"] for mistake in mistakes]
+
+
+def test_check_knows_the_destinations_once_there_are_some(empty: Typed) -> None:
+    open_space(empty.space).write_entry("destinations", "brand", {"ad_account": "act_1"})
+
+    checked = empty("audiences", "check")
+
+    assert checked.code == 1
+    assert "`main` is not a connected destination" in checked.err
+
+
+def test_a_circle_of_audiences_is_told_by_name(empty: Typed) -> None:
+    (empty.space / "audiences" / "win_back.yaml").write_text("key: win_back\nwho: { member_of: germans }\n")
+    checked = empty("audiences", "check")
+    assert (checked.code, "circle: `germans` -> `win_back` -> `germans`" in checked.err) == (1, True)
+
+
+def test_show_says_who_in_words(typed: Typed) -> None:
+    shown = typed("audiences", "show", "germans").out
+
+    assert "country is one of DE or AT" in shown
+    assert "did Order Completed with the sum of total more than 20" in shown
+    assert "is in the audience win_back" in shown
+    assert "People: 1" in shown
+    facts = typed("audiences", "show", "win_back", "--json").facts
+    assert (facts["name"], facts["people"], facts["syncs"][0]["every"]) == ("Win back: left a cart", 1, "15 minutes")
+    assert facts["in_words"] == ["did Product Added in the last 7 days, and after it did not do Order Completed"]
+
+
+def test_list_counts_people(typed: Typed) -> None:
+    listed = typed("audiences", "list")
+
+    assert listed.code == 0
+    assert max(map(len, listed.out.splitlines())) <= 100
+    counted = {one["key"]: one["people"] for one in typed("audiences", "list", "--json").facts["audiences"]}
+    assert counted == {"everybody": 3, "germans": 1, "win_back": 1}
+
+
+# Before there is data
+
+
+def test_before_any_data_the_commands_about_people_say_so(empty: Typed) -> None:
+    for words in (("members", "win_back"), ("export", "win_back"), ("explain", "win_back", "email:a@b.de")):
+        told = empty("audiences", *words)
+        assert told.code == 1
+        assert "There is no data in this space yet" in told.err
+        assert "guestlist import FILE" in told.err
+    assert "There is no data yet" in empty("audiences", "list").out
+    assert empty("audiences", "list", "--json").facts["audiences"][0]["people"] is None
+    assert "People: no data yet" in empty("audiences", "show", "win_back").out
+
+
+# Members
+
+
+def test_members_are_masked_unless_revealed(typed: Typed) -> None:
+    shown = typed("audiences", "members", "everybody")
+
+    assert nothing_personal(shown.out)
+    for expected in ("j***@example.org +1", "+49 *** 007", "J. D.", JANE[:8], "3 people in everybody."):
+        assert expected in shown.out
+    assert nothing_personal(typed("audiences", "members", "everybody", "--json").out)
+    first = typed("audiences", "members", "everybody", "--json", "--reveal").lines[0]
+    assert first["profile_id"] == JANE
+    assert first["email"] == ["jane@example.org", "doe@example.net"]
+    assert (first["first_name"], first["last_name"], first["phone"]) == ("Jane", "Doe", ["491713920007"])
+
+
+def test_members_says_how_many_are_not_shown(typed: Typed) -> None:
+    shown = typed("audiences", "members", "everybody", "--limit", 2).out
+    assert "3 people in everybody." in shown
+    assert "1 more are not shown" in shown
+    assert len(typed("audiences", "members", "everybody", "--limit", 2, "--json").lines) == 2
+
+
+def test_members_as_of_a_day_gone_by(typed: Typed) -> None:
+    before = typed("audiences", "members", "everybody", "--as-of", "2025-06-30")
+    assert "0 people in everybody as of 2025-06-30." in before.out
+    assert typed("audiences", "members", "everybody", "--as-of", "2025-06-30", "--json").out == ""
+
+
+# Explain
+
+
+def test_explain_one_who_is_in(typed: Typed) -> None:
+    told = typed("audiences", "explain", "win_back", "email:JANE@Example.org")
+
+    assert told.code == 0
+    assert told.out.startswith("j***@example.org (J. D.) is in Win back: left a cart.\nIn since 20")
+    assert "yes  did Product Added in the last 7 days" in told.out
+    assert "1 that counts" in told.out
+    assert "nothing came after" in told.out
+    assert nothing_personal(told.out)
+
+
+def test_explain_one_who_left_names_the_event_that_did_it(typed: Typed) -> None:
+    told = typed("audiences", "explain", "win_back", "email:josé@example.org")
+
+    assert "j***@example.org (J.) is not in Win back: left a cart.\nLeft at 20" in told.out
+    assert "Order Completed  (41.90 EUR)" in told.out
+    assert nothing_personal(told.out)
+    revealed = typed("audiences", "explain", "win_back", "email:josé@example.org", "--reveal").out
+    assert revealed.startswith("josé@example.org (José) is not in")
+
+
+def test_explain_every_part_of_a_condition(typed: Typed) -> None:
+    told = typed("audiences", "explain", "germans", "email:josé@example.org", "--json").facts
+
+    assert told["inside"] is True
+    parts = told["reason"]["parts"]
+    assert [part["holds"] for part in parts] == [True, True, True]
+    assert parts[0]["traits"][0]["value"] == "***"
+    assert parts[1]["events"][0]["properties"] == {"total": "41.9", "currency": "EUR"}
+    assert parts[2]["parts"][0]["parts"][0]["path"] == "who.all[2].not.win_back"
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        "phone:0171/392 00 07",
+        "phone:+49 171 3920007",
+        "user_id:u1042-jane",
+        "profile_id:a1b2c3d4",
+        "profile_id:ffff0000",
+    ],
+)
+def test_a_person_is_found_however_named(typed: Typed, person: str) -> None:
+    assert typed("audiences", "explain", "win_back", person, "--json").facts["person"]["profile_id"] == JANE[:8]
+
+
+@pytest.mark.parametrize(
+    ("person", "code", "said"),
+    [
+        ("jane@secret.example", 2, "A person is named as TYPE:VALUE."),
+        ("phone:12", 2, "The value after phone: cannot be read as one."),
+        ("email:nobody@secret.example", 1, "Nobody is known by this email."),
+        ("fax:secret.example", 2, "People here are known by: email, phone, user_id, profile_id."),
+        ("profile_id:a", 2, "Several people's ids begin so."),
+    ],
+)
+def test_a_person_who_is_not_found_is_never_repeated(typed: Typed, person: str, code: int, said: str) -> None:
+    told = typed("audiences", "explain", "everybody", person)
+    assert told.code == code
+    assert said in told.err
+    assert "secret" not in told.err
+
+
+# Export
+
+
+def test_export_is_csv_that_no_spreadsheet_runs(typed: Typed) -> None:
+    out = typed("audiences", "export", "everybody", "--reveal").out
+    rows = {row["profile_id"]: row for row in csv.DictReader(io.StringIO(out, newline=""))}
+
+    assert rows[SHEET]["user_id"] == "'=cmd|' /C calc'!A0"
+    assert rows[SHEET]["last_name"] == '\'@SUM(1), "quoted"'
+    assert rows[JANE]["email"] == "jane@example.org; doe@example.net"
+    assert out.count("\r\n") == 4
+    assert nothing_personal(typed("audiences", "export", "everybody").out)
+
+
+def test_export_to_a_file_that_only_its_owner_reads(typed: Typed, tmp_path: Path) -> None:
+    file = tmp_path / "everybody.csv"
+
+    told = typed("audiences", "export", "everybody", "--file", file, "--json")
+
+    assert told.facts == {"file": str(file), "people": 3}
+    assert os.name == "nt" or stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert file.read_bytes().count(b"\r\n") == 4
+    assert nothing_personal(file.read_text())
+    assert [path.name for path in tmp_path.glob(".*.new")] == []
+
+
+def test_export_to_a_place_that_is_not_there(typed: Typed, tmp_path: Path) -> None:
+    told = typed("audiences", "export", "everybody", "--file", tmp_path / "no" / "x.csv")
+    assert (told.code, "cannot be written" in told.err) == (2, True)
+
+
+# Mistakes
+
+
+def test_a_wrong_key_is_answered_with_the_nearest(empty: Typed) -> None:
+    told = empty("audiences", "show", "win_bak")
+    assert told.code == 2
+    assert "There is no audience `win_bak`" in told.err
+    assert "Did you mean `win_back`?" in told.err
+
+
+def test_a_date_that_is_none(typed: Typed) -> None:
+    told = typed("audiences", "members", "win_back", "--as-of", "yesterday", "--json")
+    assert (told.code, told.facts["error"]["code"]) == (2, "CLI-AS-OF-01")
+
+
+def test_broken_yaml_says_file_and_line(empty: Typed) -> None:
+    (empty.space / "audiences" / "broken.yaml").write_text("key: broken\nwho: [\n")
+    told = empty("audiences", "members", "win_back")
+    assert told.code == 1
+    assert "broken.yaml: cannot be read as YAML: line" in told.err
+
+
+def test_the_real_command_outside_a_space(tmp_path: Path) -> None:
+    told = as_process("audiences", "list", folder=tmp_path)
+    assert (told.returncode, told.stdout) == (2, "")
+    assert "is not a space" in told.stderr
+    assert "guestlist init DIR" in told.stderr
+
+
+def test_the_real_command_in_a_space(typed: Typed) -> None:
+    told = as_process("audiences", "members", "win_back", "--json", folder=typed.space)
+    assert told.returncode == 0
+    assert json.loads(told.stdout)["email"] == ["j***@example.org", "d***@example.net"]
+
+
+@pytest.mark.parametrize("command", ["check", "list", "show", "members", "explain", "export"])
+def test_help_teaches_with_an_example(empty: Typed, command: str) -> None:
+    told = empty("audiences", command, "--help").out
+    assert told.count(f"guestlist audiences {command}") > 1  # once in the usage line

@@ -1,0 +1,40 @@
+"""The door of the command line: exit codes, mistakes in text and JSON, nothing personal when something breaks."""
+
+import pytest
+
+from guestlist.cli import people
+
+from .conftest import Typed, as_process
+
+
+def test_no_words_show_the_help(empty: Typed) -> None:
+    told = as_process(folder=empty.space)
+    assert told.returncode == 2
+    assert "guestlist init" in told.stdout
+    assert told.stderr == ""
+
+
+def test_a_wrong_word_is_answered_with_the_nearest(empty: Typed) -> None:
+    told = as_process("audience", "list", folder=empty.space)
+    assert told.returncode == 2
+    assert "Did you mean 'audiences'?" in told.stderr
+
+
+def test_misuse_with_json_is_an_object(empty: Typed) -> None:
+    told = empty("audiences", "show", "--json")
+    assert told.code == 2
+    assert told.facts["error"]["code"] == "CLI-USE-01"
+    assert told.err == ""
+
+
+def test_what_should_not_happen_tells_its_place_and_no_value(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> int:
+        message = "could not convert jane@example.org"
+        raise ValueError(message)
+
+    monkeypatch.setattr(people, "count", broken)
+    told = typed("audiences", "list")
+
+    assert told.code == 1
+    assert "ValueError in test_frame.py" in told.err
+    assert "jane" not in told.err
