@@ -22,9 +22,8 @@ _SEED = 20
 _SAMPLE = """\
 email,phone,first_name,country
  Customer.One@Example.ORG ,0171 3920007,JOSÉ-Luis,Germany
-customer.two@example.com,+0000000000,정,Korea
+customer.two@example.com,+0000000000,정,South Korea
 Customer Three <three@example.org>,(650) 555-0123,D'Arcy Jr.,United States
-keine,01.99.00.12.34,Anaïs,Frankreich
 """
 
 

@@ -51,7 +51,7 @@ def _set_small_batches(stage: Stage) -> None:
 def _import(stage: Stage) -> None:
     data = stage.space / "data"
     files = [str(data / name) for name in ("customers.csv", "events.jsonl")]
-    stage.run("import", *files, "--yes", "--space", str(stage.space), last=6)
+    stage.run("import", *files, "--yes", "--space", str(stage.space), last=8)
 
 
 def _match_keys(stage: Stage) -> None:

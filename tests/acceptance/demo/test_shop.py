@@ -5,6 +5,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -16,6 +17,7 @@ from guestlist.demo.behaviour import DAY, HOUR, Doings
 from guestlist.demo.phones import numbers
 from guestlist.demo.shop import Shop, make_shop, write_audiences
 from guestlist.demo.words import LANDS, Land
+from guestlist.pipeline import find_members, identity_rules, resolve
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, Landed, land
 from guestlist.sources.mapping import Wish, choose
@@ -167,3 +169,22 @@ def test_a_cart_left(_name: str, doings: Doings, expected: bool) -> None:
 def test_messages_of_one_file_have_ids_of_their_own(shop: Shop) -> None:
     ids = [json.loads(line)["messageId"] for line in (shop.folder / "day2.jsonl").read_bytes().splitlines()]
     assert len(set(ids)) == len(ids) == tracking.NEXT_EVENTS
+
+
+def test_the_product_finds_the_same_people(shop: Shop, landed: list[Landed], tmp_path: Path) -> None:
+    """As many people as there are, in each audience those whom plain arithmetic on single people tells."""
+    assert landed
+    write_audiences(tmp_path)
+    definitions, moment = read_folder(tmp_path), NOW + timedelta(days=1, hours=1)
+    with Warehouse(shop.folder / "warehouse.duckdb", memory_limit="1GB", spill=shop.folder / "spill") as warehouse:
+        resolve(warehouse, identity_rules("DE", "salt"), fingerprint="once")
+        find_members(warehouse, definitions, at=moment, zone=ZoneInfo("Europe/Berlin"))
+        identifiers = warehouse.read(warehouse.table("identifier")).to_pylist()
+        stays = warehouse.read(warehouse.table("membership")).to_pylist()
+    user_ids = {one["profile_id"]: one["value"] for one in identifiers if one["type"] == "user_id"}
+    assert {one["profile_id"] for one in identifiers} == set(user_ids)
+    assert len(user_ids) == customers.PEOPLE
+    for key in behaviour.JUDGES:
+        wanted = behaviour.members(shop.both_days, key, DAY + HOUR)
+        found = {user_ids[stay["profile_id"]] for stay in stays if stay["audience"] == key}
+        assert found == {shop.customers[number].user_id for number in wanted}, key
