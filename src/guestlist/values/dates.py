@@ -54,7 +54,7 @@ def read_year(text: str, rules: DateRules) -> Reading:
     if re.fullmatch(r"[0-9]{1,4}", text):
         return _year(int(text), rules) if len(text) == 4 else blank(Reason.BAD_BIRTH_YEAR)
     part = read_part(text, "year", rules)
-    return blank(Reason.BAD_BIRTH_YEAR) if part == NOTHING or part.reason is Reason.BAD_BIRTH_DAY else part
+    return blank(Reason.BAD_BIRTH_YEAR) if part == NOTHING else part
 
 
 def read_month(text: str, rules: DateRules) -> Reading:
@@ -66,16 +66,19 @@ def read_month(text: str, rules: DateRules) -> Reading:
     if named:
         return good(f"{named:02d}")
     part = read_part(text, "month", rules)
-    return blank(Reason.BAD_BIRTH_MONTH) if part == NOTHING or part.reason is Reason.BAD_BIRTH_DAY else part
+    return blank(Reason.BAD_BIRTH_MONTH) if part == NOTHING else part
 
 
 def read_part(text: str, part: Part, rules: DateRules) -> Reading:
-    """One part of a full date. A day of the month alone has no year and no month: nothing, without a reason."""
+    """One part of a full date. A day of the month alone, or no date at all, has no year and no month: nothing to read.
+
+    (What is wrong with it is told once, by the day.)
+    """
     read = _read_date(text, rules)
     if read.day_only is not None:
         return good(f"{read.day_only:02d}") if part == "day" else NOTHING
     if read.value is None:
-        return read.refusal
+        return NOTHING if part != "day" and read.refusal.reason is Reason.BAD_BIRTH_DAY else read.refusal
     if part == "year":
         year = _year(read.value.year, rules)
         return good(year.normal, *read.flags) if year.normal else year

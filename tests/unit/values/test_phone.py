@@ -76,8 +76,8 @@ def _examples() -> list[tuple[str, str | None]]:
         for kind in kinds:
             number = phonenumbers.example_number_for_type(region, kind)
             if number is not None:
-                for form in (phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL):
-                    found.append((phonenumbers.format_number(number, form), region))
+                forms = (phonenumbers.PhoneNumberFormat.NATIONAL, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+                found.extend((phonenumbers.format_number(number, form), region) for form in forms)
     return found
 
 

@@ -43,7 +43,8 @@ def test_fold(raw: str, folded: str) -> None:
     [
         ("O'Brien", "obrien"), ("O’Brien", "obrien"), ("Mary-Jane", "maryjane"), ("Mary–Jane", "maryjane"),
         ("Anne Marie", "annemarie"), ("St. John", "stjohn"), ("John2", "john"), ("A$AP", "aap"), ("Zoë™", "zoë"),
-        ("정", "정"), ("\u110c\u1165\u11bc", "정"), ("محمد", "محمد"), ("李 明", "李明"), ("émile", "émile"), ("e\u0301mile", "émile"),
+        ("정", "정"), ("\u110c\u1165\u11bc", "정"), ("محمد", "محمد"), ("李 明", "李明"), ("émile", "émile"),
+        ("e\u0301mile", "émile"),
         ("नेहा", "नेहा"), ("Mary👋", "mary"), ("İpek", "ipek"), ("ΝΙΚΟΣ", "νικος"),
     ],
 )  # fmt: skip

@@ -99,7 +99,11 @@ def settled_country(cell: Cell) -> str:
 
 def _usable(cells: Sequence[Cell]) -> list[Cell]:
     """Those that are sent, each sent value once: a clear value and its hash are one."""
-    return list({cell.sent: cell for cell in reversed(cells) if cell.sent}.values())[::-1]
+    usable: dict[str, Cell] = {}
+    for cell in cells:
+        if cell.sent:
+            usable.setdefault(cell.sent, cell)
+    return list(usable.values())
 
 
 def _row(
