@@ -18,6 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guestlist.errors import GuestlistError
 from guestlist.store import journal_tables as t
+from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
 from guestlist.store.journal_tables import (
     ANSWERED,
@@ -41,7 +42,7 @@ from guestlist.store.journal_tables import (
 T = TypeVar("T")
 
 
-class Journal:
+class Journal(ErasureRecords):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 
     def __init__(self, database: Engine) -> None:
