@@ -39,7 +39,15 @@ def main() -> None:
 
 def run(words: Sequence[str]) -> int:
     """Run one command; give its exit code."""
-    as_json = "--json" in words
+    try:
+        return _run(words, as_json="--json" in words)
+    except (BrokenPipeError, SystemExit):  # the latter is how a broken pipe comes out of the parser
+        # Whoever read our answer has seen enough; nothing more can be written, not even on the way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return frame.DONE
+
+
+def _run(words: Sequence[str], *, as_json: bool) -> int:
     try:
         ended = app(args=list(words), prog_name="guestlist", standalone_mode=False)
         sys.stdout.flush()
@@ -51,10 +59,8 @@ def run(words: Sequence[str]) -> int:
         return frame.tell(_misused(error), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except (BrokenPipeError, SystemExit):  # the latter is how a broken pipe comes out of the parser
-        # Whoever read our answer has seen enough; nothing more can be written, not even on the way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return frame.DONE
+    except BrokenPipeError:
+        raise
     except Exception as error:  # noqa: BLE001 the last place that can keep personal values off the screen
         return frame.tell(_unexpected(error), as_json=as_json)
     return ended if isinstance(ended, int) else frame.DONE

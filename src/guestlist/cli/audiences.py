@@ -184,16 +184,15 @@ def members(
     """
     here = open_space(space)
     with _asked(here, key, as_of) as (warehouse, one, question, definitions):
-        found = warehouse.materialise("members_shown", evaluating.members(one, question, definitions))
-        number = people.count(warehouse, found)
+        found = evaluating.members(one, question, definitions)
         most = limit if limit or as_json else SHOWN
-        with warehouse.transaction():  # so that reading in batches sees what was just written down
-            listed = people.read_people(warehouse, found, one.key, question, reveal=reveal, limit=most)
-            if as_json:
-                for person in listed:
-                    answer(person.facts())
-                return
-            _list_people(listed, here)
+        listed = people.read_people(warehouse, found, one.key, question, reveal=reveal, limit=most)
+        if as_json:
+            for person in listed:
+                answer(person.facts())
+            return
+        _list_people(listed, here)
+        number = people.count(warehouse, found)
         when = f" as of {as_of}" if as_of else ""
         left = number - most if most and number > most else 0
         say(f"{number:,} {'person' if number == 1 else 'people'} in {one.name}{when}.")

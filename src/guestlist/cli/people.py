@@ -51,7 +51,7 @@ def known_people(space: Space) -> Iterator[Warehouse]:
         raise _no_data()
     with space.open_warehouse() as warehouse:
         if not warehouse.has("identifier"):
-            raise _no_data()
+            raise _not_resolved() if warehouse.count("message") else _no_data()
         for name, schema in _RELATIONS.items():
             warehouse.create(name, schema)
         yield warehouse
@@ -67,6 +67,15 @@ def _no_data() -> GuestlistError:
         NO_DATA,
         "There is no data in this space yet, so nobody can be in an audience.",
         next_step="Import some: guestlist import FILE",
+    )
+
+
+def _not_resolved() -> GuestlistError:
+    return GuestlistError(
+        NO_DATA,
+        "There is data in this space, but it was not brought together into people yet: the import did not end.",
+        nothing_lost="Nothing is lost.",
+        next_step="Import the same files again, what is there already is not taken twice: guestlist import FILE",
     )
 
 

@@ -7,6 +7,7 @@ import os
 import stat
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from guestlist.space import open_space
@@ -96,6 +97,14 @@ def test_before_any_data_the_commands_about_people_say_so(empty: Typed) -> None:
     assert "There is no data yet" in empty("audiences", "list").out
     assert empty("audiences", "list", "--json").facts["audiences"][0]["people"] is None
     assert "People: no data yet" in empty("audiences", "show", "win_back").out
+
+
+def test_data_that_is_not_people_yet_is_told_apart(empty: Typed) -> None:
+    with open_space(empty.space).open_warehouse() as warehouse:
+        warehouse.append("message", pa.table({"message_id": ["m1"]}))
+    told = empty("audiences", "members", "win_back")
+    assert (told.code, "not brought together into people yet" in told.err) == (1, True)
+    assert "There is no data" in empty("audiences", "list").out
 
 
 # Members

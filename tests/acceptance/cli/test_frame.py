@@ -1,5 +1,8 @@
 """The door of the command line: exit codes, mistakes in text and JSON, nothing personal when something breaks."""
 
+import subprocess
+import sys
+
 import pytest
 
 from guestlist.cli import people
@@ -38,3 +41,15 @@ def test_what_should_not_happen_tells_its_place_and_no_value(typed: Typed, monke
     assert told.code == 1
     assert "ValueError in test_frame.py" in told.err
     assert "jane" not in told.err
+
+
+def test_a_reader_who_has_seen_enough_is_no_mistake(typed: Typed) -> None:
+    command = [sys.executable, "-m", "guestlist.cli", "audiences", "members", "everybody", "--json"]
+    with subprocess.Popen(
+        command, cwd=typed.space, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 0
