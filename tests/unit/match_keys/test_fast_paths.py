@@ -33,9 +33,7 @@ def all_guarded(forms: tuple[str, ...], cases: Cases, by: MatchKeySettings) -> d
 
 
 _NOISE = st.text(
-    st.sampled_from(
-        list("aAzZfF019 \t\n'.-+()@;,/_=%#<>") + ["é", "İ", "ß", "Σ", "٣", "\u00a0", "\u200b", "k", "\u0301"]
-    ),
+    st.sampled_from([*"aAzZfF019 \t\n'.-+()@;,/_=%#<>", "é", "İ", "ß", "Σ", "٣", "\u00a0", "\u200b", "k", "\u0301"]),
     max_size=24,
 )
 _WORD = st.from_regex(r"[A-Za-z]{1,40}", fullmatch=True)
@@ -85,11 +83,24 @@ def _phones(country: str, digits: str) -> Cases:
         ("FN", [("Ann", ""), ("LEE", "")]),
         ("LN", [("Lee", "")]),
         ("MADID", [("AECE52E7-03EE-455A-B3C4-E57283966239", "")]),
-        ("PHONE", [("+1 (650) 555-1212", ""), ("+442079460958", ""), *_phones("us", "6505551212"), ("+49 171 1234567", "fr")]),
-        ("ZIP", [("94035", "us"), ("94035-1234", "us"), ("75018", "fr"), ("SW1A 1AA", "gb"), ("K1A 0A6", "ca"), ("150-0001", "jp")]),
+        (
+            "PHONE",
+            [("+1 (650) 555-1212", ""), ("+442079460958", ""), *_phones("us", "6505551212"), ("+49 171 1234567", "fr")],
+        ),
+        (
+            "ZIP",
+            [
+                ("94035", "us"),
+                ("94035-1234", "us"),
+                ("75018", "fr"),
+                ("SW1A 1AA", "gb"),
+                ("K1A 0A6", "ca"),
+                ("150-0001", "jp"),
+            ],
+        ),
         ("EXTERN_ID", [("User_1", ""), ("crm-001x", "")]),
     ],
-)  # fmt: skip
+)
 def test_guard_holds_for_common_shapes(form: str, cases: Cases) -> None:
     assert [(raw, country) for raw, country, _ in guarded(form, cases, FULL)] == cases
 

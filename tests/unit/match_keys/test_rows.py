@@ -80,21 +80,41 @@ def test_identifiers_come_first(kind: str, key: Any, value: str) -> None:
     ("traits", "emails", "phones"),
     [
         pytest.param({"email": "a@example.org"}, ["a@example.org"], [""], id="one"),
-        pytest.param({"email": "a@example.org;b@example.org, c@example.org"}, ["a@example.org", "b@example.org", "c@example.org"], [""] * 3, id="split"),
-        pytest.param({"emails": ["a@example.org", "B@example.org"]}, ["a@example.org", "b@example.org"], [""] * 2, id="list"),
+        pytest.param(
+            {"email": "a@example.org;b@example.org, c@example.org"},
+            ["a@example.org", "b@example.org", "c@example.org"],
+            [""] * 3,
+            id="split",
+        ),
+        pytest.param(
+            {"emails": ["a@example.org", "B@example.org"]}, ["a@example.org", "b@example.org"], [""] * 2, id="list"
+        ),
         pytest.param(
             {"email": ["a@example.org", "b@example.org", "c@example.org"], "phone": ["+16505551212", "+442079460958"]},
-            ["a@example.org", "b@example.org", "c@example.org"], ["16505551212", "442079460958", "16505551212"],
+            ["a@example.org", "b@example.org", "c@example.org"],
+            ["16505551212", "442079460958", "16505551212"],
             id="shorter lists repeat their first",
         ),
-        pytest.param({"email": "a@example.org", "emails": ["A@example.org", "b@example.org"]}, ["a@example.org", "b@example.org"], [""] * 2, id="each once"),
+        pytest.param(
+            {"email": "a@example.org", "emails": ["A@example.org", "b@example.org"]},
+            ["a@example.org", "b@example.org"],
+            [""] * 2,
+            id="each once",
+        ),
         pytest.param({"email": ["bad", "a@example.org"]}, ["a@example.org"], [""], id="bad ones take no place"),
-        pytest.param({"email": ["b@example.org", "a@example.org", "b@example.org"]}, ["b@example.org", "a@example.org"], [""] * 2, id="as first seen"),
-        pytest.param({"email": ["a@example.org", sha256("a@example.org")]}, ["a@example.org"], [""], id="clear and hash are one"),
+        pytest.param(
+            {"email": ["b@example.org", "a@example.org", "b@example.org"]},
+            ["b@example.org", "a@example.org"],
+            [""] * 2,
+            id="as first seen",
+        ),
+        pytest.param(
+            {"email": ["a@example.org", sha256("a@example.org")]}, ["a@example.org"], [""], id="clear and hash are one"
+        ),
         pytest.param({"email": "bad"}, [""], [""], id="only bad"),
         pytest.param({}, [""], [""], id="nothing"),
     ],
-)  # fmt: skip
+)
 def test_rows_of_lists(traits: dict[str, Any], emails: list[str], phones: list[str]) -> None:
     record = read_record({**traits, "first_name": "Ann"}, PLAIN)
     assert (normals(record, "EMAIL"), normals(record, "PHONE")) == (emails, phones)
