@@ -1,0 +1,197 @@
+"""A plan drawn up and recorded: from what is wanted to batches that wait in the journal, or to a plan that is held."""
+
+import secrets
+from dataclasses import dataclass, field, replace
+
+import ibis
+
+from guestlist.destinations.meta.guard import Cause, Held, exodus, judge
+from guestlist.destinations.meta.guard import Exodus as People
+from guestlist.destinations.meta.keymask import Table
+from guestlist.destinations.meta.manifest import KEYS, Key
+from guestlist.destinations.meta.pack import Packer, Parcel
+from guestlist.destinations.meta.plan import Plan, Scope, plan
+from guestlist.destinations.meta.prepare import Wanted
+from guestlist.destinations.meta.relations import SYNCS, Relations
+from guestlist.destinations.meta.settle import Settings
+from guestlist.store.journal import Journal
+from guestlist.store.journal_tables import Batch, PlanState
+from guestlist.store.journal_tables import Plan as PlanRecord
+from guestlist.store.ledger import Ledger
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """How one sync is to be delivered; `causes` is what differs from the last plan that passed the guard."""
+
+    sync: str
+    destination: str
+    scope: Scope = Scope.MIRROR
+    keys: tuple[Key, ...] = KEYS
+    settle: Settings = field(default_factory=Settings)
+    causes: frozenset[Cause] = frozenset()
+    passed_cause: str | None = None  # digest of the settings, kept once a plan under them passes the guard
+    reassert_before: int | None = None  # rows last added before this instant are sent again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What a plan would do, and to how many people; `held` where it would wait for a yes."""
+
+    removals: int
+    additions: int
+    unchanged: int
+    people_there: int
+    people_leaving: int
+    held: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A recorded plan and its batches, removals first; `waits` is the plan that waits for a yes, if one does."""
+
+    plan: PlanRecord
+    parcels: list[Parcel]
+    waits: PlanRecord | None
+
+
+def relations(ledger: Ledger, wanted: Wanted, terms: Terms, *, now: int, removes: str | None = None) -> Relations:
+    """What a plan of this sync is a function of."""
+    planned_removes, adds = terms.scope.value
+    line = {
+        "sync": terms.sync,
+        "now": now,
+        "removes": removes or planned_removes,
+        "adds": adds,
+        "reassert_before": terms.reassert_before,
+    }
+
+    def mine(name: str) -> Table:
+        return ledger.table(name).filter(lambda t: t.sync == terms.sync)
+
+    return Relations(
+        syncs=ledger.materialise("syncs", ibis.memtable([line], schema=SYNCS)),
+        wanted=wanted.rows,
+        wanted_person=wanted.persons,
+        ledger=mine("ledger"),
+        ledger_person=mine("ledger_person"),
+        listed_key=wanted.listed_key,
+        listed_person=wanted.listed_person,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawer:
+    """Draws up plans of one sync."""
+
+    ledger: Ledger
+    journal: Journal
+    terms: Terms
+
+    def preview(self, wanted: Wanted, *, now: int) -> Preview:
+        """What would be planned now. Nothing is recorded and nothing sent."""
+        with self.ledger.transaction():
+            given = relations(self.ledger, wanted, self.terms, now=now)
+            people = self._people(given)
+            held = judge(people, self.terms.causes, "", _earlier(self.journal, self.terms.sync)).held is not None
+            planned = self._planned(given)
+            removals, additions = self._count(planned.removals), self._count(planned.additions)
+            every = self._count(given.wanted)
+        return Preview(
+            removals=removals,
+            additions=additions,
+            unchanged=every - additions,
+            people_there=people.at_meta,
+            people_leaving=people.left,
+            held=held,
+        )
+
+    def draw_up(
+        self, wanted: Wanted, packer: Packer, *, now: int, removes: str | None = None, yes: Held | None = None
+    ) -> Drawn:
+        """Plan, judge and pack. A held plan lets pass only what do-not-send and erasure ask for.
+
+        `removes` narrows the plan's removals; `yes` stands in for a person's yes, in the rest of a run that had it.
+        """
+        with self.ledger.transaction():
+            given = relations(self.ledger, wanted, self.terms, now=now, removes=removes)
+            people = self._people(given)
+            earlier = _earlier(self.journal, self.terms.sync)
+            plan_id = secrets.token_hex(6)
+            held = judge(people, self.terms.causes, plan_id, yes or earlier).held
+            whole = self._planned(given)
+            record = self._record(plan_id, whole, people)
+            if held is None:
+                # A yes was given to a plan by its id, so that is the plan that runs.
+                passing = earlier.plan if earlier is not None and earlier.confirmed else plan_id
+                parcels = packer.pack(passing, whole, wanted.persons)
+                return Drawn(plan=_with(record, passing, parcels), parcels=parcels, waits=None)
+            narrow = relations(self.ledger, wanted, replace(self.terms, scope=Scope.HELD), now=now)
+            part = self._planned(narrow)
+            parcels = packer.pack(plan_id, part, wanted.persons)
+            waits = _with(record, held.plan if not parcels else secrets.token_hex(6), None)
+            return Drawn(plan=_with(record, plan_id, parcels), parcels=parcels, waits=waits)
+
+    def record(self, drawn: Drawn, *, now: int) -> PlanRecord:
+        """Into the journal, once the operations are durable."""
+        batches = [
+            Batch(
+                id=parcel.batch,
+                plan=drawn.plan.id,
+                sync=drawn.plan.sync,
+                ordinal=parcel.ordinal,
+                direction=parcel.direction,
+                rows=parcel.rows,
+            )
+            for parcel in drawn.parcels
+        ]
+        saved = self.journal.save_plan(drawn.plan, batches, now=now)
+        self.journal.move_plan(saved.id, PlanState.RUNNING, now=now)
+        return saved
+
+    def hold(self, waits: PlanRecord, *, now: int) -> PlanRecord:
+        """Record the plan that waits for a person's yes."""
+        return self.journal.save_plan(waits, [], now=now)
+
+    def _planned(self, given: Relations) -> Plan:
+        planned = plan(given, self.terms.settle, materialise=self.ledger.materialise)
+        return replace(planned, additions=self.ledger.materialise("planned_additions", planned.additions))
+
+    def _people(self, given: Relations) -> People:
+        lines = self.ledger.read(exodus(given)).to_pylist()
+        return People(at_meta=lines[0]["at_meta"], left=lines[0]["left"]) if lines else People(at_meta=0, left=0)
+
+    def _count(self, rows: Table) -> int:
+        return int(self.ledger.read(rows.aggregate(n=rows.count())).to_pylist()[0]["n"])
+
+    def _record(self, plan_id: str, planned: Plan, people: People) -> PlanRecord:
+        return PlanRecord(
+            id=plan_id,
+            sync=self.terms.sync,
+            cause=_causes(self.terms.causes),
+            removals=self._count(planned.removals),
+            additions=self._count(planned.additions),
+            people_leaving=people.left,
+            people_there=people.at_meta,
+        )
+
+
+def _with(record: PlanRecord, plan_id: str, parcels: list[Parcel] | None) -> PlanRecord:
+    """The record under this id: of the batches that go, or (None) of a plan that waits."""
+    if parcels is None:
+        return replace(record, id=plan_id, state=PlanState.HELD)
+    rows = {way: sum(p.rows for p in parcels if p.direction == way) for way in ("remove", "add")}
+    return replace(record, id=plan_id, removals=rows["remove"], additions=rows["add"])
+
+
+def _earlier(journal: Journal, sync: str) -> Held | None:
+    held = journal.held_plan(sync)
+    if held is None:
+        return None
+    causes = frozenset(Cause(word) for word in held.cause.split(",") if word)
+    shown = held.people_leaving if held.confirmed_people is None else held.confirmed_people
+    return Held(plan=held.id, causes=causes, shown=shown, confirmed=held.confirmed_at is not None)
+
+
+def _causes(causes: frozenset[Cause]) -> str:
+    return ",".join(sorted(cause.value for cause in causes))

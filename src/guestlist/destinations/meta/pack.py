@@ -1,0 +1,195 @@
+"""Planned operations into batches: one direction, one schema, one request each.
+
+The operations are written durably, so that whatever comes of a batch can be folded; the cells beside them only for as
+long as this process lives, in the order of their batches, so that reading one batch does not look at all of them.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import ibis
+
+from guestlist.destinations.meta.keymask import BIT, KEY_COLUMNS, Column, Table, carried
+from guestlist.destinations.meta.manifest import KEYS, ROWS_PER_REQUEST, WEAK, Key
+from guestlist.destinations.meta.pace import Direction
+from guestlist.destinations.meta.plan import TRIES, Plan
+from guestlist.destinations.meta.relations import OP, OP_PERSON
+from guestlist.store.ledger import Ledger
+
+PLANNED_OP = {**OP, "plan": "string", "ordinal": "int32"}
+"""Relation `op` as kept: an operation's batch is the plan's id and the batch's ordinal."""
+CELL_KIND: dict[Key, str] = {
+    "EMAIL": "email",
+    "PHONE": "phone",
+    "MADID": "madid",
+    "EXTERN_ID": "extern_id",
+    **dict.fromkeys(WEAK, "weak"),
+}
+_OP = tuple(PLANNED_OP)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """One batch. Parcels of one `group` share a schema and may share an upload session."""
+
+    batch: str
+    ordinal: int
+    direction: Direction
+    group: str
+    schema: tuple[Key, ...]
+    rows: int
+    cells: Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load:
+    """What a batch sends now: the cells of each row, and which row it is."""
+
+    row_keys: tuple[object, ...]
+    rows: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Group:
+    """Rows that go by one schema; `name` is of the kind `add`, `add_extern_id`, `remove_1`."""
+
+    name: str
+    direction: Direction
+    rows: Table
+    size: int
+    extern_id: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Packer:
+    """Packs the plans of one sync."""
+
+    ledger: Ledger
+    sync: str
+    destination: str
+    keys: tuple[Key, ...]
+    size: int = ROWS_PER_REQUEST
+
+    def pack(self, plan_id: str, planned: Plan, persons: Table) -> list[Parcel]:
+        """Write the operations of a plan in place of all earlier ones of the sync, removals first.
+
+        Call it only when every answered batch of the sync is folded: folding needs its operations.
+        """
+        parcels: list[Parcel] = []
+        with self.ledger.transaction():
+            self.clear()
+            for group in self._groups(planned):
+                parcels += self._packed(plan_id, group, first=len(parcels))
+            added = self.ledger.table("op").filter(lambda t: (t.sync == self.sync) & (t.direction == "add"))
+            added = added.select("sync", "batch", "row_key")
+            self.ledger.append("op_person", added.join(persons, ["sync", "row_key"]).select(*OP_PERSON))
+        return parcels
+
+    def clear(self) -> None:
+        """Forget the operations of the sync."""
+        mine = ibis.memtable({"sync": [self.sync]})
+        for name in ("op", "op_person", "named"):
+            self.ledger.delete_keys(name, mine, ["sync"])
+
+    def _groups(self, planned: Plan) -> Iterator[_Group]:
+        removals, additions = planned.removals, planned.additions
+        removals = removals.mutate(by_id=(removals.sent & BIT["extern_id"]) != 0)
+        counted = removals.group_by("tries", "by_id").aggregate(rows=removals.count())
+        there = {(line["tries"], line["by_id"]) for line in self.ledger.read(counted).to_pylist()}
+        for tries, by_id in sorted(there):
+            rows = removals.filter((removals.tries == tries) & (removals.by_id == by_id))
+            yield _Group(
+                name=f"remove_{tries}{'_extern_id' if by_id else ''}",
+                direction="remove",
+                rows=rows,
+                size=max(1, self.size >> min(tries, TRIES)),  # halved to find the rows that Meta does not take
+                extern_id=by_id,
+            )
+        # Meta counts a row with a blank EXTERN_ID as invalid, so those without one go without the column.
+        additions = additions.mutate(sent=carried(additions), blanked=ibis.literal(0, "int32"), stays=False)
+        for by_id in (False, True):
+            rows = additions.filter(additions.extern_id.notnull() == by_id)
+            yield _Group(
+                name="add_extern_id" if by_id else "add",
+                direction="add",
+                rows=rows,
+                size=self.size,
+                extern_id=by_id,
+            )
+
+    def _packed(self, plan_id: str, group: _Group, *, first: int) -> list[Parcel]:
+        row = self.ledger.table("row").filter(lambda t: t.destination == self.destination).select("row_key", *KEYS)
+        op = [name for name in OP if name not in {"batch", "direction"}]
+        lines = group.rows.select(*(name for name in op if name not in _AS_KEY), **_as_key(group.rows))
+        cells = self.ledger.materialise(
+            self._name(group), lines.join(row, "row_key").mutate(place=ibis.row_number().cast("int64"))
+        )
+        ordinal = (cells.place // group.size + first).cast("int32")
+        written = cells.select(
+            *(cells[_AS_KEY.get(name, name)].name(name) for name in op),
+            direction=ibis.literal(group.direction),
+            plan=ibis.literal(plan_id),
+            ordinal=ordinal,
+            batch=ibis.literal(f"{plan_id}-") + ordinal.cast("string"),
+        )
+        count = self.ledger.append("op", written.select(*_OP))
+        schema = self._schema(group, cells) if count else ()
+        return [
+            Parcel(
+                batch=f"{plan_id}-{first + n}",
+                ordinal=first + n,
+                direction=group.direction,
+                group=group.name,
+                schema=schema,
+                rows=min(group.size, count - n * group.size),
+                cells=cells.filter((cells.place >= n * group.size) & (cells.place < (n + 1) * group.size)),
+            )
+            for n in range(-(-count // group.size))
+        ]
+
+    def _schema(self, group: _Group, cells: Table) -> tuple[Key, ...]:
+        """Additions carry the mapped keys; removals what any of the rows needs, also keys no longer mapped."""
+        if group.direction == "add":
+            return tuple(key for key in self.keys if key != "EXTERN_ID" or group.extern_id)
+        filled = {key: (_masked(cells, key, cells.sent) != "").any() for key in KEYS}
+        needed = self.ledger.read(cells.aggregate(**filled)).to_pylist()[0]
+        return tuple(key for key in KEYS if needed[key])
+
+    def _name(self, group: _Group) -> str:
+        named = hashlib.md5(self.sync.encode(), usedforsecurity=False).hexdigest()[:12]
+        return f"cells_{named}_{group.name}"
+
+    def load(self, parcel: Parcel) -> Load:
+        """The rows of a batch as they are to be sent now."""
+        op = self.ledger.table("op").filter(lambda t: (t.ordinal == parcel.ordinal) & (t.batch == parcel.batch))
+        op = op.select("row_key", mask="sent")
+        both = op.join(parcel.cells.select("row_key", *KEYS), "row_key")
+        whole = parcel.direction == "add"
+        cells = [(both[key] if whole else _masked(both, key, both["mask"])).name(key) for key in parcel.schema]
+        lines = self.ledger.fetch(both.select("row_key", *cells))
+        return Load(row_keys=tuple(line[0] for line in lines), rows=[line[1:] for line in lines])
+
+    def passed(self, parcel: Parcel, op: Table, op_person: Table) -> int:
+        """Write what the last gate let through, in place of the batch's operations. Gives how many rows are left."""
+        mine = ibis.memtable({"batch": [parcel.batch]})
+        with self.ledger.transaction():
+            kept = self.ledger.materialise("passed_op", op.select(*_OP))
+            persons = self.ledger.materialise("passed_person", op_person.select(*OP_PERSON))
+            self.ledger.replace_lines("op", mine, kept, ["batch"])
+            self.ledger.replace_lines("op_person", mine, persons, ["batch"])
+            return self.ledger.count("passed_op")
+
+
+# EMAIL is a cell and email its key, and to the engine both are one name.
+_AS_KEY = {kind: f"key_{kind}" for kind in KEY_COLUMNS}
+
+
+def _as_key(rows: Table) -> dict[str, Column]:
+    return {kept: rows[kind] for kind, kept in _AS_KEY.items()}
+
+
+def _masked(cells: Table, key: Key, mask: Column) -> Column:
+    """The cell where its key is removed, else blank."""
+    sent = (mask & BIT[CELL_KIND[key]]) != 0
+    return ibis.ifelse(sent, cells[key], "")

@@ -1,0 +1,18 @@
+"""The lasting relations that this destination keeps in the ledger's file."""
+
+from collections.abc import Mapping
+
+from guestlist.destinations.meta.pack import PLANNED_OP
+from guestlist.destinations.meta.prepare import BLANK_CELL, PROFILE_ROW, ROW
+from guestlist.destinations.meta.relations import LEDGER, LEDGER_PERSON, NAMED, OP_PERSON
+
+RELATIONS: Mapping[str, Mapping[str, str]] = {
+    "row": ROW,
+    "profile_row": PROFILE_ROW,
+    "blank_cell": BLANK_CELL,
+    "ledger": LEDGER,
+    "ledger_person": LEDGER_PERSON,
+    "op": PLANNED_OP,
+    "op_person": OP_PERSON,
+    "named": NAMED,
+}
