@@ -10,6 +10,8 @@ import typer
 
 from guestlist.cli import frame
 from guestlist.cli.audiences import commands as audience_commands
+from guestlist.cli.destinations import commands as destination_commands
+from guestlist.cli.destinations import doctor
 from guestlist.cli.imports import import_files
 from guestlist.cli.match_keys import match_keys
 from guestlist.cli.space import init
@@ -30,6 +32,8 @@ app.command("init")(init)
 app.command("import")(import_files)
 app.command("match-keys")(match_keys)
 app.add_typer(audience_commands, name="audiences")
+app.add_typer(destination_commands, name="destinations")
+app.command("doctor")(doctor)
 
 
 def main() -> None:

@@ -1,0 +1,138 @@
+"""What a destination's entry in `guestlist.yaml` may say. Secrets are never there: they are sealed in the space."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from guestlist.destinations.meta.client import GRAPH_URL
+from guestlist.destinations.meta.manifest import API_VERSION, KEYS, ROWS_PER_REQUEST, Key
+from guestlist.destinations.meta.match_keys import MatchKeySettings
+from guestlist.destinations.meta.settle import Settings as SettleSettings
+from guestlist.errors import GuestlistError
+from guestlist.settings import SpaceSettings
+
+_DELAY = re.compile(r"([0-9]{1,4}) ?(s|m|h|d|seconds?|minutes?|hours?|days?)")
+_UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _delay(written: Any) -> Any:
+    if not isinstance(written, str):
+        return written
+    read = _DELAY.fullmatch(written.strip().lower())
+    if read is None:
+        message = "write a number and a unit, such as 26h or 15 minutes"
+        raise ValueError(message)
+    return timedelta(**{_UNIT[read[2][0]]: int(read[1])})
+
+
+class MappingSettings(BaseModel):
+    """Which traits feed which match keys, where the usual ones do not fit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    remap: dict[Key, tuple[str, ...]] = {}
+    off: frozenset[Key] = frozenset()
+    values: dict[Key, dict[str, str]] = {}
+    split_name: bool = False
+    extern_id: str | None = None
+    required_any: frozenset[Key] | None = Field(default=None, min_length=1)
+    uk_postcode: Literal["full", "sector"] = "full"
+
+    @field_validator("remap", mode="before")
+    @classmethod
+    def _one_or_more(cls, remap: Any) -> Any:
+        if not isinstance(remap, Mapping):
+            return remap
+        return {key: [traits] if isinstance(traits, str) else traits for key, traits in remap.items()}
+
+
+class DelaySettings(BaseModel):
+    """How long what was sent may still take effect at Meta: its own processing, and a request whose answer was lost."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    pipeline: timedelta = timedelta(hours=26)
+    network: timedelta = timedelta(minutes=15)
+
+    @field_validator("pipeline", "network", mode="before")
+    @classmethod
+    def _readable(cls, written: Any) -> Any:
+        return _delay(written)
+
+
+class DestinationSettings(BaseModel):
+    """One connected Meta ad account."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    account: str = Field(pattern=r"^act_[0-9]+$")
+    version: str = Field(default=API_VERSION, pattern=r"^v[0-9]+\.[0-9]+$")
+    graph_url: str = GRAPH_URL
+    mode: Literal["mirror", "add_only", "remove_only"] | None = None
+    batch_rows: int = Field(default=ROWS_PER_REQUEST, ge=1, le=ROWS_PER_REQUEST)
+    customer_file_source: Literal["USER_PROVIDED_ONLY", "PARTNER_PROVIDED_ONLY", "BOTH_USER_AND_PARTNER_PROVIDED"] = (
+        "USER_PROVIDED_ONLY"
+    )
+    mapping: MappingSettings = MappingSettings()
+    delays: DelaySettings = DelaySettings()
+
+    def match_keys(self, space: SpaceSettings, *, this_year: int) -> MatchKeySettings:
+        """How this destination reads traits, the space's own settings taken in."""
+        mapped = self.mapping
+        return MatchKeySettings(
+            this_year=this_year,
+            country=space.country or "",
+            time_zone=space.time_zone,
+            date_order=space.date_order,
+            uk_postcode=mapped.uk_postcode,
+            remap=mapped.remap,
+            off=mapped.off,
+            value_maps=mapped.values,
+            split_name=mapped.split_name,
+            extern_id=mapped.extern_id,
+            required_any=mapped.required_any,
+        )
+
+    @property
+    def settle(self) -> SettleSettings:
+        """The delays as the plan counts them, in microseconds."""
+        one = timedelta(microseconds=1)
+        return SettleSettings(pipeline_delay=self.delays.pipeline // one, network_delay=self.delays.network // one)
+
+
+def read_destination(space: SpaceSettings, name: str) -> DestinationSettings:
+    """The settings of a destination; every mistake told with its path in guestlist.yaml."""
+    entry = space.destinations.get(name)
+    if entry is None:
+        known = ", ".join(space.destinations) or "none yet"
+        raise GuestlistError(
+            "destination_unknown",
+            f"There is no destination '{name}' (connected: {known}).",
+            nothing_lost="Nothing was changed.",
+            next_step="Connect it: guestlist destinations connect",
+        )
+    return parse_destination(name, entry)
+
+
+def parse_destination(name: str, entry: Mapping[str, Any]) -> DestinationSettings:
+    """An entry as values."""
+    try:
+        return DestinationSettings.model_validate(dict(entry))
+    except ValidationError as error:
+        told = "; ".join(_mistake(name, one) for one in error.errors(include_input=False, include_url=False))
+        raise GuestlistError(
+            "destination_settings",
+            f"guestlist.yaml cannot be used: {told}.",
+            nothing_lost="Nothing was changed or sent.",
+            next_step="Correct it and try again.",
+        ) from None
+
+
+def _mistake(name: str, error: Any) -> str:
+    path = ".".join(["destinations", name, *(str(part) for part in error["loc"] if part != "[key]")])
+    if error["type"] == "literal_error" and "mapping" in error["loc"]:
+        return f"{path}: not a match key; these are {', '.join(KEYS)}"
+    return f"{path}: {str(error['msg']).removeprefix('Value error, ')}"
