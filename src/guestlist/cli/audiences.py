@@ -79,6 +79,22 @@ def _notes(space: Space, definitions: Sequence[Definition]) -> Iterator[str]:
     goals = sorted({sync.to for one in definitions for sync in one.syncs})
     if goals and not space.settings.destinations:
         yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
+    yield from _unheard_of(space, definitions)
+
+
+def _unheard_of(space: Space, definitions: Sequence[Definition]) -> Iterator[str]:
+    """Events and traits that nobody has: most often a slip, never an error, as the data may still come."""
+    try:
+        with people.known_people(space) as warehouse:
+            known = {kind: people.names_of(warehouse, kind) for kind in ("event", "trait")}
+    except GuestlistError:  # no data yet, or the space is in use: definitions can be checked all the same
+        return
+    for one in definitions:
+        for kind, name in sorted(wording.names(one.who)):
+            if name not in known[kind]:
+                told = "nobody has done" if kind == "event" else "nobody has the trait"
+                hint = did_you_mean(name, known[kind])
+                yield f"{one.key}: {told} `{name}` yet. {hint}".rstrip()
 
 
 @commands.command("list")
@@ -197,7 +213,7 @@ def members(
         left = number - most if most and number > most else 0
         say(f"{number:,} {'person' if number == 1 else 'people'} in {one.name}{when}.")
         if left:
-            say(f"{left:,} more are not shown. All of them: guestlist audiences export {one.key} --file FILE")
+            say(f"{left:,} more not shown. All of them: guestlist audiences export {one.key} --file FILE")
 
 
 def _list_people(listed: Iterator[people.Person], space: Space) -> None:

@@ -17,7 +17,9 @@ _LONGEST_ID = 6
 def email(value: str) -> str:
     """`jane@example.org` as `j***@example.org`."""
     local, at, domain = value.rpartition("@")
-    return f"{local[:1]}{STARS}@{domain}" if at else hidden(value)
+    # Of a very short one the first letter would be all there is.
+    first = local[:1] if len(local) > 2 else ""
+    return f"{first}{STARS}@{domain}" if at else hidden(value)
 
 
 def phone(value: str) -> str:

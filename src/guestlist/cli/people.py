@@ -123,8 +123,8 @@ def read_people(
     warehouse: Warehouse, ids: Any, audience: str, question: Question, *, reveal: bool, limit: int | None = None
 ) -> Iterator[Person]:
     """The people in `ids` (profile_id), in a fixed order, batch by batch."""
-    told = _told(ids, audience, question).order_by("profile_id")
-    for batch in warehouse.stream(told if limit is None else told.limit(limit)):
+    wanted = ids if limit is None else ids.order_by("profile_id").limit(limit)
+    for batch in warehouse.stream(_told(wanted, audience, question).order_by("profile_id")):
         for row in batch.to_pylist():
             person = _person(row)
             yield person if reveal else person.masked()
@@ -140,8 +140,10 @@ def _person(row: Mapping[str, Any]) -> Person:
 
 
 def _told(ids: Any, audience: str, question: Question) -> Any:
-    known, trait = question.relations.identifier, question.relations.trait
-    assert known is not None  # there are people
+    relations = question.relations
+    assert relations.identifier is not None  # there are people
+    # Only of those asked for: the rest of the space may be a thousand times larger.
+    known, trait = (table.semi_join(ids, "profile_id") for table in (relations.identifier, relations.trait))
     held = known.group_by("profile_id").aggregate(
         **{kind: known.value.collect(where=known.type == kind, order_by=known.ordinal) for kind in IDS}
     )
@@ -190,7 +192,7 @@ def find(warehouse: Warehouse, space: Space, typed: str) -> str:
 def _normal(space: Space, kind: str, value: str) -> str:
     """The value as identity compares it: the same rules, so that whatever was imported is found as it was written."""
     normaliser = identity_rules(space.settings.country, salt="").normalisers.get(kind)
-    normal = value if normaliser is None else normaliser.rule(value)
+    normal = value if normaliser is None else normaliser.rule(value, "")
     if normal is None:
         raise WrongUseError(
             "CLI-PERSON-02",
@@ -247,6 +249,12 @@ def stays(warehouse: Warehouse, profile_id: str, audience: str) -> list[Mapping[
     mine = mine.select(entered_at=mine.entered_at.cast(_AT), exited_at=mine.exited_at.cast(_AT)).order_by("entered_at")
     rows: list[Mapping[str, Any]] = warehouse.read(mine).to_pylist()
     return rows
+
+
+def names_of(warehouse: Warehouse, kind: str) -> frozenset[str]:
+    """The names of all events, or of all traits, that there are."""
+    asked = warehouse.table(kind)["event" if kind == "event" else "key"]
+    return frozenset(row["name"] for row in warehouse.read(asked.name("name").as_table().distinct()).to_pylist())
 
 
 def count(warehouse: Warehouse, ids: Any) -> int:

@@ -54,6 +54,18 @@ def parts(condition: d.Condition) -> tuple[d.Condition, ...]:
             return ()
 
 
+def names(condition: d.Condition) -> frozenset[tuple[str, str]]:
+    """Every event and trait that is asked about, as (`event` or `trait`, name)."""
+    match condition:
+        case d.Event(step=step, then=then):
+            steps = [step] if then is None else [step, then.step]
+            return frozenset(("event", each.event) for each in steps)
+        case d.Trait(trait=trait):
+            return frozenset({("trait", trait)})
+        case _:
+            return frozenset().union(*(names(part) for part in parts(condition)))
+
+
 def words(condition: d.Condition) -> str:
     """One condition in words, without what is inside it."""
     match condition:

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def test_check_knows_the_destinations_once_there_are_some(empty: Typed) -> None:
 
     assert checked.code == 1
     assert "`main` is not a connected destination" in checked.err
+
+
+def test_check_notes_what_nobody_has_done(typed: Typed, tmp_path: Path) -> None:
+    copy = Typed(space=tmp_path / "copy", capture=typed.capture)
+    shutil.copytree(typed.space, copy.space)
+    (copy.space / "audiences" / "slip.yaml").write_text("key: slip\nwho: { event: Order Complete }\n")
+
+    checked = copy("audiences", "check")
+
+    assert checked.code == 0
+    assert "slip: nobody has done `Order Complete` yet. Did you mean `Order Completed`?" in checked.out
+    assert checked.out.count("nobody") == 1
 
 
 def test_a_circle_of_audiences_is_told_by_name(empty: Typed) -> None:
@@ -126,7 +139,7 @@ def test_members_are_masked_unless_revealed(typed: Typed) -> None:
 def test_members_says_how_many_are_not_shown(typed: Typed) -> None:
     shown = typed("audiences", "members", "everybody", "--limit", 2).out
     assert "3 people in everybody." in shown
-    assert "1 more are not shown" in shown
+    assert "1 more not shown" in shown
     assert len(typed("audiences", "members", "everybody", "--limit", 2, "--json").lines) == 2
 
 

@@ -9,6 +9,7 @@ from guestlist.cli import masking
     ("kind", "value", "shown"),
     [
         ("email", "jane@example.org", "j***@example.org"),
+        ("email", "jo@example.org", "***@example.org"),
         ("email", "no address", "***"),
         ("email", "0a" * 32, "hashed"),
         ("phone", "491713920007", "+49 *** 007"),
