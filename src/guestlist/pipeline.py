@@ -20,6 +20,7 @@ from guestlist.profiles.identity import resolve as resolve_identity
 from guestlist.profiles.rules import IdentityRules, Normaliser
 from guestlist.profiles.traits import traits
 from guestlist.store import Warehouse
+from guestlist.values.country import read_country
 from guestlist.values.email import read_email
 from guestlist.values.phone import read_phone
 
@@ -36,18 +37,16 @@ _UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
 def identity_rules(country: str | None, salt: str) -> IdentityRules:
-    """The rules of a space: e-mails and phones are compared as they are sent, phones read with the space's country."""
+    """The rules of a space: values are compared as they are sent, phones read with the person's or the space's country."""
 
-    def phone(text: str) -> str | None:
-        return read_phone(text, "", country or "").normal or None
-
-    def email(text: str) -> str | None:
-        return read_email(text).normal or None
+    def phone(text: str, told: str) -> str | None:
+        person = read_country(told).normal or "" if told else ""
+        return read_phone(text, person, (country or "").lower()).normal or None
 
     return IdentityRules(
         salt=salt,
         normalisers={
-            "email": Normaliser(rule=email, plain=_PLAIN_EMAIL),
+            "email": Normaliser(rule=_email, plain=_PLAIN_EMAIL),
             "phone": Normaliser(rule=phone),
             "ios.idfa": Normaliser(rule=_mobile_id, plain=_UUID),
             "android.idfa": Normaliser(rule=_mobile_id, plain=_UUID),
@@ -55,7 +54,11 @@ def identity_rules(country: str | None, salt: str) -> IdentityRules:
     )
 
 
-def _mobile_id(text: str) -> str:
+def _email(text: str, _country: str) -> str | None:
+    return read_email(text).normal or None
+
+
+def _mobile_id(text: str, _country: str) -> str:
     return text.strip().lower()
 
 

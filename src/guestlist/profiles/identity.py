@@ -56,7 +56,8 @@ def resolve(uses: Table, rules: IdentityRules, materialise: Materialise) -> Iden
 def _messages(uses: Table, nodes: Nodes) -> Table:
     """Message(source, message_id, at, nodes), nodes in rising order."""
     by_raw = nodes.by_raw()
-    used = uses.join(by_raw, [uses.type == by_raw.type, uses.value == by_raw.raw])
+    uses = uses.mutate(country=uses.country.fill_null(""))
+    used = uses.join(by_raw, [uses.type == by_raw.type, uses.value == by_raw.raw, uses.country == by_raw.country])
     used = used.select("source", "message_id", "at", "node")
     grouped = used.group_by("source", "message_id").aggregate(at=used["at"].min(), nodes=used.node.collect())
     # A node may be there twice, from two spellings; what follows does not mind.
@@ -181,7 +182,7 @@ def _decisions(nodes: Nodes, hub: Table, member: Table, aside: Table) -> Table:
     went = member.select(kept="node", profile_id="profile_id")
     set_aside = aside.join(nodes.node.select("node", "type", "value"), "node").join(went, "kept")
     parts = [
-        blocked.select("type", "reason", value="raw", decision=ibis.literal("blocked")),
+        blocked.select("type", "reason", value="raw", decision=ibis.literal("blocked")).distinct(),
         hubs.select("type", "value", "people", decision=ibis.literal("set_aside"), reason=ibis.literal("hub")),
         merged.select(
             "type", "value", "profile_id", decision=ibis.literal("merged"), reason=ibis.literal("shared_message")

@@ -11,7 +11,7 @@ from guestlist.profiles.rules import Blocked, IdentityRules, Normaliser
 
 @dataclass(frozen=True, kw_only=True)
 class Nodes:
-    """`raw(type, raw, value, reason)` every value as sent; `node(node, type, value, first_seen, …)` those that count.
+    """`raw(type, raw, country, value, reason)` every value as sent; `node(node, type, value, …)` those that count.
 
     Nodes are numbered strongest type first, so the least number of a message is the identifier that decides.
     """
@@ -22,12 +22,15 @@ class Nodes:
     def by_raw(self) -> Table:
         """Which node a value as sent stands for."""
         known = self.raw.filter(self.raw.reason.isnull())
-        return known.join(self.node, ["type", "value"]).select("type", "raw", "node")
+        return known.join(self.node, ["type", "value"]).select("type", "raw", "country", "node")
 
 
 def number_nodes(uses: Table, rules: IdentityRules, materialise: Materialise) -> Nodes:
     """Normalise, block, and number the identifiers."""
-    seen = uses.group_by("type", raw=uses.value).aggregate(first_seen=uses["at"].min(), last_seen=uses["at"].max())
+    uses = uses.mutate(country=uses.country.fill_null(""))
+    seen = uses.group_by("type", "country", raw=uses.value).aggregate(
+        first_seen=uses["at"].min(), last_seen=uses["at"].max()
+    )
     seen = materialise("identity_seen", seen)
     raw = materialise("identity_raw", _judged(_normal(seen, rules.normalisers, materialise), rules))
     counting = raw.filter(raw.reason.isnull())
@@ -51,9 +54,9 @@ def _normal(seen: Table, normalisers: Mapping[str, Normaliser], materialise: Mat
     if not normalisers:
         return seen.mutate(value=seen.raw)
     through_rule = ibis.or_(*(_needs_rule(seen, kind, rule) for kind, rule in normalisers.items()))
-    wanted = seen.filter(through_rule).select("type", "raw")
+    wanted = seen.filter(through_rule).select("type", "raw", "country")
     form = materialise("identity_form", _apply_rules(wanted, normalisers))
-    beside = seen.left_join(form, ["type", "raw"]).drop("type_right", "raw_right")
+    beside = seen.left_join(form, ["type", "raw", "country"]).drop("type_right", "raw_right", "country_right")
     # A value that went through its rule and came out as nothing is told from one that did not go by `ruled`.
     return beside.mutate(value=beside.ruled.fill_null(False).ifelse(beside.normal, beside.raw)).drop("ruled", "normal")
 
@@ -66,20 +69,22 @@ def _needs_rule(seen: Table, kind: str, normaliser: Normaliser) -> Column:
 def _apply_rules(wanted: Table, normalisers: Mapping[str, Normaliser]) -> Table:
     kinds: list[str] = []
     raws: list[str] = []
+    countries: list[str] = []
     normals: list[str | None] = []
-    for kind, raw in _pairs(wanted):
+    for kind, raw, country in _given(wanted):
         kinds.append(kind)
         raws.append(raw)
-        normals.append(normalisers[kind].rule(raw))
+        countries.append(country)
+        normals.append(normalisers[kind].rule(raw, country))
     return in_memory(
-        {"type": kinds, "raw": raws, "normal": normals, "ruled": [True] * len(raws)},
-        {"type": "string", "raw": "string", "normal": "string", "ruled": "boolean"},
+        {"type": kinds, "raw": raws, "country": countries, "normal": normals, "ruled": [True] * len(raws)},
+        {"type": "string", "raw": "string", "country": "string", "normal": "string", "ruled": "boolean"},
     )
 
 
-def _pairs(wanted: Table) -> Iterator[tuple[str, str]]:
+def _given(wanted: Table) -> Iterator[tuple[str, str, str]]:
     for batch in wanted.to_pyarrow().to_batches(max_chunksize=100_000):
-        yield from zip(batch.column("type").to_pylist(), batch.column("raw").to_pylist(), strict=True)
+        yield from zip(*(batch.column(name).to_pylist() for name in ("type", "raw", "country")), strict=True)
 
 
 def _judged(values: Table, rules: IdentityRules) -> Table:

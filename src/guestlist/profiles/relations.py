@@ -17,10 +17,11 @@ IDENTIFIER_USE: Mapping[str, str] = {
     "message_id": "string",
     "type": "string",
     "value": "string",
+    "country": "string",
     "at": AT,
     "ordinal": "int64",
 }
-"""Key (source, message_id, type, value): every identifier a message carries, as sent."""
+"""Key (source, message_id, type, value): every identifier a message carries, as sent; with a phone the country told."""
 
 IDENTIFIER: Mapping[str, str] = {
     "type": "string",

@@ -46,10 +46,11 @@ class Hubs:
 class Normaliser:
     """How values of one type are brought to their normal form.
 
+    `rule` is given the value and the country it came with, "" if none.
     Where the pattern `plain` (within RE2) holds, the value must be its own normal form: the engine then skips `rule`.
     """
 
-    rule: Callable[[str], str | None]
+    rule: Callable[[str, str], str | None]
     plain: str | None = None
 
 

@@ -117,9 +117,11 @@ def propose(file: DataFile, wish: Wish) -> FileMapping:
             columns = {name: _key(name) if given == target else given for name, given in columns.items()}
             columns[column] = target
     if wish.id:
-        # The one who was named did it: other ids in the line may be of somebody else.
-        columns = {name: _key(name) if _is_id(given) else given for name, given in columns.items()}
-        columns[wish.id] = _id_type(file, wish.id)
+        named = _id_type(file, wish.id)
+        # Of an event the one who was named did it: other ids in the line may be of somebody else.
+        gives_way = (lambda given: given == named) if reading == "people" else _is_id
+        columns = {name: _key(name) if gives_way(given) else given for name, given in columns.items()}
+        columns[wish.id] = named
     if wish.event:
         columns = {name: _key(name) if given == "event" else given for name, given in columns.items()}
     mapping = FileMapping(reading=reading, event=wish.event, columns=_distinct(columns))
@@ -133,8 +135,12 @@ def _fits(mapping: FileMapping, wish: Wish) -> bool:
         wish.reading in {None, mapping.reading}
         and wish.event in {None, mapping.event}
         and all(column is None or mapping.at(target) == [column] for column, target in asked)
-        and (wish.id is None or list(mapping.ids()) == [wish.id])
+        and (wish.id is None or _is_named(mapping, wish.id))
     )
+
+
+def _is_named(mapping: FileMapping, column: str) -> bool:
+    return column in mapping.ids() and (mapping.reading == "people" or len(mapping.ids()) == 1)
 
 
 def _looks_like_events(file: DataFile) -> bool:

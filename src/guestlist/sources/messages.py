@@ -36,10 +36,16 @@ IDENTIFIER_USE = {
     "message_id": "string",
     "type": "string",
     "value": "string",
+    "country": "string",
     "at": "timestamp('UTC')",
     "ordinal": "int64",
 }
-"""One identifier in one message, as it was given but for outer blanks. `ordinal` is the message's place of arrival."""
+"""One identifier in one message, as it was given but for outer blanks.
+
+`country` is the person's as the message tells it, for phones only: their numbers mean nothing without one. `ordinal` is
+the message's place of arrival.
+"""
+_COUNTRY = (("country_code",), ("countryCode",), ("country",), ("address", "country"), ("address", "country_code"))
 
 
 class Call(StrEnum):
@@ -173,13 +179,20 @@ def identifier_uses(messages: Table) -> Table:
         "ios.idfa": (device == "ios").ifelse(advertising, nothing),
         "android.idfa": (device == "android").ifelse(advertising, nothing),
     }
-    parts = [_uses(messages, type_, value) for type_, value in found.items()]
-    parts += [_uses(messages, key, json_text(context, "traits", key)) for key in ("email", "phone")]
+    places = [json_text(traits, *path) for path in _COUNTRY] + [
+        json_text(context, "traits", *path) for path in _COUNTRY
+    ]
+    placed = messages.mutate(country=ibis.coalesce(*map(_given, places)))
+    parts = [_uses(placed, type_, value) for type_, value in found.items()]
+    parts += [_uses(placed, key, json_text(context, "traits", key)) for key in ("email", "phone")]
     return ibis.union(*parts, _external_uses(messages), distinct=True)
 
 
 def _uses(messages: Table, type_: Any, value: Any) -> Table:
-    named = messages.select("source", "message_id", "at", "ordinal", type=ibis.literal(type_), value=_given(value))
+    country = messages.country if type_ == "phone" else ibis.null("string")
+    named = messages.select(
+        "source", "message_id", "at", "ordinal", type=ibis.literal(type_), value=_given(value), country=country
+    )
     return named.filter(named.value.notnull()).select(*IDENTIFIER_USE)
 
 
@@ -195,6 +208,7 @@ def _external_uses(messages: Table) -> Table:
         type=_given(json_text(each.item, "type")).lower(),
         value=_given(json_text(each.item, "id")),
         collection=json_text(each.item, "collection").fill_null("users"),
+        country=ibis.null("string"),
     )
     kept = named.filter(named.type.notnull(), named.value.notnull(), named.collection == "users")
     return kept.select(*IDENTIFIER_USE)

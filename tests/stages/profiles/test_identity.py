@@ -78,7 +78,7 @@ def test_blocked_by_rule() -> None:
     assert out.decided("blocked") == ["e:INFO@x.y blocked_value", "e:nonsense  not_valid", "u:guest-1 blocked_value"]
 
 
-def _address(text: str) -> str | None:
+def _address(text: str, _country: str) -> str | None:
     return text.lower() if "@" in text else None
 
 

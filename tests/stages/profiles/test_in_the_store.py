@@ -15,7 +15,7 @@ from guestlist.store import Warehouse
 from guestlist.values.email import read_email
 
 
-def _normal_email(text: str) -> str | None:
+def _normal_email(text: str, _country: str) -> str | None:
     return read_email(text).normal or None
 
 

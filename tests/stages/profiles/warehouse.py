@@ -36,6 +36,7 @@ class Warehouse:
                 "message_id": key,
                 "type": kind,
                 "value": value,
+                "country": None,
                 "at": START + timedelta(seconds=second),
                 "ordinal": n,
             }
