@@ -72,10 +72,6 @@ def test_where_the_guard_holds_expression_is_function(cases: Cases) -> None:
                 )
 
 
-def _phones(country: str, digits: str) -> Cases:
-    return [(form, country) for form in (digits, f"{digits[:3]} {digits[3:]}", f"({digits[:3]}) {digits[3:]}")]
-
-
 @pytest.mark.parametrize(
     ("form", "cases"),
     [
@@ -85,7 +81,7 @@ def _phones(country: str, digits: str) -> Cases:
         ("MADID", [("AECE52E7-03EE-455A-B3C4-E57283966239", "")]),
         (
             "PHONE",
-            [("+1 (650) 555-1212", ""), ("+442079460958", ""), *_phones("us", "6505551212"), ("+49 171 1234567", "fr")],
+            [("+16505551212", ""), ("+442079460958", "us"), ("+491711234567", "fr")],
         ),
         (
             "ZIP",

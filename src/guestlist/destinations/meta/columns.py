@@ -32,6 +32,7 @@ Column: TypeAlias = ibis.Column
 FORM_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "country", "normal", "reason")])
 _COUNTRY = "settled_country"
 _OFF = "tracking_off"
+_SEVERAL = "has_several"
 # More parts than any one value has.
 _LONGEST_VALUE = 1_000_000
 
@@ -280,7 +281,8 @@ def prepare_rows(
     """
     lists = [key for key in MANY if key in settings.keys and key in profiles.columns]
     settled = _settle(profiles, forms, settings)
-    settled = settled.mutate(**{_OFF: _tracking_off(profiles, settings)})
+    flags = {_OFF: _tracking_off(profiles, settings), _SEVERAL: _has_several(profiles, lists)}
+    settled = settled.mutate(**flags)
     if materialise is not None:
         settled = materialise("rows_settled", settled)
     rows = _cells(_heads(settled, lists, forms, settings, blanks), lists, forms, settings)
@@ -307,13 +309,12 @@ def _has_several(profiles: Table, lists: list[Key]) -> Column:
 def _heads(settled: Table, lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None) -> Table:
     """One line for each row to be: of every list the one raw value that the row carries, and all else of its profile."""
     others = [name for name in settled.columns if name not in MANY]
-    several = _has_several(settled, lists)
-    one = settled.filter(~several)
+    one = settled.filter(~settled[_SEVERAL])
     firsts = {key: ibis.ifelse(one[key].length() > 0, one[key][0], ibis.null("string")) for key in lists}
     heads = one.select(*others, n=ibis.literal(0, "int32"), **firsts)
     if not lists:
         return heads
-    many = settled.filter(several)
+    many = settled.filter(settled[_SEVERAL])
     rows = many.select(*others)
     for key in lists:
         # Gathered from the profiles as they are, not once more through what was joined before.
@@ -379,10 +380,11 @@ def _blanked(table: Table, key: Key, blanks: Table | None) -> Table:
 
 def _gathered(table: Table, key: Key, forms: Table, settings: MatchKeySettings, blanks: Table | None) -> Table:
     """Per profile the raw values of one list that are sent, each sent value once, and the first that is refused."""
-    listed = table.select("profile_id", _COUNTRY, _OFF, raw=table[key]).unnest("raw", offset="place")
-    listed = listed.mutate(part=ibis.literal(0, "int64"))
+    listed = _numbered(table.select("profile_id", _COUNTRY, _OFF, raw=table[key]), "place")
     if key == "EMAIL":
-        listed = listed.drop("part").mutate(raw=listed.raw.re_split(SEPARATORS)).unnest("raw", offset="part")
+        listed = _numbered(listed.mutate(raw=listed.raw.re_split(SEPARATORS)), "part")
+    else:
+        listed = listed.mutate(part=ibis.literal(0, "int64"))
     value = _Value(name="piece", form=key, raw=listed.raw)
     read = _read(listed, [value], ["profile_id", _OFF, "place", "part", "raw"], forms, settings)
     sent = {key: read.piece_sent, f"{key}_reason": read.piece_reason}
@@ -395,6 +397,13 @@ def _gathered(table: Table, key: Key, forms: Table, settings: MatchKeySettings, 
     both = _usable(cells.filter(cells[key] != ""), key).outer_join(refusals, "profile_id")
     columns = [f"{key}_usable", f"{key}_refused"]
     return both.select(*columns, profile_id=ibis.coalesce(both.profile_id, both.profile_id_right))
+
+
+def _numbered(table: Table, place: str) -> Table:
+    """One line for each element of the list column `raw`, with its place from 0."""
+    # Unnesting with an offset would become a join on all columns.
+    lines = table.mutate(**{place: ibis.range(0, table.raw.length()).unnest()})
+    return lines.mutate(raw=lines.raw[lines[place]])
 
 
 def _usable(cells: Table, key: Key) -> Table:
