@@ -12,6 +12,8 @@ from guestlist.cli import frame
 from guestlist.cli.audiences import commands as audience_commands
 from guestlist.cli.destinations import commands as destination_commands
 from guestlist.cli.destinations import doctor
+from guestlist.cli.do_not_send import commands as do_not_send_commands
+from guestlist.cli.erase import erase
 from guestlist.cli.imports import import_files
 from guestlist.cli.match_keys import match_keys
 from guestlist.cli.space import init
@@ -34,6 +36,8 @@ app.command("match-keys")(match_keys)
 app.add_typer(audience_commands, name="audiences")
 app.add_typer(destination_commands, name="destinations")
 app.command("doctor")(doctor)
+app.add_typer(do_not_send_commands, name="do-not-send")
+app.command("erase")(erase)
 
 
 def main() -> None:

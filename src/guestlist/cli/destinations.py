@@ -165,7 +165,7 @@ def _tell(name: str, found: Connected) -> None:
     account = found.account
     say(
         f"Connected '{name}': {account.id} '{account.name}' ({account.currency}, {account.time_zone}).",
-        f"  The token is {_kind(found)} of '{found.who}'; {_expiry(found.token.expires_at)}.",
+        f"  The token is {_kind(found)} '{found.who}'; {_expiry(found.token.expires_at)}.",
     )
     if account.list_terms_accepted:
         say("  Meta's custom audience terms are accepted.", "Next: guestlist plan, then guestlist sync")
@@ -178,7 +178,7 @@ def _tell(name: str, found: Connected) -> None:
 
 
 def _kind(found: Connected) -> str:
-    return {"SYSTEM_USER": "that of system user", "USER": "a personal one,"}.get(found.token.kind, "one")
+    return {"SYSTEM_USER": "of the system user", "USER": "the personal one of"}.get(found.token.kind, "of")
 
 
 def _expiry(seconds: int | None) -> str:

@@ -101,17 +101,19 @@ class ErasureRecords:
             query = select(erasure).order_by(erasure.c.asked_at, erasure.c.id)
             return [Erasure(**row) for row in connection.execute(query).mappings()]
 
-    def found_for_erasure(self, receipt: str, profile_ids: Iterable[str], *, identifiers: int, messages: int) -> None:
-        """Who it is, before the first value goes: a crash in between is then finished by the ids. Counts only grow."""
+    def found_for_erasure(
+        self, receipt: str, profile_ids: Iterable[str], *, people: int, identifiers: int, messages: int
+    ) -> None:
+        """Who it is, before the first value goes: a crash in between is then finished by the ids. Counts only grow.
+
+        `profile_ids` has also ids that these people had before they merged.
+        """
         with self._write() as connection:
             statement = upsert(erasure_person).on_conflict_do_nothing()
             for profile_id in profile_ids:
                 connection.execute(statement.values(erasure=receipt, profile_id=profile_id))
-            people = connection.scalar(
-                select(func.count()).select_from(erasure_person).where(erasure_person.c.erasure == receipt)
-            )
             counts = {
-                "people": people or 0,
+                "people": func.max(erasure.c.people, people),
                 "identifiers": func.max(erasure.c.identifiers, identifiers),
                 "messages": func.max(erasure.c.messages, messages),
             }
