@@ -1,5 +1,7 @@
 """The only place that reads the wall clock, so that whatever depends on time can be shown another one."""
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -25,3 +27,21 @@ class SetClock:
 
     def now(self) -> datetime:
         return self.instant
+
+
+class RemoteClock:
+    """The clock of a simulated Meta on this machine, which may run fast; this machine's while it does not answer."""
+
+    def __init__(self, ask: Callable[[], datetime | None], *, keep_s: float = 0.2) -> None:
+        self._ask = ask
+        self._keep_s = keep_s
+        self._asked_at = float("-inf")
+        self._last: datetime | None = None
+
+    def now(self) -> datetime:
+        if time.monotonic() - self._asked_at >= self._keep_s:
+            told = self._ask()
+            self._asked_at = time.monotonic()
+            # Told in whole seconds, and never backwards.
+            self._last = max(told, self._last) if told and self._last else told or self._last
+        return self._last or datetime.now(UTC)

@@ -10,6 +10,7 @@ import typer
 
 from guestlist.cli import frame
 from guestlist.cli.audiences import commands as audience_commands
+from guestlist.cli.demo import demo
 from guestlist.cli.destinations import commands as destination_commands
 from guestlist.cli.destinations import doctor
 from guestlist.cli.do_not_send import commands as do_not_send_commands
@@ -17,6 +18,7 @@ from guestlist.cli.erase import erase
 from guestlist.cli.imports import import_files
 from guestlist.cli.match_keys import match_keys
 from guestlist.cli.space import init
+from guestlist.cli.syncs import plan, runs, status, sync
 from guestlist.errors import GuestlistError
 
 app = typer.Typer(
@@ -33,6 +35,11 @@ app = typer.Typer(
 app.command("init")(init)
 app.command("import")(import_files)
 app.command("match-keys")(match_keys)
+app.command("plan")(plan)
+app.command("sync")(sync)
+app.command("status")(status)
+app.command("runs")(runs)
+app.command("demo")(demo)
 app.add_typer(audience_commands, name="audiences")
 app.add_typer(destination_commands, name="destinations")
 app.command("doctor")(doctor)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from guestlist.clock import WallClock
 from guestlist.errors import GuestlistError
+from guestlist.records import find_people, open_records
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, Landed, land
 from guestlist.sources.mapping import Chosen, Wish, choose
@@ -63,6 +64,8 @@ def import_files(
     with space.open_warehouse() as warehouse, _progress(console) as advance:
         clocks = Clocks(now=WallClock().now(), zone=space.settings.time_zone, date_order=space.settings.date_order)
         landed = land(warehouse, chosen, clocks, space.reports, advance)
+        with open_records(space) as records:
+            find_people(space, warehouse, records)
         warehouse.checkpoint()
     _keep_mappings(space, chosen)
     if as_json:

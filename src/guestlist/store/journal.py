@@ -256,6 +256,13 @@ class Journal(ErasureRecords):
         with self._read() as connection:
             return _all(connection, select(t.do_not_send), Listed)
 
+    def do_not_send_mark(self) -> tuple[int, int]:
+        """Changes with the list: how many entries it has, and when the newest was added."""
+        query = select(func.count(), func.coalesce(func.max(t.do_not_send.c.listed_at), 0)).select_from(t.do_not_send)
+        with self._read() as connection:
+            count, newest = connection.execute(query).one()
+        return int(count), int(newest)
+
     def save_secret(self, secret: Sealed) -> None:
         values = asdict(secret)
         statement = upsert(t.secret).values(values).on_conflict_do_update(index_elements=["name"], set_=values)

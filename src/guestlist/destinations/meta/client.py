@@ -11,6 +11,8 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Literal, Self
 
 import httpx
@@ -80,7 +82,7 @@ class Connection:
     proxy: str | None = None
 
     def __post_init__(self) -> None:
-        if not _on_this_machine(self.graph_url) and self.graph_url.rstrip("/") != GRAPH_URL:
+        if not on_this_machine(self.graph_url) and self.graph_url.rstrip("/") != GRAPH_URL:
             raise _misconfigured(
                 "meta_host_not_allowed",
                 "The Graph URL is neither Meta's nor on this machine.",
@@ -219,6 +221,13 @@ class MetaClient:
         entries = self._ask("GET", "me/permissions", {}, "the token").get("data") or ()
         return frozenset(str(entry["permission"]) for entry in entries if entry.get("status") == "granted")
 
+    def date(self) -> datetime | None:
+        """The instant that the other side has now, to the second; None if it does not say."""
+        try:
+            return parsedate_to_datetime(self._http.get("").headers.get("date", ""))
+        except (httpx.HTTPError, ValueError):
+            return None
+
     # --- one call -----------------------------------------------------------------------------------------------------
 
     def call(self, method: Method, path: str, params: Mapping[str, Any]) -> Reply:
@@ -282,7 +291,8 @@ _NO_RULE = {
 _AGAIN = "Guestlist tries again by itself. If it goes on, check the network, then run: guestlist doctor."
 
 
-def _on_this_machine(graph_url: str) -> bool:
+def on_this_machine(graph_url: str) -> bool:
+    """Whether this is a simulated Meta on loopback."""
     try:
         url = httpx.URL(graph_url)
     except httpx.InvalidURL:

@@ -1,0 +1,373 @@
+"""`guestlist plan | sync | status | runs`: what would be sent, sending it, how it stands, what was sent."""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from guestlist.cli.frame import (
+    DONE,
+    NEEDS_A_PERSON,
+    AsJson,
+    SpaceDir,
+    add_row,
+    answer,
+    console,
+    say,
+    show,
+    table,
+)
+from guestlist.destinations.meta.deliver import Progress, Report, State
+from guestlist.errors import GuestlistError
+from guestlist.records import open_records
+from guestlist.space import open_space
+from guestlist.store.journal import Journal
+from guestlist.store.journal_tables import BatchState, Plan
+from guestlist.syncing import Bound, Outlook, Syncing, open_to_sync
+
+SOMETHING_TO_SEND = 3
+_SECONDS_PER_CALL = 0.4
+_FEW = 100
+_CANNOT = {
+    "has_none": "no e-mail, phone or ad id",
+    "only_unusable": "all of them unusable",
+    "do_not_send": "on the do-not-send list",
+}
+
+Key = Annotated[
+    str | None, typer.Argument(metavar="[KEY]", help="One sync: audience@destination, or audience while it has one.")
+]
+
+
+def plan(
+    key: Key = None,
+    *,
+    why: Annotated[bool, typer.Option("--why", help="Say who cannot be sent, and which cells stay blank.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 3 when there is something to send.")] = False,
+    space: SpaceDir = Path(),
+    as_json: AsJson = False,
+) -> int:
+    """Show what a sync would send now. Nothing is sent.
+
+    guestlist plan
+
+    guestlist plan left_a_cart --why
+    """
+    with open_to_sync(open_space(space)) as syncing:
+        syncing.refresh()
+        outlooks = [syncing.look_ahead(bound) for bound in _some(syncing, key)]
+    if as_json:
+        answer({"plans": [_plan_facts(one) for one in outlooks]})
+    else:
+        _tell_plans(outlooks, why=why)
+    to_send = any(one.preview.additions or one.preview.removals for one in outlooks)
+    return SOMETHING_TO_SEND if exit_code and to_send else DONE
+
+
+def _some(syncing: Syncing, key: str | None) -> list[Bound]:
+    found = syncing.bound(key)
+    if not found:
+        raise GuestlistError(
+            "SYNC-NONE-01",
+            "No audience of this space is to be sent anywhere.",
+            next_step="Connect Meta (guestlist destinations connect --help), then give an audience: sync: { to: main }",
+        )
+    return found
+
+
+def _tell_plans(outlooks: Sequence[Outlook], *, why: bool) -> None:
+    numbers = ("people", "can be sent", "add", "remove", "unchanged", "calls", "about")
+    made = table("audience", *numbers, right=numbers)
+    for one in outlooks:
+        preview = one.preview
+        cells = (one.wanted.members, one.wanted.people, preview.additions, preview.removals, preview.unchanged)
+        add_row(made, (_label(one.bound, outlooks), *(f"{n:,}" for n in (*cells, one.calls)), _about(one.calls)))
+    show(made)
+    say("People are counted once; add, remove and unchanged are rows: a person with two e-mails has two.")
+    for one in outlooks:
+        _tell_notes(one, why=why)
+    say("Nothing was sent. To send it: guestlist sync")
+
+
+def _label(bound: Bound, others: Sequence[Outlook]) -> str:
+    several = sum(1 for one in others if one.bound.definition.key == bound.definition.key) > 1
+    return f"{bound.definition.name} @ {bound.wish.to}" if several else bound.definition.name
+
+
+def _about(calls: int) -> str:
+    seconds = math.ceil(calls * _SECONDS_PER_CALL)
+    return f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+
+
+def _tell_notes(one: Outlook, *, why: bool) -> None:
+    name, cannot = one.bound.definition.name, sum(one.wanted.cannot.values())
+    if cannot:
+        said = "; ".join(f"{n:,} {_CANNOT.get(reason, reason)}" for reason, n in sorted(one.wanted.cannot.items()))
+        say(f"{name}: {cannot:,} cannot be sent ({said})")
+    if one.wanted.people < _FEW:
+        say(f"{name}: ads need {_FEW} matched people at Meta; this has {one.wanted.people:,} that can be sent.")
+    if one.preview.held:
+        leaving, there = one.preview.people_leaving, one.preview.people_there
+        say(f"{name}: {leaving:,} of {there:,} people would leave. guestlist sync will ask for a yes first.")
+    if why:
+        for (cell, reason), people in sorted(one.blanks.items(), key=lambda each: -each[1]):
+            say(f"  {cell:10} left blank  {people:>9,} people  {reason}")
+
+
+def _plan_facts(one: Outlook) -> dict[str, Any]:
+    preview = one.preview
+    return {
+        "sync": one.bound.key,
+        "audience": one.bound.definition.key,
+        "name": one.bound.definition.name,
+        "members": one.wanted.members,
+        "can_be_sent": one.wanted.people,
+        "cannot_be_sent": dict(one.wanted.cannot),
+        "add_rows": preview.additions,
+        "remove_rows": preview.removals,
+        "unchanged_rows": preview.unchanged,
+        "people_at_meta": preview.people_there,
+        "people_leaving": preview.people_leaving,
+        "needs_a_yes": preview.held,
+        "calls": one.calls,
+        "blank_cells": [{"key": k, "reason": r, "people": n} for (k, r), n in sorted(one.blanks.items())],
+    }
+
+
+def sync(
+    key: Key = None,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="Send every row again, also those that Meta has.")] = False,
+    confirm: Annotated[
+        str | None, typer.Option("--confirm", metavar="PLAN", help="Say yes to a plan that waits for one.")
+    ] = None,
+    space: SpaceDir = Path(),
+    as_json: AsJson = False,
+) -> int:
+    """Bring the audiences at Meta to what they should be: who left is removed, who entered is added.
+
+    Can be stopped and started at any time; it goes on from what Meta has taken.
+
+    guestlist sync
+
+    guestlist sync left_a_cart --confirm 3f9a1c
+    """
+    here = open_space(space)
+    if confirm is not None:
+        # Into the records only, so that it works beside a running sync too.
+        with open_records(here) as records:
+            records.journal.confirm(confirm, now=_microseconds())
+    ended: list[tuple[Bound, Report]] = []
+    with open_to_sync(here) as syncing:
+        syncing.refresh()
+        chosen = _some(syncing, key)
+        width = max(len(bound.definition.name) for bound in chosen)
+        for bound in chosen:
+            with _progress(bound.definition.name.ljust(width), quiet=as_json) as tell:
+                report = _run(syncing, bound, full=full, tell=tell)
+            ended.append((bound, report))
+            if not as_json:
+                _tell_report(bound.definition.name.ljust(width), report)
+        syncing.settle_erasures()
+    if as_json:
+        answer({"syncs": [_report_facts(bound, report) for bound, report in ended]})
+    return DONE if all(report.state is State.DONE for _, report in ended) else NEEDS_A_PERSON
+
+
+def _run(syncing: Syncing, bound: Bound, *, full: bool, tell: Callable[[Progress], None]) -> Report:
+    """One sync; what stops it does not stop the others."""
+    try:
+        return syncing.sync(bound, full=full, progress=tell)
+    except GuestlistError as error:
+        return Report(state=State.STOPPED, error=error)
+
+
+@contextmanager
+def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    out = console()
+    if quiet or not out.is_terminal:
+        yield lambda _: None
+        return
+    with Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} rows"), console=out,
+             transient=True) as bar:  # fmt: skip
+        task = bar.add_task(name, total=None)
+        yield lambda at: bar.update(task, completed=at.done, total=at.of)
+
+
+def _tell_report(name: str, report: Report) -> None:
+    parts = [f"{report.added:,} rows added", f"{report.removed:,} removed"]
+    for count, word in (
+        (report.in_doubt, "in doubt, asked again"),
+        (report.declined, "declined by Meta"),
+        (report.refused, "refused"),
+        (report.debt, "still to be removed"),
+    ):
+        if count:
+            parts.append(f"{count:,} {word}")
+    say(f"{name}  {_STATE[report.state]}  {', '.join(parts)}, {report.requests:,} calls")
+    if report.held:
+        say(f"  Plan {report.held} waits for a yes: too many people would leave at once. See: guestlist plan",
+            f"  If that is right: guestlist sync --confirm {report.held}")  # fmt: skip
+    if report.again_at:
+        say(f"  Goes on at {_time(report.again_at)} or later: run guestlist sync then.")
+    if report.error:
+        say(f"  {report.error.message}")
+        for line in (report.error.nothing_lost, report.error.next_step):
+            if line:
+                say(f"  {line}")
+        say(f"  [{report.error.code}]")
+
+
+_STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State.STOPPED: "stopped"}
+
+
+def _report_facts(bound: Bound, report: Report) -> dict[str, Any]:
+    error = report.error
+    return {
+        "sync": bound.key,
+        "state": report.state.value,
+        "added_rows": report.added,
+        "removed_rows": report.removed,
+        "in_doubt_rows": report.in_doubt,
+        "declined_rows": report.declined,
+        "refused_rows": report.refused,
+        "rows_still_to_remove": report.debt,
+        "calls": report.requests,
+        "plan_waiting": report.held,
+        "again_at": _iso(report.again_at),
+        "error": None if error is None else {"code": error.code, "message": error.message, "next": error.next_step},
+    }
+
+
+def status(*, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
+    """Show how every audience stands: at Meta, and what waits. Asks Meta for size and state; sends nothing.
+
+    guestlist status
+    """
+    here = open_space(space)
+    lines = []
+    with open_records(here) as records:
+        held = {one.key: records.journal.held_plan(one.key) for one in records.journal.syncs()}
+        known = records.journal.syncs()
+    with open_to_sync(here) as syncing:
+        standing = {bound.key: _standing(syncing, bound) for bound in syncing.bound()}
+        people = syncing.people_sent()
+    for one in known:
+        shown = standing.get(one.key)
+        lines.append(
+            {
+                "sync": one.key,
+                "name": one.remote_name or one.audience,
+                "people_sent": people.get(one.key, 0),
+                "size_at_meta": shown.size if shown else "not known yet",
+                "lower": shown.lower if shown else None,
+                "upper": shown.upper if shown else None,
+                "at_meta": shown.state if shown else "not there yet",
+                "last_right": _iso(one.right_at),
+                "plan_waiting": waits.id if (waits := held[one.key]) else None,
+                "link": shown.link if shown else None,
+            }
+        )
+    if as_json:
+        answer({"syncs": lines})
+    else:
+        _tell_status(lines)
+    return NEEDS_A_PERSON if any(line["plan_waiting"] for line in lines) else DONE
+
+
+def _standing(syncing: Syncing, bound: Bound) -> Any:
+    try:
+        return syncing.standing(bound)
+    except GuestlistError as error:
+        say(f"{bound.definition.name}: {error.message} {error.next_step} [{error.code}]")
+        return None
+
+
+def _tell_status(lines: Sequence[dict[str, Any]]) -> None:
+    if not lines:
+        say("Nothing was synced yet: guestlist plan, then guestlist sync")
+        return
+    made = table("audience", "people sent", "Meta shows", "match, estimated", "at Meta", "last right",
+                 right=("people sent", "Meta shows", "match, estimated"))  # fmt: skip
+    for line in lines:
+        add_row(made, (line["name"], f"{line['people_sent']:,}", line["size_at_meta"], _match(line), line["at_meta"],
+                       (line["last_right"] or "never")[:16].replace("T", " ")))  # fmt: skip
+    show(made)
+    for line in lines:
+        if line["plan_waiting"]:
+            say(f"{line['name']}: plan {line['plan_waiting']} waits for a yes: guestlist plan, then guestlist sync "
+                f"--confirm {line['plan_waiting']}")  # fmt: skip
+
+
+def _match(line: dict[str, Any]) -> str:
+    lower, upper, sent = line["lower"], line["upper"], line["people_sent"]
+    if not sent or lower is None or upper is None or upper <= 1000:
+        return "-"
+    return f"{100 * lower // sent}-{100 * upper // sent} %"
+
+
+def runs(
+    *,
+    last: Annotated[int, typer.Option("--last", min=1, help="How many of each sync.")] = 5,
+    space: SpaceDir = Path(),
+    as_json: AsJson = False,
+) -> None:
+    """List what was sent, newest first: rows by what became of them. Beside a running sync too.
+
+    guestlist runs --last 20
+    """
+    here = open_space(space)
+    with open_records(here) as records:
+        listed = [
+            _run_facts(records.journal, one) for sync in records.journal.syncs()
+            for one in records.journal.plans(sync.key, last=last)
+        ]  # fmt: skip
+    listed.sort(key=lambda run: str(run["at"]), reverse=True)
+    if as_json:
+        answer({"runs": listed})
+        return
+    columns = ("at", "sync", "plan", "state", "add", "remove", "taken", "in doubt", "refused", "calls")
+    made = table(*columns, right=columns[4:])
+    for run in listed:
+        add_row(made, [str(run[name])[:16].replace("T", " ") if name == "at" else run[name] for name in columns])
+    show(made)
+
+
+def _run_facts(journal: Journal, one: Plan) -> dict[str, Any]:
+    rows: Counter[BatchState] = Counter()
+    batches = journal.batches(one.id)
+    for batch in batches:
+        rows[batch.state] += batch.rows
+    sent = [batch for batch in batches if batch.sent_at]
+    return {
+        "at": _iso(one.made_at),
+        "sync": one.sync,
+        "plan": one.id,
+        "state": one.state.value,
+        "add": one.additions,
+        "remove": one.removals,
+        "taken": rows[BatchState.APPLIED],
+        "in doubt": rows[BatchState.UNKNOWN],
+        "refused": rows[BatchState.REFUSED],
+        "calls": len(sent),
+        "errors": sorted({f"{batch.code}/{batch.subcode or '-'} {batch.fbtrace_id}" for batch in sent if batch.code}),
+    }
+
+
+def _iso(microseconds: int | None) -> str | None:
+    return None if microseconds is None else datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
+
+
+def _time(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%H:%M UTC")
+
+
+def _microseconds() -> int:
+    return int(datetime.now(UTC).timestamp() * 1_000_000)
