@@ -114,7 +114,8 @@ def parse_with(library: ModuleType, text: str, region: str | None) -> tuple[str,
         # Until 2019 Mexican mobiles were called with a 1 after the country code.
         number = library.parse(f"+52{national - 10**10}", None)
         national = number.national_number
-    if library.is_possible_number_with_reason(number) != library.ValidationResult.IS_POSSIBLE:
+    valid = library.is_valid_number(number)
+    if not valid and library.is_possible_number_with_reason(number) != library.ValidationResult.IS_POSSIBLE:
         return None
     zeros = "0" * (number.number_of_leading_zeros or 1) if number.italian_leading_zero else ""
-    return f"{code}{zeros}{national}", library.is_valid_number(number)
+    return f"{code}{zeros}{national}", valid

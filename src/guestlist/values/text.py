@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 ABSENT = frozenset({"", "null", "none", "nan", "n/a", "#n/a", r"\n", "-", "undefined", "(not set)"})
+_LONGEST_ABSENT = max(map(len, ABSENT))
 
 # Str.isspace knows U+00A0 and its like; these are invisible and not space to Unicode.
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u180e\u200e\u200f\u00ad"
@@ -19,6 +20,8 @@ _WHOLE = re.compile(r"([+-]?\d+)\.0*")
 # Letters that Unicode does not decompose but that have a spelling in a to z.
 _SPELLED = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ı": "i"})
 
+# MD5 in base64.
+SHORTEST_DIGEST = 24
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _OTHER_HEX = re.compile(r"(?:[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{56}|[0-9a-fA-F]{96}|[0-9a-fA-F]{128})")
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{22}==|[A-Za-z0-9+/_-]{27}=|[A-Za-z0-9+/_-]{43}=|[A-Za-z0-9+/_-]{86}==")
@@ -96,7 +99,7 @@ def has_space(text: str) -> bool:
 
 def is_absent(text: str) -> bool:
     """Does the trimmed text stand for no value."""
-    return text.lower() in ABSENT
+    return len(text) <= _LONGEST_ABSENT and text.lower() in ABSENT
 
 
 def lower(text: str) -> str:

@@ -7,6 +7,7 @@ each distinct value that no fast path covers.
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache, cached_property
 from types import MappingProxyType
 from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -30,10 +31,22 @@ from guestlist.values.people import (
 from guestlist.values.phone import read_phone
 from guestlist.values.places import Postcode, read_city, read_state, read_zip
 from guestlist.values.reading import NOTHING, Detail, Flag, Reading, Reason, blank, good
-from guestlist.values.text import HASHES_OF_NOTHING, is_absent, is_other_hash, is_sha256, lower, nfc, sha256, trim
+from guestlist.values.text import (
+    HASHES_OF_NOTHING,
+    SHORTEST_DIGEST,
+    is_absent,
+    is_other_hash,
+    is_sha256,
+    lower,
+    nfc,
+    sha256,
+    trim,
+)
 
 # Raise when a rule changes what is sent: stored forms are then made anew.
 RULES_VERSION = 1
+
+_NO_MAP: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +84,18 @@ class MatchKeySettings:
         maps = {key: {lower(trim(old)): new for old, new in texts.items()} for key, texts in self.value_maps.items()}
         object.__setattr__(self, "value_maps", MappingProxyType(maps))
 
-    @property
+    @cached_property
     def keys(self) -> tuple[Key, ...]:
         """The match keys that are sent."""
         return tuple(k for k in KEYS if k not in self.off and (k != "EXTERN_ID" or self.extern_id is not None))
 
-    @property
+    @cached_property
     def strong(self) -> tuple[Key, ...]:
         """The keys of which a row must have one to be added."""
         wanted = self.required_any if self.required_any is not None else frozenset(STRONG)
         return tuple(key for key in self.keys if key in wanted)
 
-    @property
+    @cached_property
     def dates(self) -> DateRules:
         """The part of the settings that reading dates needs."""
         return DateRules(order=self.date_order, time_zone=self.time_zone, this_year=self.this_year)
@@ -197,6 +210,7 @@ _UNREADABLE: dict[Key, Reason] = {
 }
 
 
+@cache
 def key_of_form(form: str) -> Key:
     """The match key that a form belongs to."""
     return cast("Key", form.partition(":")[0])
@@ -241,13 +255,13 @@ def read_form(form: str, raw: str, country: str, settings: MatchKeySettings) -> 
     """Read a raw value by the rule of a form, with the settled country of its row ("" when not known)."""
     key = key_of_form(form)
     text = trim(raw)
-    mapped = settings.value_maps.get(key, {}).get(lower(text))
-    if mapped is not None:
-        raw, text = mapped, trim(mapped)
+    if settings.value_maps:
+        raw = settings.value_maps.get(key, _NO_MAP).get(lower(text), raw)
+        text = trim(raw)
     if is_absent(text):
         return NOTHING
     if key not in UNHASHED:
-        hashed = _read_hash(text, whole_value=form == key)
+        hashed = None if len(text) < SHORTEST_DIGEST else _read_hash(text, whole_value=form == key)
         if hashed is not None:
             return hashed
         raw = nfc(raw)
