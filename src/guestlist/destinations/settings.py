@@ -34,11 +34,11 @@ class MappingSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     remap: dict[Key, tuple[str, ...]] = {}
-    off: frozenset[Key] = frozenset()
+    off: tuple[Key, ...] = ()
     values: dict[Key, dict[str, str]] = {}
     split_name: bool = False
     extern_id: str | None = None
-    required_any: frozenset[Key] | None = Field(default=None, min_length=1)
+    required_any: tuple[Key, ...] | None = Field(default=None, min_length=1)
     uk_postcode: Literal["full", "sector"] = "full"
 
     @field_validator("remap", mode="before")
@@ -47,6 +47,12 @@ class MappingSettings(BaseModel):
         if not isinstance(remap, Mapping):
             return remap
         return {key: [traits] if isinstance(traits, str) else traits for key, traits in remap.items()}
+
+    @field_validator("off", "required_any")
+    @classmethod
+    def _in_order(cls, keys: tuple[Key, ...] | None) -> tuple[Key, ...] | None:
+        # The order in which they are written says nothing, and must not look like a change.
+        return None if keys is None else tuple(sorted(set(keys)))
 
 
 class DelaySettings(BaseModel):
@@ -89,11 +95,11 @@ class DestinationSettings(BaseModel):
             date_order=space.date_order,
             uk_postcode=mapped.uk_postcode,
             remap=mapped.remap,
-            off=mapped.off,
+            off=frozenset(mapped.off),
             value_maps=mapped.values,
             split_name=mapped.split_name,
             extern_id=mapped.extern_id,
-            required_any=mapped.required_any,
+            required_any=None if mapped.required_any is None else frozenset(mapped.required_any),
         )
 
     @property
