@@ -13,6 +13,7 @@ import pyarrow as pa
 from guestlist.profiles.components import components
 from guestlist.profiles.hubs import find_hubs
 from guestlist.profiles.nodes import Nodes, number_nodes
+from guestlist.profiles.places import with_countries
 from guestlist.profiles.relations import AT, IDENTITY_DECISION, Column, Materialise, Table, in_memory
 from guestlist.profiles.replay import Replayed, replay
 from guestlist.profiles.rules import IdentityRules
@@ -30,6 +31,7 @@ class Identity:
 
 def resolve(uses: Table, rules: IdentityRules, materialise: Materialise) -> Identity:
     """Resolve relation `identifier_use` into profiles."""
+    uses = materialise("identity_uses", with_countries(uses, materialise))
     nodes = number_nodes(uses, rules, materialise)
     message = materialise("identity_message", _messages(uses, nodes))
     bundle_node = materialise("identity_bundle_node", _bundles(message, materialise))
@@ -56,7 +58,6 @@ def resolve(uses: Table, rules: IdentityRules, materialise: Materialise) -> Iden
 def _messages(uses: Table, nodes: Nodes) -> Table:
     """Message(source, message_id, at, nodes), nodes in rising order."""
     by_raw = nodes.by_raw()
-    uses = uses.mutate(country=uses.country.fill_null(""))
     used = uses.join(by_raw, [uses.type == by_raw.type, uses.value == by_raw.raw, uses.country == by_raw.country])
     used = used.select("source", "message_id", "at", "node")
     grouped = used.group_by("source", "message_id").aggregate(at=used["at"].min(), nodes=used.node.collect())

@@ -27,7 +27,6 @@ class Nodes:
 
 def number_nodes(uses: Table, rules: IdentityRules, materialise: Materialise) -> Nodes:
     """Normalise, block, and number the identifiers."""
-    uses = uses.mutate(country=uses.country.fill_null(""))
     seen = uses.group_by("type", "country", raw=uses.value).aggregate(
         first_seen=uses["at"].min(), last_seen=uses["at"].max()
     )

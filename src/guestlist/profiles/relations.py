@@ -21,7 +21,7 @@ IDENTIFIER_USE: Mapping[str, str] = {
     "at": AT,
     "ordinal": "int64",
 }
-"""Key (source, message_id, type, value): every identifier a message carries, as sent; with a phone the country told."""
+"""Key (source, message_id, type, value): every identifier a message carries, as sent, and the country it tells."""
 
 IDENTIFIER: Mapping[str, str] = {
     "type": "string",

@@ -42,8 +42,8 @@ IDENTIFIER_USE = {
 }
 """One identifier in one message, as it was given but for outer blanks.
 
-`country` is the person's as the message tells it, for phones only: their numbers mean nothing without one. `ordinal` is
-the message's place of arrival.
+`country` is the person's as the message tells it: a local phone number means nothing without one. `ordinal` is the
+message's place of arrival.
 """
 _COUNTRY = (("country_code",), ("countryCode",), ("country",), ("address", "country"), ("address", "country_code"))
 
@@ -189,9 +189,8 @@ def identifier_uses(messages: Table) -> Table:
 
 
 def _uses(messages: Table, type_: Any, value: Any) -> Table:
-    country = messages.country if type_ == "phone" else ibis.null("string")
     named = messages.select(
-        "source", "message_id", "at", "ordinal", type=ibis.literal(type_), value=_given(value), country=country
+        "source", "message_id", "at", "ordinal", "country", type=ibis.literal(type_), value=_given(value)
     )
     return named.filter(named.value.notnull()).select(*IDENTIFIER_USE)
 

@@ -23,9 +23,14 @@ def test_a_local_number_is_of_the_person_s_country_not_of_the_space_s(tmp_path: 
 
     import_files([people], reading=As.PEOPLE, id_column="id", folder=space)
     import_files([calls], folder=space)
+    later = tmp_path / "later.jsonl"
+    later.write_bytes(
+        orjson.dumps({"type": "identify", "messageId": "n", "userId": "u1", "traits": {"phone": "201 555 0125"}})
+    )
+    import_files([later], folder=space)
     with open_space(space).open_warehouse() as warehouse:
         pipeline.resolve(warehouse, pipeline.identity_rules("DE", "salt"), fingerprint="1")
         known = warehouse.read(warehouse.table("identifier")).to_pylist()
 
     phones = {row["value"] for row in known if row["type"] == "phone"}
-    assert phones == {"12015550123", "12015550124", "491713920007"}
+    assert phones == {"12015550123", "12015550124", "12015550125", "491713920007"}
