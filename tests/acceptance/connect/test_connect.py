@@ -1,5 +1,6 @@
 """`guestlist destinations connect` against the simulator: what it says, what it keeps, what it refuses."""
 
+import logging
 import stat
 from collections.abc import Callable
 
@@ -38,6 +39,17 @@ def test_token_and_secret_appear_nowhere_but_sealed(desk: Desk) -> None:
         assert secret.encode() not in desk.stored
         assert secret not in desk.printed
         assert not any(secret in str(line) for line in desk.meta.requests())
+
+
+def test_the_most_talkative_log_holds_no_secret(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    # Meta takes the token to look at in a URL only, and HTTP libraries like to log URLs.
+    with caplog.at_level(logging.DEBUG):
+        desk.connect("--app-secret-file", desk.file("secret", desk.meta.app_secret))
+        desk.type("doctor")
+    said = "\n".join(record.getMessage() for record in caplog.records if not record.name.startswith("fakemeta"))
+    assert desk.meta.access_token not in said
+    assert desk.meta.app_secret not in said
+    assert "appsecret_proof" not in said
 
 
 def test_files_of_the_space_are_readable_by_the_owner_only(desk: Desk) -> None:
