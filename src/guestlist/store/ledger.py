@@ -5,15 +5,16 @@ repeated after a crash. So data is written here first and pointed at from the jo
 this file is used by several workers at once: they take turns.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from guestlist.store.engine import Rows, Table, Warehouse
+from guestlist.store.engine import Materialise, Rows, Table, Warehouse
 
 MEMORY_LIMIT = "400MB"
+_COMPILED: dict[Hashable, list[tuple[str, str]]] = {}
 
 
 class Ledger(Warehouse):
@@ -48,6 +49,37 @@ class Ledger(Warehouse):
         """Write an intermediate result under a name that ends with this process; give the table that reads it."""
         with self.lock:
             return super().materialise(name, rows)
+
+    def temporary(self, name: str) -> Table:
+        """What was materialised under this name last."""
+        return self._ibis.table(name, database=("temp", "main"))
+
+    def replayed(self, key: Hashable, steps: Callable[[Materialise], Table], last: str) -> Table:
+        """Run a chain of materialised steps that ends with `last`; compiled once, after that only its SQL is run again.
+
+        Everything the steps depend on but the lines of the relations must be in `key`: also the relations' names. The
+        compiler takes a second or two for a plan, which is more than the plan itself takes for a small audience.
+        """
+        with self.lock:
+            known = _COMPILED.get(key)
+            if known is None:
+                return self._recorded(key, steps, last)
+            for name, sql in known:
+                self._changed(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}')
+            return self.temporary(last)
+
+    def _recorded(self, key: Hashable, steps: Callable[[Materialise], Table], last: str) -> Table:
+        done: list[tuple[str, str]] = []
+
+        def materialise(name: str, rows: Table) -> Table:
+            sql = self._sql(rows)
+            self._changed(f'CREATE OR REPLACE TEMP TABLE "{name}" AS {sql}')
+            done.append((name, sql))
+            return self.temporary(name)
+
+        table = materialise(last, steps(materialise))
+        _COMPILED[key] = done
+        return table
 
     def fetch(self, rows: Table) -> list[tuple[Any, ...]]:
         """The lines of an expression as tuples, of the size of a request at most."""

@@ -14,7 +14,7 @@ from guestlist.clock import SetClock
 from guestlist.destinations.meta.account import Keeper, Wish
 from guestlist.destinations.meta.client import Connection, MetaClient
 from guestlist.destinations.meta.deliver import Delivery, Report, Sender
-from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
+from guestlist.destinations.meta.drawing import Drawer, Preview, Terms, relations
 from guestlist.destinations.meta.prepare import Wanted, prepare, want
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
@@ -24,7 +24,6 @@ from guestlist.store.ledger import Ledger
 from guestlist.store.vault import Secret
 
 KEY = "buyers@main"
-START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
 class Killed(BaseException):
@@ -43,11 +42,11 @@ class Space:
     terms: Terms = field(default_factory=lambda: Terms(sync=KEY, destination="main", keys=SETTINGS.keys))
     rows_per_request: int = 10_000
     newer: int = 0
-    gates: Relations | None = None
+    leave_late: set[str] = field(default_factory=set)
     slept: float = 0.0
 
     def __post_init__(self) -> None:
-        self.clock = SetClock(START)
+        self.clock = SetClock(datetime.fromtimestamp(int(self.meta.now()), UTC))
         self.client = MetaClient(
             Connection(
                 ad_account=self.meta.ad_account,
@@ -148,4 +147,8 @@ class _Source:
         return self.space.is_newer()
 
     def gate(self) -> Relations | None:
-        return self.space.gates
+        if not self.space.leave_late:
+            return None
+        self.space.inside = set(self.space.customers) - self.space.leave_late
+        wanted = self.space.wanted()
+        return relations(self.space.ledger, wanted, self.space.terms, now=self.space.now)

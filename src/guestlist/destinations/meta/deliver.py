@@ -129,6 +129,7 @@ class Delivery:
     _failures: int = field(default=0, init=False)  # in a row
     _unknown: int = field(default=0, init=False)  # errors that the table does not know
     _put_off: bool = field(default=False, init=False)  # removals were refused in this run
+    _answer_fresh: bool = field(default=False, init=False)
     _smaller: bool = field(default=False, init=False)  # the rest is to be cut smaller
     _finished: bool = field(default=False, init=False)  # every batch of the plan had its turn
     _yes: Held | None = field(default=None, init=False)  # what this run may do without asking again
@@ -229,6 +230,7 @@ class Delivery:
         sent_at = self.journal.intend(batch.id, rows=len(load.rows), session=mark.session_id, now=now)
         sent = self.client.send(parcel.direction, self.audience, parcel.schema, load.rows, mark)
         self._report.requests += 1
+        self._answer_fresh = True
         taken = sent.answer is not None and session.took_all(sent.answer, len(load.rows))
         session.over = session.over or not taken
         answer = self._answer(batch, sent, load, taken=taken)
@@ -329,7 +331,9 @@ class Delivery:
 
     def _may_send(self, direction: Direction) -> bool:
         """Wait as long as Meta asks; False where that is longer than this run may last."""
-        usage = pause_before(self.client.usage, direction)
+        # Of an answer not yet heeded only: long ago it said what is over by now.
+        usage = pause_before(self.client.usage, direction) if self._answer_fresh else 0.0
+        self._answer_fresh = False
         stored = self.journal.pause(self.account)
         now = self._now()
         wait = max(usage, (stored.not_before - now) / _SECOND if stored else 0.0)

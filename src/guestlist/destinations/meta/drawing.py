@@ -154,8 +154,13 @@ class Drawer:
         return self.journal.save_plan(waits, [], now=now)
 
     def _planned(self, given: Relations) -> Plan:
-        planned = plan(given, self.terms.settle, materialise=self.ledger.materialise)
-        return replace(planned, additions=self.ledger.materialise("planned_additions", planned.additions))
+        """The names of the relations follow from the sync, so a plan is compiled once for each sync."""
+        additions = self.ledger.replayed(
+            ("plan", self.terms.sync, self.terms.settle),
+            lambda step: plan(given, self.terms.settle, materialise=step).additions,
+            "planned_additions",
+        )
+        return Plan(removals=self.ledger.temporary("removals"), additions=additions)
 
     def _people(self, given: Relations) -> People:
         lines = self.ledger.read(exodus(given)).to_pylist()
