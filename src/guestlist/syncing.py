@@ -235,7 +235,9 @@ class Syncing:
 
     def _forget_rows(self, people: Any) -> None:
         with self.ledger.transaction():
-            tables = [self.ledger.table(name).select("profile_id", "row_key") for name in ("ledger_person", "profile_row")]
+            tables = [
+                self.ledger.table(name).select("profile_id", "row_key") for name in ("ledger_person", "profile_row")
+            ]
             whose = ibis.union(*tables)
             # A row that somebody else has too is not theirs alone.
             others = whose.anti_join(people, "profile_id")
