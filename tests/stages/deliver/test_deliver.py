@@ -73,20 +73,21 @@ def test_removals_go_first_and_sessions_hold_one_direction(space: Space) -> None
     assert len({entry["session_id"] for entry in history}) == 2
 
 
-@pytest.mark.parametrize("nth", [2, 5, 7])
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
-def test_a_fault_at_any_request(space: Space, fault: dict[str, Any], nth: int) -> None:
-    if nth > 2:
-        space.run()
-        space.have([customer(n) for n in range(16, 56)])
-        nth -= 4
-    space.meta.fault(**fault, path="/users$", nth=nth)
+def test_a_fault_at_any_request(space: Space, fault: dict[str, Any]) -> None:
+    """At the second request of a first sync, then at the first removal and the second addition of the next."""
+    space.meta.fault(**fault, path="/users$", nth=2)
+    space.run()
+    space.have([customer(n) for n in range(16, 56)])
+    space.meta.clear_faults()
+    space.meta.fault(**fault, method="DELETE", path="/users$", nth=1)
+    space.meta.fault(**fault, method="POST", path="/users$", nth=2)
     space.run()
     settle(space)
-    missing = space.meta.truth(space.audience(), people=sorted(int(c[1:]) for c in space.customers))
-    named = fault["do"] == "count_invalid" and fault.get("named", True)
-    assert missing["wrongly_in"] == []
-    assert len(missing["missing"]) <= (2 if named or fault["do"] == "count_invalid" else 0)
+    truth = space.meta.truth(space.audience(), people=sorted(int(c[1:]) for c in space.customers))
+    assert truth["wrongly_in"] == []
+    # Rows that Meta counted as invalid are not sent again: named ones by design, unnamed ones are not known.
+    assert len(truth["missing"]) <= (4 if fault["do"] == "count_invalid" else 0)
 
 
 @pytest.mark.parametrize("behaviour", [{"num_received": "request"}, {"num_invalid": "session"}, {"empty_map": "array"}])
@@ -108,10 +109,10 @@ def test_one_answer_in_three_is_lost(space: Space) -> None:
 
 
 class Dying:
-    """A journal or client whose process ends at the n-th of the calls that count, before or after it is made."""
+    """A journal or client whose process ends just before the n-th of the calls that count."""
 
-    def __init__(self, inner: Any, steps: list[int], after: bool) -> None:
-        self._inner, self._steps, self._after = inner, steps, after
+    def __init__(self, inner: Any, steps: list[int]) -> None:
+        self._inner, self._steps = inner, steps
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
@@ -120,28 +121,24 @@ class Dying:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             self._steps[0] -= 1
-            if self._steps[0] == 0 and not self._after:
-                raise Killed
-            answer = found(*args, **kwargs)
             if self._steps[0] == 0:
                 raise Killed
-            return answer
+            return found(*args, **kwargs)
 
         return call
 
 
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("step", range(1, 22))
-def test_killed_between_any_two_steps(space: Space, step: int, after: bool) -> None:
+@pytest.mark.parametrize("step", range(1, 18))
+def test_killed_between_any_two_steps(space: Space, step: int) -> None:
     space.run()
     space.have([customer(n) for n in range(21, 61)])
     steps = [step]
     whole = space.journal
     space.audience()
-    space.journal = Dying(whole, steps, after)  # type: ignore[assignment]
+    space.journal = Dying(whole, steps)  # type: ignore[assignment]
     killed = False
     try:
-        space.run(client=Dying(space.client, steps, after))  # type: ignore[arg-type]
+        space.run(client=Dying(space.client, steps))
     except Killed:
         killed = True
     space.journal = whole
@@ -149,14 +146,14 @@ def test_killed_between_any_two_steps(space: Space, step: int, after: bool) -> N
     space.run()
     settle(space)
     assert space.at_meta() == set(range(21, 61))
-    assert killed or step > 14
+    assert killed or step > 16
     assert space.journal.unfolded() == []
 
 
 def test_folding_twice_changes_nothing(space: Space) -> None:
     whole = space.journal
     space.audience()
-    space.journal = Dying(whole, [11], after=False)  # type: ignore[assignment]
+    space.journal = Dying(whole, [11])  # type: ignore[assignment]
     with pytest.raises(Killed):
         space.run()
     space.journal = whole

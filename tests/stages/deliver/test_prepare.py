@@ -1,0 +1,160 @@
+"""From profiles to rows: as the record path says, once for each changed profile."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pytest
+from tests.stages.deliver.shop import SETTINGS, Customer, digest, do_not_send, fill, members, open_warehouse
+
+from guestlist.destinations.meta.manifest import KEYS
+from guestlist.destinations.meta.prepare import Prepared, Wanted, blank_reasons, prepare, want
+from guestlist.destinations.meta.rows import Identifier, read_record, row_key
+from guestlist.destinations.meta.schemas import RELATIONS
+from guestlist.store import Warehouse
+from guestlist.store.ledger import Ledger
+
+PEOPLE = [
+    Customer(id="a", emails=["ada@example.com", "ada@example.org"], phones=["4915112345678"]),
+    Customer(id="b", traits={"email": "BO@example.com; bo2@example.com", "first_name": "Jörg", "zip": "50667"}),
+    Customer(id="c", traits={"emails": '["cy@example.com", "cy@example.org"]', "last_name": "Ng", "country": "US"}),
+    Customer(id="d", traits={"email": "not one", "phone": "0151 12345678"}),
+    Customer(id="e", traits={"email": "nobody"}),
+    Customer(id="f", user_id="u-7", emails=["f@example.com"], traits={"birthday": "1987-05-07"}),
+    Customer(id="g"),
+]
+
+
+class Space:
+    """A warehouse and a ledger."""
+
+    def __init__(self, folder: Path) -> None:
+        self.warehouse: Warehouse = open_warehouse(folder)
+        self.ledger = Ledger(folder / "ledger.duckdb", RELATIONS, threads=2)
+        self.settings = SETTINGS
+        self.listed: list[tuple[str, str]] = []
+        self.refused: Any = None
+
+    def prepare(self, people: list[Customer]) -> Prepared:
+        fill(self.warehouse, people)
+        return prepare(
+            self.warehouse,
+            self.ledger,
+            destination="main",
+            settings=self.settings,
+            members=members(person.id for person in people),
+            do_not_send=do_not_send(self.warehouse, *self.listed),
+            refused=self.refused,
+        )
+
+    def want(self, people: list[Customer]) -> Wanted:
+        self.prepare(people)
+        return want(
+            self.warehouse,
+            self.ledger,
+            sync="s@main",
+            destination="main",
+            members=members(person.id for person in people),
+            do_not_send=do_not_send(self.warehouse, *self.listed),
+        )
+
+    def rows(self, person: str) -> list[dict[str, str]]:
+        """Sendable rows in order."""
+        whose = self.ledger.table("profile_row").filter(lambda t: (t.profile_id == person) & t.cannot.isnull())
+        cells = self.ledger.table("row").join(whose.select("row_key", "n"), "row_key").order_by("n")
+        return [{key: row[key] for key in KEYS} for row in self.ledger.read(cells).to_pylist()]
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Iterator[Space]:
+    opened = Space(tmp_path)
+    yield opened
+    opened.warehouse.close()
+    opened.ledger.close()
+
+
+@pytest.mark.parametrize("extern_id", [None, "user_id"])
+def test_rows_are_those_of_the_record_path(space: Space, extern_id: str | None) -> None:
+    space.settings = replace(SETTINGS, extern_id=extern_id)
+    space.prepare(PEOPLE)
+    for person in PEOPLE:
+        traits: dict[str, Any] = dict(person.traits)
+        if "emails" in traits:
+            traits["emails"] = ["cy@example.com", "cy@example.org"]
+        told = [
+            Identifier(type=kind, value=f"+{value}" if kind == "phone" else value)
+            for kind, value, _ in person.identifiers()
+        ]
+        record = read_record(traits, space.settings, told)
+        expected = [{key: row.sent(key) for key in KEYS} for row in record.rows if row.can_be_sent]
+        assert space.rows(person.id) == expected, person.id
+        keys = {str(row_key(row)) for row in record.rows if row.can_be_sent}
+        found = space.ledger.table("profile_row").filter(lambda t, who=person.id: t.profile_id == who)
+        found = found.filter(found.cannot.isnull())
+        assert {str(line["row_key"]) for line in space.ledger.read(found).to_pylist()} == keys
+
+
+def test_only_changed_profiles_are_prepared_again(space: Space) -> None:
+    assert space.prepare(PEOPLE).profiles == 7
+    assert space.prepare(PEOPLE) == Prepared(profiles=0, values_read=0)
+    changed = [*PEOPLE[1:], Customer(id="a", emails=["ada@example.net"])]
+    assert space.prepare(changed).profiles == 1
+    assert [row["EMAIL"] for row in space.rows("a")] == [digest("ada@example.net")]
+    space.settings = replace(SETTINGS, off=frozenset({"ZIP"}))
+    assert space.prepare(changed).profiles == 7
+    assert space.rows("b")[0]["ZIP"] == ""
+
+
+def test_who_cannot_be_sent_and_why(space: Space) -> None:
+    space.listed = [("email", "f@example.com")]
+    wanted = space.want(PEOPLE)
+    assert (wanted.members, wanted.people) == (7, 4)
+    assert wanted.cannot == {"do_not_send": 1, "only_unusable": 1, "has_none": 1}
+    assert blank_reasons(space.ledger, wanted) == {("EMAIL", "bad_email"): 2, ("EMAIL", "do_not_send"): 1}
+
+
+def test_a_listed_value_is_blank_for_everybody_and_comes_back(space: Space) -> None:
+    people = [
+        Customer(id="a", emails=["a@example.com"]),
+        Customer(id="b", emails=["b@example.com"], traits={"email": digest("a@example.com")}),
+    ]
+    space.listed = [("email", "a@example.com")]
+    assert space.want(people).cannot == {"do_not_send": 1}
+    assert [row["EMAIL"] for row in space.rows("b")] == [digest("b@example.com")]
+    space.listed = []
+    assert space.want(people).people == 2
+    assert len(space.rows("b")) == 2
+
+
+def test_a_value_shared_by_many_points_at_nobody(space: Space) -> None:
+    space.refused = ibis.memtable(
+        {"key": ["EMAIL"], "sent": [digest("team@example.com")], "reason": ["shared_by_many"]}
+    )
+    people = [Customer(id=n, emails=[f"{n}@example.com"], traits={"email": "team@example.com"}) for n in "ab"]
+    wanted = space.want(people)
+    assert [len(space.rows(n)) for n in "ab"] == [1, 1]
+    assert wanted.people == 2
+
+
+def test_two_people_with_one_row(space: Space) -> None:
+    people = [Customer(id=n, emails=["home@example.com"]) for n in "ab"]
+    wanted = space.want(people)
+    assert space.ledger.count("row") == 1
+    assert len(space.ledger.read(wanted.rows)) == 1
+    assert len(space.ledger.read(wanted.persons)) == 2
+
+
+def test_merged_people_follow_the_survivor(space: Space) -> None:
+    lines = [
+        {"sync": "s", "row_key": f"00000000-0000-0000-0000-00000000000{n}", "profile_id": who}
+        for n, who in [(1, "a"), (1, "b"), (2, "a")]
+    ]
+    space.ledger.append("ledger_person", ibis.memtable(lines, schema=RELATIONS["ledger_person"]))
+    for _ in range(2):
+        space.ledger.follow_survivors(
+            "ledger_person", ibis.memtable({"profile_id": ["a", "b"], "survivor": ["b", "b"]})
+        )
+        told = space.ledger.read(space.ledger.table("ledger_person")).to_pylist()
+        assert sorted((str(line["row_key"])[-1], line["profile_id"]) for line in told) == [("1", "b"), ("2", "b")]
