@@ -20,10 +20,9 @@ from guestlist import pipeline
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.definition import Sync as SyncWish
 from guestlist.audiences.document import read_folder
-from guestlist.clock import Clock, RemoteClock, WallClock
+from guestlist.clock import Clock
+from guestlist.connections import Connections, open_connections
 from guestlist.destinations.meta.account import Keeper, Standing, Wish
-from guestlist.destinations.meta.client import MetaClient, on_this_machine
-from guestlist.destinations.meta.connect import connection, kept_credentials
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.guard import Cause
@@ -84,7 +83,7 @@ class Syncing:
     warehouse: Warehouse
     ledger: Ledger
     clock: Clock
-    clients: dict[str, MetaClient]
+    connections: Connections
 
     @property
     def now(self) -> int:
@@ -176,9 +175,23 @@ class Syncing:
 
     # --- doing it -----------------------------------------------------------------------------------------------------
 
-    def sync(self, bound: Bound, *, full: bool = False, progress: Callable[[Progress], None] | None = None) -> Report:
-        """Bring one audience at Meta to what is wanted, as far as Meta lets us now."""
-        client = self.client(bound.wish.to)
+    def hand_over(self) -> list[tuple[Bound, Report]]:
+        """Take out of every audience whom the do-not-send list or an erasure asks for; nobody else moves."""
+        there = [bound for bound in self.bound() if self._saved(bound).remote_id]
+        reports = [(bound, self.sync(bound, scope=Scope.HELD)) for bound in there]
+        self.settle_erasures()
+        return reports
+
+    def sync(
+        self,
+        bound: Bound,
+        *,
+        full: bool = False,
+        scope: Scope | None = None,
+        progress: Callable[[Progress], None] | None = None,
+    ) -> Report:
+        """Bring one audience at Meta to what is wanted, as far as Meta lets us now; `scope` narrows what may move."""
+        client = self.connections.client(bound.wish.to)
         keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock)
         kept = keeper.ensure(self._saved(bound), _wish(bound))
         assert kept.remote_id is not None
@@ -188,7 +201,7 @@ class Syncing:
             client=client,
             clock=self.clock,
             source=_Newest(self, bound),
-            terms=self._terms(bound, full=full),
+            terms=self._terms(bound, full=full, scope=scope),
             audience=kept.remote_id,
             account=bound.destination.account,
             rows_per_request=bound.destination.batch_rows,
@@ -201,7 +214,7 @@ class Syncing:
         kept = self.records.journal.sync(bound.key)
         if kept is None or kept.remote_id is None:
             return None
-        client = self.client(bound.wish.to)
+        client = self.connections.client(bound.wish.to)
         keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock)
         return keeper.standing(kept, bound.destination.account, since=_instant(kept.right_at))
 
@@ -249,20 +262,6 @@ class Syncing:
                 self.ledger.delete_keys(name, people, ["profile_id"])
         self.ledger.compact()
 
-    def client(self, destination: str) -> MetaClient:
-        """The connection to a destination, made once."""
-        if destination not in self.clients:
-            settings = read_destination(self.space.settings, destination)
-            self.clients[destination] = MetaClient(
-                connection(settings, kept_credentials(self.records.vault, destination))
-            )
-        return self.clients[destination]
-
-    def close_clients(self) -> None:
-        """Close every connection that was made."""
-        for client in self.clients.values():
-            client.close()
-
     def _saved(self, bound: Bound) -> Sync:
         known = self.records.journal.sync(bound.key)
         if known is None:
@@ -275,7 +274,7 @@ class Syncing:
     def _match_keys(self, bound: Bound) -> Any:
         return bound.destination.match_keys(self.space.settings, this_year=self.clock.now().year)
 
-    def _terms(self, bound: Bound, *, full: bool = False) -> Terms:
+    def _terms(self, bound: Bound, *, full: bool = False, scope: Scope | None = None) -> Terms:
         kept = self.records.journal.sync(bound.key)
         digests = self._digests(bound)
         passed = orjson.loads(kept.passed_cause) if kept and kept.passed_cause else None
@@ -283,11 +282,11 @@ class Syncing:
         return Terms(
             sync=bound.key,
             destination=bound.wish.to,
-            scope=_SCOPES[bound.mode],
+            scope=scope or _SCOPES[bound.mode],
             keys=self._match_keys(bound).keys,
             settle=bound.destination.settle,
             causes=frozenset(Cause(cause) for cause in causes),
-            passed_cause=orjson.dumps(digests, option=orjson.OPT_SORT_KEYS).decode(),
+            passed_cause=None if scope else orjson.dumps(digests, option=orjson.OPT_SORT_KEYS).decode(),
             reassert_before=self.now if full else self._full_due(kept),
         )
 
@@ -349,22 +348,17 @@ def open_to_sync(space: Space) -> Iterator[Syncing]:
         records = stack.enter_context(open_records(space))
         warehouse = stack.enter_context(space.open_warehouse())
         ledger = stack.enter_context(Ledger(space.private / LEDGER_FILE, RELATIONS))
+        connections = stack.enter_context(open_connections(space, records))
         syncing = Syncing(
-            space=space, records=records, warehouse=warehouse, ledger=ledger, clock=WallClock(), clients={}
+            space=space,
+            records=records,
+            warehouse=warehouse,
+            ledger=ledger,
+            clock=connections.clock(),
+            connections=connections,
         )
-        stack.callback(syncing.close_clients)
-        syncing.clock = _clock(syncing)
         records.journal.take_over("command line", now=syncing.now)
         yield syncing
-
-
-def _clock(syncing: Syncing) -> Clock:
-    """This machine's; or that of a simulated Meta on it, which may run fast."""
-    for name in syncing.space.settings.destinations:
-        settings = read_destination(syncing.space.settings, name)
-        if on_this_machine(settings.graph_url):
-            return RemoteClock(syncing.client(name).date)
-    return WallClock()
 
 
 def _wish(bound: Bound) -> Wish:

@@ -4,47 +4,55 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import typer
 
 from guestlist.cli import frame
-from guestlist.cli.audiences import commands as audience_commands
-from guestlist.cli.demo import demo
-from guestlist.cli.destinations import commands as destination_commands
-from guestlist.cli.destinations import doctor
-from guestlist.cli.do_not_send import commands as do_not_send_commands
-from guestlist.cli.erase import erase
-from guestlist.cli.imports import import_files
-from guestlist.cli.match_keys import match_keys
-from guestlist.cli.space import init
-from guestlist.cli.syncs import plan, runs, status, sync
 from guestlist.errors import GuestlistError
 
-app = typer.Typer(
-    name="guestlist",
-    help=(
-        "Keep Meta Custom Audiences exactly right, from your own machine.\n\n"
-        "Begin with: guestlist init shop --country DE; then cd shop; guestlist import FILE.\n\n"
-        "Every command answers in JSON with --json. Exit codes: 0 done, 1 something needs a person, 2 wrong use."
-    ),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
+_COMMANDS = {
+    "init": "space:init",
+    "import": "imports:import_files",
+    "match-keys": "match_keys:match_keys",
+    "audiences": "audiences:commands",
+    "destinations": "destinations:commands",
+    "doctor": "destinations:doctor",
+    "plan": "syncs:plan",
+    "sync": "syncs:sync",
+    "status": "syncs:status",
+    "runs": "syncs:runs",
+    "do-not-send": "do_not_send:commands",
+    "erase": "erase:erase",
+    "demo": "demo:demo",
+}
+"""Where each command stands. Only the one that was typed is loaded: the rest would cost seconds at every start."""
+_HELP = (
+    "Keep Meta Custom Audiences exactly right, from your own machine.\n\n"
+    "Begin with: guestlist init shop --country DE; then cd shop; guestlist import FILE.\n\n"
+    "Every command answers in JSON with --json. Exit codes: 0 done, 1 something needs a person, 2 wrong use."
 )
-app.command("init")(init)
-app.command("import")(import_files)
-app.command("match-keys")(match_keys)
-app.command("plan")(plan)
-app.command("sync")(sync)
-app.command("status")(status)
-app.command("runs")(runs)
-app.command("demo")(demo)
-app.add_typer(audience_commands, name="audiences")
-app.add_typer(destination_commands, name="destinations")
-app.command("doctor")(doctor)
-app.add_typer(do_not_send_commands, name="do-not-send")
-app.command("erase")(erase)
+
+
+def make_app(words: Sequence[str] = ()) -> typer.Typer:
+    """The command line, with all commands, or with only the one that the words begin with."""
+    app = typer.Typer(
+        name="guestlist",
+        help=_HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+    app.callback()(lambda: None)  # a single command stays a command, and is not taken for the whole
+    for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
+        module, _, attribute = _COMMANDS[name].partition(":")
+        command = getattr(import_module(f"guestlist.cli.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def main() -> None:
@@ -64,7 +72,7 @@ def run(words: Sequence[str]) -> int:
 
 def _run(words: Sequence[str], *, as_json: bool) -> int:
     try:
-        ended = app(args=list(words), prog_name="guestlist", standalone_mode=False)
+        ended = make_app(words)(args=list(words), prog_name="guestlist", standalone_mode=False)
         sys.stdout.flush()
     except GuestlistError as error:
         return frame.tell(error, as_json=as_json)

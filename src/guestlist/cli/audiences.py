@@ -30,7 +30,7 @@ from guestlist.cli.frame import (
     show,
     table,
 )
-from guestlist.clock import WallClock
+from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError
 from guestlist.space import Space, open_space
 from guestlist.store import Warehouse
@@ -357,7 +357,10 @@ def _read(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
 
 
 def _question(warehouse: Warehouse, space: Space, at: datetime | None) -> Question:
-    return Question(relations=evaluating.relations(warehouse), as_of=at or WallClock().now(), zone=space.settings.zone)
+    if at is None:
+        with clock_of(space) as clock:
+            at = clock.now()
+    return Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
 
 
 def _instant(as_of: str | None, space: Space) -> datetime | None:

@@ -8,12 +8,13 @@ import typer
 
 from guestlist import erasing
 from guestlist.cli.do_not_send import read_named
-from guestlist.cli.frame import AsJson, SpaceDir, WrongUseError, add_row, answer, say, show, table
+from guestlist.cli.frame import AsJson, SpaceDir, WrongUseError, add_row, answer, say, show, table, tell
 from guestlist.clock import WallClock
 from guestlist.errors import GuestlistError
 from guestlist.records import Records, open_records
 from guestlist.space import Space, open_space
 from guestlist.store.journal_erasures import Erasure
+from guestlist.syncing import open_to_sync
 
 _OWNED = "STORE-OWNED-01"
 
@@ -65,7 +66,24 @@ def _erase(space: Space, records: Records, person: str) -> Erasure:
         if error.code != _OWNED:
             raise
         # Another process has the stores: it finds what was asked in the records, before its next batch.
+    else:
+        _hand_over(space, records)
     return _known(records, asked.id)
+
+
+def _hand_over(space: Space, records: Records) -> None:
+    """To Meta, at once. What stands in the way is told, and stays owed: every sync begins with it."""
+    if not any(sync.remote_id for sync in records.journal.syncs()):
+        return
+    try:
+        with open_to_sync(space) as syncing:
+            reports = syncing.hand_over()
+    except GuestlistError as error:
+        tell(error, as_json=False)
+        return
+    for _, report in reports:
+        if report.error is not None:
+            tell(report.error, as_json=False)
 
 
 def _known(records: Records, receipt: str) -> Erasure:

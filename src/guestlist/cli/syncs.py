@@ -24,10 +24,12 @@ from guestlist.cli.frame import (
     show,
     table,
 )
+from guestlist.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
+from guestlist.erasing import carry_out
 from guestlist.errors import GuestlistError
 from guestlist.records import open_records
-from guestlist.space import open_space
+from guestlist.space import Space, open_space
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import BatchState, Plan
 from guestlist.syncing import Bound, Outlook, Syncing, open_to_sync
@@ -164,6 +166,7 @@ def sync(
         # Into the records only, so that it works beside a running sync too.
         with open_records(here) as records:
             records.journal.confirm(confirm, now=_microseconds())
+    _carry_out_erasures(here)
     ended: list[tuple[Bound, Report]] = []
     with open_to_sync(here) as syncing:
         syncing.refresh()
@@ -179,6 +182,12 @@ def sync(
     if as_json:
         answer({"syncs": [_report_facts(bound, report) for bound, report in ended]})
     return DONE if all(report.state is State.DONE for _, report in ended) else NEEDS_A_PERSON
+
+
+def _carry_out_erasures(space: Space) -> None:
+    """What was asked beside an earlier owner, or stopped by a crash."""
+    with open_records(space) as records, clock_of(space) as clock:
+        carry_out(space, records, now=clock.now())
 
 
 def _run(syncing: Syncing, bound: Bound, *, full: bool, tell: Callable[[Progress], None]) -> Report:
