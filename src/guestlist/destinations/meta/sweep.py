@@ -1,0 +1,43 @@
+"""What the ledger's file no longer needs: rows that are out for good, and people who were erased."""
+
+import ibis
+
+from guestlist.destinations.meta.settle import Settings
+from guestlist.store.engine import Rows
+from guestlist.store.ledger import Ledger
+
+
+def forget_people(ledger: Ledger, people: Rows) -> None:
+    """Forget whose rows are which for these people (profile_id). What Meta has of them stays known until it is out."""
+    with ledger.transaction():
+        gone = ledger.materialise("people_to_forget", people)
+        for name in ("profile_row", "blank_cell"):
+            ledger.delete_keys(name, gone.select("profile_id"), ["profile_id"])
+
+
+def sweep(ledger: Ledger, destination: str, syncs: list[str], settle: Settings, *, now: int) -> int:
+    """Delete the cells of rows that nobody is prepared for and that left Meta long ago. Gives how many rows went.
+
+    `syncs` are all syncs of the destination. Long ago: no delay of an earlier request can reach past it.
+    """
+    long_ago = now - 2 * settle.pipeline_delay
+    with ledger.transaction():
+        lines = ledger.table("ledger")
+        over = lines.filter(lines.sync.isin(syncs) & (lines.live == 0) & (lines.remove_sent_at < long_ago))
+        prepared = ledger.table("profile_row").filter(lambda t: t.destination == destination)
+        over = ledger.materialise("rows_long_out", over.anti_join(prepared, "row_key").select("sync", "row_key"))
+        for name in ("ledger", "ledger_person"):
+            ledger.delete_keys(name, over, ["sync", "row_key"])
+        row = ledger.table("row").filter(lambda t: t.destination == destination)
+        known = ledger.table("ledger").filter(lambda t: t.sync.isin(syncs))
+        unused = row.anti_join(prepared, "row_key").anti_join(known, "row_key")
+        unused = unused.select("row_key", destination=ibis.literal(destination))
+        return ledger.delete_keys("row", ledger.materialise("unused_rows", unused), ["destination", "row_key"])
+
+
+def forget_sync(ledger: Ledger, sync: str) -> None:
+    """Forget what Meta has by this sync: its audience is gone."""
+    mine = ibis.memtable({"sync": [sync]})
+    with ledger.transaction():
+        for name in ("ledger", "ledger_person", "op", "op_person", "named"):
+            ledger.delete_keys(name, mine, ["sync"])
