@@ -87,6 +87,14 @@ class Ledger(Warehouse):
             answer: list[tuple[Any, ...]] = self._connection.execute(self._sql(rows)).fetchall()
             return answer
 
+    def slice(self, name: str, columns: Sequence[str], by: str, first: int, stop: int) -> list[tuple[Any, ...]]:
+        """The lines of a materialised relation whose whole number `by` is from `first` to before `stop`."""
+        listed = ", ".join(f'"{column}"' for column in columns)
+        asked = f'SELECT {listed} FROM temp.main."{name}" WHERE "{by}" >= ? AND "{by}" < ?'  # noqa: S608
+        with self.lock:
+            answer: list[tuple[Any, ...]] = self._connection.execute(asked, [first, stop]).fetchall()
+            return answer
+
     def add_unknown(self, name: str, rows: Rows, on: Sequence[str]) -> int:
         """Add the lines whose values in `on` are not there yet, streamed past what is. No two of `rows` share these."""
         with self.transaction(), self._source(rows) as source:

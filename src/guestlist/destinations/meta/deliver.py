@@ -253,7 +253,7 @@ class Delivery:
                 op = self.ledger.table("op").filter(lambda t: t.batch == parcel.batch)
                 passed = gate(op, newest, materialise=self.ledger.materialise)
                 packer.passed(parcel, passed.op, passed.op_person)
-        return packer.load(parcel)
+        return packer.load(parcel, gated=newest is not None)
 
     def _answer(self, batch: Batch, sent: UsersReply, load: Load, *, taken: bool) -> Answer:
         if sent.answer is not None:
@@ -371,7 +371,9 @@ class Delivery:
     def _refusals_before(self) -> int:
         """How many plans in a row, before this one, had their removals refused."""
         count = 0
-        for plan in self.journal.plans(self.terms.sync)[1:]:
+        for plan in self.journal.plans(self.terms.sync):
+            if plan.id in self._report.plans:
+                continue
             states = {batch.state for batch in self.journal.batches(plan.id) if batch.direction == "remove"}
             if BatchState.REFUSED in states:
                 count += 1

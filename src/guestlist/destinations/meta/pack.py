@@ -39,7 +39,9 @@ class Parcel:
     group: str
     schema: tuple[Key, ...]
     rows: int
-    cells: Table
+    cells: str  # a temporary relation, whose column `place` is from `first` for `size` lines
+    first: int
+    size: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,9 +124,10 @@ class Packer:
         row = self.ledger.table("row").filter(lambda t: t.destination == self.destination).select("row_key", *KEYS)
         op = [name for name in OP if name not in {"batch", "direction"}]
         lines = group.rows.select(*(name for name in op if name not in _AS_KEY), **_as_key(group.rows))
-        cells = self.ledger.materialise(
-            self._name(group), lines.join(row, "row_key").mutate(place=ibis.row_number().cast("int64"))
-        )
+        both = lines.join(row, "row_key")
+        if group.direction == "remove":
+            both = both.mutate(**{key: _masked(both, key, both.sent) for key in KEYS})
+        cells = self.ledger.materialise(self._name(group), both.mutate(place=ibis.row_number().cast("int64")))
         ordinal = (cells.place // group.size + first).cast("int32")
         written = cells.select(
             *(cells[_AS_KEY.get(name, name)].name(name) for name in op),
@@ -143,7 +146,9 @@ class Packer:
                 group=group.name,
                 schema=schema,
                 rows=min(group.size, count - n * group.size),
-                cells=cells.filter((cells.place >= n * group.size) & (cells.place < (n + 1) * group.size)),
+                cells=self._name(group),
+                first=n * group.size,
+                size=group.size,
             )
             for n in range(-(-count // group.size))
         ]
@@ -152,7 +157,7 @@ class Packer:
         """Additions carry the mapped keys; removals what any of the rows needs, also keys no longer mapped."""
         if group.direction == "add":
             return tuple(key for key in self.keys if key != "EXTERN_ID" or group.extern_id)
-        filled = {key: (_masked(cells, key, cells.sent) != "").any() for key in KEYS}
+        filled = {key: (cells[key] != "").any() for key in KEYS}
         needed = self.ledger.read(cells.aggregate(**filled)).to_pylist()[0]
         return tuple(key for key in KEYS if needed[key])
 
@@ -160,15 +165,25 @@ class Packer:
         named = hashlib.md5(self.sync.encode(), usedforsecurity=False).hexdigest()[:12]
         return f"cells_{named}_{group.name}"
 
-    def load(self, parcel: Parcel) -> Load:
-        """The rows of a batch as they are to be sent now."""
-        op = self.ledger.table("op").filter(lambda t: (t.ordinal == parcel.ordinal) & (t.batch == parcel.batch))
-        op = op.select("row_key", mask="sent")
-        both = op.join(parcel.cells.select("row_key", *KEYS), "row_key")
-        whole = parcel.direction == "add"
-        cells = [(both[key] if whole else _masked(both, key, both["mask"])).name(key) for key in parcel.schema]
-        lines = self.ledger.fetch(both.select("row_key", *cells))
+    def load(self, parcel: Parcel, *, gated: bool = False) -> Load:
+        """The rows of a batch as they are to be sent; `gated` where the last gate may have changed them."""
+        columns = ("row_key", *parcel.schema)
+        stop = parcel.first + parcel.size
+        lines = (
+            self.ledger.fetch(self._as_passed(parcel).select(*columns))
+            if gated
+            else self.ledger.slice(parcel.cells, columns, "place", parcel.first, stop)
+        )
         return Load(row_keys=tuple(line[0] for line in lines), rows=[line[1:] for line in lines])
+
+    def _as_passed(self, parcel: Parcel) -> Table:
+        op = self.ledger.table("op").filter(lambda t: (t.ordinal == parcel.ordinal) & (t.batch == parcel.batch))
+        cells = self.ledger.temporary(parcel.cells)
+        cells = cells.filter((cells.place >= parcel.first) & (cells.place < parcel.first + parcel.size))
+        both = op.select("row_key", mask="sent").join(cells.select("row_key", *KEYS), "row_key")
+        if parcel.direction == "add":
+            return both
+        return both.mutate(**{key: _masked(both, key, both["mask"]) for key in KEYS})
 
     def passed(self, parcel: Parcel, op: Table, op_person: Table) -> int:
         """Write what the last gate let through, in place of the batch's operations. Gives how many rows are left."""
