@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from guestlist import erasing
+from guestlist.cli.do_not_send import read_named
 from guestlist.records import open_records
 from guestlist.space import open_space
 from guestlist.store import Warehouse
@@ -88,16 +89,19 @@ def test_the_receipt_stays_open_while_meta_may_have_the_person(desk: Desk) -> No
         records.journal.take_over("test", now=1)
         records.journal.save_sync(Sync(key="a@main", audience="a", destination="main", remote_id="120"))
 
-    told = desk.type("erase", "user_id:u1042", "--json").facts
+    here = open_space(desk.space)
+    with open_records(here) as records:
+        named = read_named(here, "user_id:u1042").token(records.pepper)
+        receipt = erasing.ask(records, "user_id", named, now=datetime.now(UTC)).id
+        erasing.carry_out(here, records, now=datetime.now(UTC))
 
-    assert told["state"] == "open"
-    with open_records(open_space(desk.space)) as records:
+        assert desk.type("erase", "--receipt", receipt, "--json").facts["state"] == "open"
         assert profile_id in records.journal.erased_people()
-        records.journal.removals_handed_over(told["receipt"], now=2_000_000)
-        assert "removals taken" in desk.type("erase", "--receipt", told["receipt"]).out
-        records.journal.close_erasure(told["receipt"], now=3_000_000)
+        records.journal.removals_handed_over(receipt, now=2_000_000)
+        assert "removals taken" in desk.type("erase", "--receipt", receipt).out
+        records.journal.close_erasure(receipt, now=3_000_000)
         assert records.journal.erased_people() == []
-    assert "closed 1970-01-01 00:00:03 UTC" in desk.type("erase", "--receipt", told["receipt"]).out
+    assert "closed 1970-01-01 00:00:03 UTC" in desk.type("erase", "--receipt", receipt).out
 
 
 def test_beside_an_owner_it_is_asked_and_done_by_whoever_has_the_stores(desk: Desk) -> None:
