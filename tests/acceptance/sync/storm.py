@@ -1,0 +1,70 @@
+"""One fault at one request of a sync; then everything must come right by itself, or by the remedy that was told."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from .kit import RIGHT, SETTLED, Shop
+
+EVERY_REQUEST = os.environ.get("GUESTLIST_FAULTS") == "all"
+"""Strike each fault at each request of a sync; else each fault once, the requests taking turns."""
+REQUESTS = (1, 2, 3, 4)
+_MOST_SYNCS = 6
+
+
+def nothing(shop: Shop) -> None:
+    """What needs nobody."""
+
+
+def restore_token(shop: Shop) -> None:
+    shop.meta.post("tokens/change", token=shop.meta.access_token, restore=True)
+
+
+def clear_flag(shop: Shop) -> None:
+    shop.meta.post(f"audiences/{shop.audience()}", flagged=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strike:
+    """What goes wrong, and what a person does about it."""
+
+    do: str
+    fields: dict[str, Any] = field(default_factory=dict)
+    remedy: Callable[[Shop], None] = nothing
+    words: tuple[str, ...] = ()  # of the next sync
+
+
+def error(code: int, subcode: int | None = None, **fields: Any) -> Strike:
+    return Strike(do="error", fields={"code": code, "subcode": subcode, **fields})
+
+
+def cases(strikes: dict[str, Strike], requests: Sequence[int] = REQUESTS) -> list[Any]:
+    """(strike, at which request) for parametrize."""
+    return [
+        pytest.param(strike, nth, id=f"{name} at {nth}")
+        for turn, (name, strike) in enumerate(strikes.items())
+        for nth in (requests if EVERY_REQUEST else (requests[turn % len(requests)],))
+    ]
+
+
+def move_on(shop: Shop) -> None:
+    """Other people belong to the audience from now on: some leave, some enter, some stay."""
+    shop.want(*({"t0": ("t1", "t2"), "t1": ("t0", "t1")}[shop.tiers[0]]))
+
+
+def strike(shop: Shop, what: Strike, nth: int) -> None:
+    shop.meta.fault(what.do, path="/users$", nth=nth, **what.fields)
+
+
+def come_right(shop: Shop, *, words: Sequence[str] = ()) -> None:
+    """Sync until Meta is right and the command says so."""
+    told: dict[str, Any] = {}
+    for _ in range(_MOST_SYNCS):
+        shop.meta.advance(SETTLED)
+        told = shop.sync(*words)
+        if told["code"] == 0 and shop.truth() == RIGHT:
+            return
+    raise AssertionError((told, shop.truth()))

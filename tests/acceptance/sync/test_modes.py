@@ -1,0 +1,80 @@
+"""Modes, adopting, two destinations, a new name, everything again."""
+
+import pytest
+
+from .kit import RIGHT, SETTLED, Shop
+
+
+def of_tiers(shop: Shop, *tiers: str) -> set[int]:
+    return {one.number for one in shop.people if one.tier in tiers}
+
+
+@pytest.mark.parametrize(
+    ("mode", "stay_in", "enter"),
+    [
+        ("mirror", ("t1",), ("t2",)),
+        ("add_only", ("t0", "t1"), ("t2",)),
+        ("remove_only", ("t1",), ()),
+    ],
+)
+def test_who_leaves_and_who_enters(shop: Shop, mode: str, stay_in: tuple[str, ...], enter: tuple[str, ...]) -> None:
+    assert shop.sync()["code"] == 0
+    shop.meta.advance(SETTLED)
+    shop.want("t1", "t2", sync=f"{{ to: main, mode: {mode} }}")
+    assert shop.sync()["code"] == 0
+    assert shop.meta.members(shop.audience()) == of_tiers(shop, *stay_in, *enter)
+    # In every mode the do-not-send list takes people out: one who left, one who stays.
+    shop.list_person(4)
+    shop.list_person(5)
+    assert shop.sync()["code"] == 0
+    assert shop.meta.members(shop.audience()) == of_tiers(shop, *stay_in, *enter) - {4, 5}
+
+
+def test_an_adopted_audience_keeps_whom_others_put_there(shop: Shop) -> None:
+    theirs = shop.made_by_somebody("Their list")
+    shop.meta.post(f"audiences/{theirs}/members", people=[3, 4])
+    shop.want("t0", "t1", sync=f"{{ to: main, adopt: '{theirs}' }}")
+    assert shop.sync()["code"] == 0
+    # 3 is theirs alone; 4 is ours too, and leaves with us.
+    assert shop.meta.members(theirs) == of_tiers(shop, "t0", "t1") | {3}
+    shop.meta.advance(SETTLED)
+    shop.want("t1", "t2", sync=f"{{ to: main, adopt: '{theirs}' }}")
+    assert shop.sync()["code"] == 0
+    assert shop.meta.members(theirs) == of_tiers(shop, "t1", "t2") | {3}
+    assert [one["name"] for one in shop.meta.get("audiences")["audiences"]] == ["Their list"]
+
+
+def test_two_syncs_never_own_one_audience(shop: Shop) -> None:
+    assert shop.sync()["code"] == 0
+    ours = shop.audience()
+    shop.want("t2", key="second", name="Second", sync=f"{{ to: main, adopt: '{ours}' }}")
+    told = shop.type("sync", "second")
+    assert told.code == 1
+    assert "vip@main" in told.out
+    assert shop.meta.members(ours) == of_tiers(shop, "t0", "t1")
+
+
+def test_one_audience_to_two_destinations(shop: Shop) -> None:
+    account = shop.meta.post("accounts", name="Second")["ad_account"]
+    token = shop.meta.post("tokens", accounts=[account])["access_token"]
+    assert shop.connect("brand", account=account, token=token).code == 0
+    shop.want("t0", "t1", sync="[{ to: main }, { to: brand }]")
+    told = shop.type("sync", "--json").facts["syncs"]
+    assert [(one["sync"], one["state"]) for one in told] == [("vip@main", "done"), ("vip@brand", "done")]
+    ids = [one["id"] for one in shop.meta.get("audiences")["audiences"]]
+    assert len(ids) == 2
+    assert [shop.meta.members(each) for each in ids] == [shop.wanted, shop.wanted]
+    assert shop.type("plan", "vip").code == 1
+    assert shop.type("plan", "vip@brand").code == 0
+
+
+def test_a_new_name_follows_and_everything_again(shop: Shop) -> None:
+    assert shop.sync()["code"] == 0
+    first = shop.audience()
+    shop.want("t0", "t1", name="VIP of the year")
+    told = shop.sync()
+    assert (told["code"], told["calls"]) == (0, 0)
+    assert shop.audience("VIP of the year") == first
+    told = shop.sync("--full")
+    assert (told["code"], told["added_rows"]) == (0, shop.rows_of(shop.wanted))
+    assert shop.truth("VIP of the year") == RIGHT
