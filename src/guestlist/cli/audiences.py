@@ -23,7 +23,6 @@ from guestlist.cli.frame import (
     AsJson,
     Reveal,
     SpaceDir,
-    WrongUseError,
     add_row,
     answer,
     say,
@@ -31,7 +30,7 @@ from guestlist.cli.frame import (
     table,
 )
 from guestlist.connections import clock_of
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.space import Space, open_space
 from guestlist.store import Warehouse
 
@@ -318,7 +317,7 @@ def _write_private(place: Path, listed: Iterator[people.Person]) -> int:
     except OSError as error:
         fresh.unlink(missing_ok=True)
         raise WrongUseError(
-            "CLI-EXPORT-01",
+            "file_not_writable",
             f"{place} cannot be written: {error.strerror}.",
             nothing_lost="Nothing was changed.",
             next_step="Name another file with --file.",
@@ -353,7 +352,7 @@ def _read(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
     if key in by_key:
         return definitions, by_key[key]
     hint = did_you_mean(key, by_key) or (f"Here are: {', '.join(sorted(by_key))}." if by_key else "There is none yet.")
-    raise WrongUseError("AUD-UNKNOWN-01", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
+    raise WrongUseError("unknown_audience", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
 
 
 def _question(warehouse: Warehouse, space: Space, at: datetime | None) -> Question:
@@ -367,4 +366,4 @@ def _instant(as_of: str | None, space: Space) -> datetime | None:
     try:
         return None if as_of is None else evaluating.as_of(as_of, space.settings.zone)
     except DefinitionError as error:
-        raise WrongUseError("CLI-AS-OF-01", error.message, next_step="For example: --as-of 2026-01-31") from None
+        raise WrongUseError("bad_date", error.message, next_step="For example: --as-of 2026-01-31") from None

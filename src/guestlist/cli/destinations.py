@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, WrongUseError, add_row, answer, say, show, table
+from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
 from guestlist.clock import WallClock
 from guestlist.destinations.meta.client import GRAPH_URL, MetaClient
 from guestlist.destinations.meta.connect import (
@@ -25,7 +25,7 @@ from guestlist.destinations.meta.connect import (
 )
 from guestlist.destinations.meta.doctor import Health, Line, examine
 from guestlist.destinations.settings import DestinationSettings, parse_destination, read_destination
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.records import Records, open_records
 from guestlist.space import Space, open_space
 from guestlist.store.vault import Secret
@@ -91,7 +91,7 @@ def connect(
 def _settings(space: Space, name: str, ad_account: str, graph_url: str | None) -> DestinationSettings:
     if not _NAME.fullmatch(name):
         raise WrongUseError(
-            "CLI-DESTINATION-01",
+            "bad_destination_name",
             "A destination's name is lower-case letters, digits, - and _, a letter first.",
             next_step="For example: guestlist destinations connect main …",
         )
@@ -154,7 +154,7 @@ def _secret(place: Path, what: str, option: str) -> Secret:
 
 def _no_secret(happened: str, option: str) -> WrongUseError:
     return WrongUseError(
-        "CLI-SECRET-01",
+        "secret_file_unusable",
         happened,
         nothing_lost="Nothing was changed or sent.",
         next_step=f"Put it alone into a file and name that with {option}.",

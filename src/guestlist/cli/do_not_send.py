@@ -12,10 +12,11 @@ from typing import Annotated
 
 import typer
 
-from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, WrongUseError, add_row, answer, say, show, table
+from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
 from guestlist.clock import WallClock
 from guestlist.destinations.meta.manifest import Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings, cell
+from guestlist.errors import WrongUseError
 from guestlist.profiles.do_not_send import SENT_AS, token
 from guestlist.records import open_records
 from guestlist.space import Space, open_space
@@ -65,13 +66,13 @@ def read_named(space: Space, typed: str) -> Named:
     kind, colon, value = typed.partition(":")
     kind, value = kind.strip().lower(), value.strip()
     if not colon or not value or not _TYPE.fullmatch(kind):
-        raise WrongUseError("CLI-PERSON-01", "A person is named as TYPE:VALUE.", next_step=_USE)
+        raise WrongUseError("no_person_named", "A person is named as TYPE:VALUE.", next_step=_USE)
     if kind in _KEYS:
         return Named(kind=kind, key=_KEYS[kind], sent=_sent(space, kind, value))
     near = [] if kind in _own_types(space) else get_close_matches(kind, [*_TYPES, *_own_types(space)], 1, 0.75)
     if near and near[0] != kind:
         raise WrongUseError(
-            "CLI-PERSON-06",
+            "unknown_id_type",
             "Nobody is known by an id of that type.",
             nothing_lost="Nothing was changed.",
             next_step=f"Did you mean {near[0]}: ?",
@@ -93,7 +94,7 @@ def _sent(space: Space, kind: str, value: str) -> str:
     read = cell(_KEYS[kind], value, settings.country, settings)
     if not read.sent:
         raise WrongUseError(
-            "CLI-PERSON-02",
+            "bad_person_value",
             f"The value after {kind}: cannot be read as one{f' ({read.reason.value})' if read.reason else ''}.",
             nothing_lost="Nothing was changed.",
             next_step="A phone number needs its country code, such as +49, unless the space has a country."
@@ -241,7 +242,7 @@ def _read(space: Space, values: Sequence[str] | None, file: Path | None) -> tupl
     """What can be read is done even if something else cannot: nobody waits for another's slip of the pen."""
     given = [*_typed(values or ()), *(_lines(file) if file else ())]
     if not given:
-        raise WrongUseError("CLI-PERSON-01", "Name at least one person as TYPE:VALUE, or a --file.", next_step=_USE)
+        raise WrongUseError("no_person_named", "Name at least one person as TYPE:VALUE, or a --file.", next_step=_USE)
     named: list[Named] = []
     bad: list[_Bad] = []
     for where, value in given:
@@ -265,7 +266,7 @@ def _lines(file: Path) -> Iterator[tuple[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise WrongUseError(
-            "CLI-FILE-01", f"{file} cannot be read: {why}.", nothing_lost="Nothing was changed.", next_step=_USE
+            "file_unreadable", f"{file} cannot be read: {why}.", nothing_lost="Nothing was changed.", next_step=_USE
         ) from None
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():

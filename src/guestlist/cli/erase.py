@@ -8,15 +8,15 @@ import typer
 
 from guestlist import erasing
 from guestlist.cli.do_not_send import read_named
-from guestlist.cli.frame import AsJson, SpaceDir, WrongUseError, add_row, answer, say, show, table, tell
+from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, say, show, table, tell
 from guestlist.clock import WallClock
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.records import Records, open_records
 from guestlist.space import Space, open_space
 from guestlist.store.journal_erasures import Erasure
 from guestlist.syncing import open_to_sync
 
-_OWNED = "STORE-OWNED-01"
+_OWNED = "space_in_use"
 
 
 def erase(
@@ -39,7 +39,7 @@ def erase(
     """
     if (person is None) == (receipt is None):
         raise WrongUseError(
-            "CLI-ERASE-01",
+            "no_person_named",
             "Name a person as TYPE:VALUE, or a receipt with --receipt.",
             next_step="For example: guestlist erase email:jane@example.org",
         )
@@ -90,7 +90,7 @@ def _known(records: Records, receipt: str) -> Erasure:
     found = records.journal.erasure(receipt)
     if found is None:
         raise WrongUseError(
-            "CLI-ERASE-02", "There is no such receipt.", next_step="See all of them: guestlist erase --receipt all"
+            "no_such_receipt", "There is no such receipt.", next_step="See all of them: guestlist erase --receipt all"
         )
     return found
 

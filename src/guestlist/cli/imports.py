@@ -104,7 +104,7 @@ def _settle_mapping(console: Console, file: DataFile, choice: Chosen, *, yes: bo
         return
     if not typer.confirm("Import it so? (it will be written to guestlist.yaml)", default=True):
         raise GuestlistError(
-            "IMPORT-REFUSED-01",
+            "mapping_refused",
             "The proposed mapping was not accepted.",
             nothing_lost="Nothing was imported.",
             next_step="Write the mapping into guestlist.yaml under sources, or use --as, --event, --time and --id.",
