@@ -1,4 +1,7 @@
-"""Every error a person can meet: what happened, that nothing is lost, what to do next, a stable code."""
+"""Every error a person can meet: what happened, that nothing is lost, what to do next, a stable code.
+
+Codes are lower-case words; docs/errors.md lists them all, and a test holds it to that.
+"""
 
 
 class GuestlistError(Exception):
@@ -13,3 +16,7 @@ class GuestlistError(Exception):
         self.next_step = next_step
         self.nothing_lost = nothing_lost
         super().__init__(" ".join(part for part in (message, nothing_lost, next_step, f"[{code}]") if part))
+
+
+class WrongUseError(GuestlistError):
+    """What was typed is not as it should be, and nothing else is wrong: another command line helps."""

@@ -43,7 +43,7 @@ class SecretReference(BaseModel):
     def _missing(self) -> GuestlistError:
         place = f"the environment variable {self.env}" if self.env else f"the file {self.file}"
         return GuestlistError(
-            "SPACE-SECRET-01",
+            "secret_missing",
             f"A secret is not there: {place} is missing or empty.",
             next_step="Put it there, or change the reference in guestlist.yaml.",
         )
@@ -97,7 +97,7 @@ def read_settings(document: Any, place: Path) -> SpaceSettings:
             for mistake in error.errors(include_input=False, include_url=False)
         )
         raise GuestlistError(
-            "SPACE-SETTINGS-01",
+            "settings_wrong",
             f"{place} cannot be used: {mistakes}.",
             nothing_lost="Nothing was changed.",
             next_step="Correct it and try again.",

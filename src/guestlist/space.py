@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.settings import SpaceSettings, read_settings
 from guestlist.store import Warehouse
 
@@ -72,8 +72,8 @@ def make_space(folder: Path, *, country: str | None = None, time_zone: str | Non
     """Make a space in a folder that has none."""
     place = folder / SETTINGS_FILE
     if place.exists():
-        raise GuestlistError(
-            "SPACE-EXISTS-01",
+        raise WrongUseError(
+            "space_exists",
             f"{folder} is a space already.",
             nothing_lost="Nothing was changed.",
             next_step=f"Use it as it is: edit {place}.",
@@ -92,8 +92,8 @@ def open_space(folder: Path) -> Space:
     """The space in this folder."""
     place = folder / SETTINGS_FILE
     if not place.is_file():
-        raise GuestlistError(
-            "SPACE-NONE-01",
+        raise WrongUseError(
+            "no_space",
             f"{folder} is not a space: it has no {SETTINGS_FILE}.",
             next_step="Make one with: guestlist init DIR, or name one with --space DIR",
         )
@@ -127,7 +127,7 @@ def _parsed(place: Path, yaml: YAML) -> Any:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""
         raise GuestlistError(
-            "SPACE-SETTINGS-02",
+            "settings_not_yaml",
             f"{place} is not YAML{where}.",
             nothing_lost="Nothing was changed.",
             next_step="Correct it and try again.",

@@ -50,11 +50,11 @@ def test_importing_one_package_never_loads_the_other(package: str, other: str) -
 
 def test_an_error_says_what_happened_that_nothing_is_lost_what_next_and_its_code() -> None:
     error = GuestlistError(
-        "META-TOKEN-02",
+        "meta_token_invalid",
         "The token for act_123 was revoked.",
         nothing_lost="Nothing is lost: 3 batches wait.",
         next_step="Connect it again.",
     )
     assert str(error) == (
-        "The token for act_123 was revoked. Nothing is lost: 3 batches wait. Connect it again. [META-TOKEN-02]"
+        "The token for act_123 was revoked. Nothing is lost: 3 batches wait. Connect it again. [meta_token_invalid]"
     )

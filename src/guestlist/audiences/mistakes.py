@@ -52,7 +52,7 @@ class DefinitionError(GuestlistError):
     def __init__(self, mistakes: Iterable[Mistake]) -> None:
         self.mistakes = tuple(mistakes)
         super().__init__(
-            "AUD-DEFINITION-01",
+            "definition_mistakes",
             "\n".join(str(mistake) for mistake in self.mistakes),
             nothing_lost="Nothing was changed.",
             next_step="Correct the definition and run the command again.",

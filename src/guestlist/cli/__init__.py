@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from guestlist.cli import frame
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 
 _COMMANDS = {
     "init": "space:init",
@@ -92,14 +92,14 @@ def _run(words: Sequence[str], *, as_json: bool) -> int:
 def _misused(error: typer.TyperException) -> GuestlistError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "guestlist"
-    return frame.WrongUseError("CLI-USE-01", error.format_message(), next_step=f"See: {command} --help")
+    return WrongUseError("wrong_use", error.format_message(), next_step=f"See: {command} --help")
 
 
 def _unexpected(error: Exception) -> GuestlistError:
     # The text of a strange exception may quote data, so only its kind and its place are told.
     place = traceback.extract_tb(error.__traceback__)[-1]
     return GuestlistError(
-        "CLI-UNEXPECTED-01",
+        "unexpected",
         f"Something went wrong that should not: {type(error).__name__} in {Path(place.filename).name}:{place.lineno}.",
         nothing_lost="What was stored before is as it was.",
         next_step="Try again; if it comes back, report this line.",

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 
 DONE, NEEDS_A_PERSON, WRONG_USE = 0, 1, 2
 WIDTH = 100
@@ -23,17 +23,10 @@ SpaceDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is stored about people in clear, not masked.")]
 
-# Errors of other layers that a different command line mends.
-_WRONG_USE = frozenset({"SPACE-NONE-01", "SPACE-EXISTS-01", "IMPORT-FILE-01", "IMPORT-COLUMN-01"})
-
-
-class WrongUseError(GuestlistError):
-    """The command was not typed as it should be; nothing else is wrong."""
-
 
 def exit_code(error: GuestlistError) -> int:
     """2 where another command line helps, else 1: something needs a person."""
-    return WRONG_USE if isinstance(error, WrongUseError) or error.code in _WRONG_USE else NEEDS_A_PERSON
+    return WRONG_USE if isinstance(error, WrongUseError) else NEEDS_A_PERSON
 
 
 def console(file: TextIO | None = None) -> Console:

@@ -17,7 +17,7 @@ from guestlist.clock import WallClock
 from guestlist.destinations.meta.manifest import FULL_NAME, MANY, TRACKING_ENABLED, TRAITS
 from guestlist.destinations.meta.match_keys import Cell, MatchKeySettings
 from guestlist.destinations.meta.rows import Issue, Record, Row, read_record
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.records import LINE, Batch
 from guestlist.values.reading import TEXT
@@ -72,7 +72,7 @@ def _settings(country: str, date_order: DateOrder | None) -> MatchKeySettings:
     try:
         return MatchKeySettings(this_year=WallClock().now().year, country=country, date_order=order)
     except GuestlistError as error:
-        raise frame.WrongUseError(error.code, error.message, next_step=error.next_step) from error
+        raise WrongUseError(error.code, error.message, next_step=error.next_step) from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,8 +104,8 @@ def _refuse_without_traits(data: DataFile, file: Path) -> None:
     known |= {trait.partition(".")[0] for trait in known}
     columns = data.columns
     if columns and not known.intersection(columns):
-        raise frame.WrongUseError(
-            "MATCH-KEYS-FILE-01",
+        raise WrongUseError(
+            "no_match_key_columns",
             f"No column of {file} is a trait that a match key is made from. It has {', '.join(columns[:10])}.",
             next_step="Name its columns email, phone, first_name, last_name, city, zip, country and so on.",
         )

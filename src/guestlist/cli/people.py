@@ -9,8 +9,7 @@ from typing import Any, TextIO
 
 from guestlist.audiences.compile import Question, stamp
 from guestlist.cli import masking
-from guestlist.cli.frame import WrongUseError
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.pipeline import identity_rules
 from guestlist.space import Space
 from guestlist.store import Warehouse
@@ -38,7 +37,7 @@ _RELATIONS = {
     },
     "membership": {"audience": "string", "profile_id": "string", "entered_at": _AT, "exited_at": _AT},
 }
-NO_DATA = "AUD-NO-DATA-01"
+NO_DATA = "no_data"
 _SHORTEST_ID = 6
 # What a spreadsheet would run rather than show.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -174,7 +173,7 @@ def find(warehouse: Warehouse, space: Space, typed: str) -> str:
     kind, colon, value = typed.partition(":")
     if not colon or not kind.strip() or not value.strip():
         raise WrongUseError(
-            "CLI-PERSON-01",
+            "no_person_named",
             "A person is named as TYPE:VALUE.",
             next_step="For example email:jane@example.org, user_id:u1042, or profile_id: and the id that `members` shows.",
         )
@@ -195,7 +194,7 @@ def _normal(space: Space, kind: str, value: str) -> str:
     normal = value if normaliser is None else normaliser.rule(value, "")
     if normal is None:
         raise WrongUseError(
-            "CLI-PERSON-02",
+            "bad_person_value",
             f"The value after {kind}: cannot be read as one.",
             next_step="A phone number needs its country code, such as +49, unless the space has a country."
             if kind == "phone"
@@ -216,7 +215,9 @@ def _by_own_id(warehouse: Warehouse, beginning: str) -> str:
     if not found:
         raise _nobody(warehouse, "profile_id")
     raise WrongUseError(
-        "CLI-PERSON-03", "Several people's ids begin so.", next_step="Type more of the id: `members --reveal` shows it."
+        "several_people",
+        "Several people's ids begin so.",
+        next_step="Type more of the id: `members --reveal` shows it.",
     )
 
 
@@ -225,13 +226,15 @@ def _nobody(warehouse: Warehouse, kind: str) -> GuestlistError:
     kinds = sorted(row["type"] for row in warehouse.read(known.select("type").distinct()).to_pylist())
     if kind in kinds or kind == "profile_id":
         return GuestlistError(
-            "CLI-PERSON-04",
+            "nobody_known",
             f"Nobody is known by this {kind}.",
             next_step="Check the value, or name the person otherwise.",
         )
     listed = ", ".join([*kinds, "profile_id"])
     return WrongUseError(
-        "CLI-PERSON-05", "Nobody here is known by an id of that type.", next_step=f"People here are known by: {listed}."
+        "unknown_id_type",
+        "Nobody here is known by an id of that type.",
+        next_step=f"People here are known by: {listed}.",
     )
 
 

@@ -42,7 +42,7 @@ def clean(space: Path) -> None:
     """An empty folder for the demo. One that an earlier demo made is emptied, any other one is left alone."""
     if space.exists() and not (space / _MARK).is_file() and any(space.iterdir()):
         raise GuestlistError(
-            "DEMO-FOLDER-01",
+            "folder_not_of_a_demo",
             f"{space} holds something that no demo made.",
             nothing_lost="It was left as it is.",
             next_step="Name another folder: guestlist demo --space DIR",

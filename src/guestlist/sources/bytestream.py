@@ -71,7 +71,7 @@ def blocks(path: Path, encoding: str) -> Iterator[bytes]:
 def wrong_type(path: Path, why: str) -> GuestlistError:
     """The refusal of a file that is not of a kind we read."""
     return GuestlistError(
-        "IMPORT-TYPE-01",
+        "file_type",
         f"{path.name} cannot be imported: {why}.",
         nothing_lost="Nothing was imported; the space is as it was.",
         next_step="Export it as CSV, JSON Lines or Parquet and try again.",
@@ -81,7 +81,7 @@ def wrong_type(path: Path, why: str) -> GuestlistError:
 def damaged(path: Path, why: str) -> GuestlistError:
     """The refusal of a file that is broken as a whole."""
     return GuestlistError(
-        "IMPORT-DAMAGED-01",
+        "file_damaged",
         f"{path.name} cannot be imported: {why}.",
         nothing_lost="Nothing was imported; the space is as it was.",
         next_step="Get the file again from where it came from.",
@@ -125,7 +125,7 @@ class _Unzipping:
         self._out += len(piece)
         if self._out > max(_EXPANSION_FREE, _MOST_EXPANSION * self._file.tell()):
             raise GuestlistError(
-                "IMPORT-BOMB-01",
+                "file_expands",
                 f"{self._path.name} expands more than {_MOST_EXPANSION}-fold: it may be made to fill the disk.",
                 nothing_lost="Nothing was imported; the space is as it was.",
                 next_step="If you trust it, unpack it yourself and import the unpacked file.",

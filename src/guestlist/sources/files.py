@@ -13,7 +13,7 @@ import orjson
 import pyarrow as pa
 from pyarrow import parquet
 
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.sources.bytestream import blocks, damaged, encoding_of, head_of, marked, wrong_type
 from guestlist.sources.records import BLANKS, LINE, Batch, CsvShape, csv_batches, json_batches
 
@@ -96,8 +96,8 @@ class DataFile:
     @cached_property
     def _head(self) -> bytes:
         if not self.path.is_file():
-            raise GuestlistError(
-                "IMPORT-FILE-01",
+            raise WrongUseError(
+                "no_file",
                 f"There is no file {self.path}.",
                 nothing_lost="Nothing was imported; the space is as it was.",
                 next_step="Check its name and where you are.",
@@ -139,7 +139,7 @@ class DataFile:
         groups = [metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups)]
         if max(groups, default=0) > _LARGEST_ROW_GROUP or sum(groups) > max(_MOST_EXPANSION * self.size, 64 * 1024**2):
             raise GuestlistError(
-                "IMPORT-BOMB-02",
+                "file_expands",
                 f"{self.path.name} expands far beyond its size: it may be made to fill memory.",
                 nothing_lost="Nothing was imported; the space is as it was.",
                 next_step="If you trust it, write it again with smaller row groups.",

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.headers import EVENTS, IDS, PEOPLE
 from guestlist.sources.messages import Call
@@ -99,7 +99,7 @@ def read_mapping(source: str, entry: Mapping[str, Any]) -> FileMapping:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(("sources", source, *map(str, first["loc"])))
         raise GuestlistError(
-            "IMPORT-MAPPING-01",
+            "mapping_wrong",
             f"guestlist.yaml cannot be used: {where}: {first['msg']}.",
             nothing_lost="Nothing was imported.",
             next_step="Correct it, or take the entry out to have it proposed anew.",
@@ -201,8 +201,8 @@ def _distinct(columns: dict[str, str]) -> dict[str, str]:
 def _check_columns(file: DataFile, wish: Wish) -> None:
     for option, column in (("--time", wish.time), ("--id", wish.id), ("--message-id", wish.message_id)):
         if column is not None and column not in file.columns:
-            raise GuestlistError(
-                "IMPORT-COLUMN-01",
+            raise WrongUseError(
+                "unknown_column",
                 f"{file.path.name} has no column '{column}' ({option}).",
                 nothing_lost="Nothing was imported.",
                 next_step=f"Its columns are: {', '.join(file.columns)}.",
@@ -219,7 +219,7 @@ def _check_usable(file: DataFile, mapping: FileMapping) -> None:
         missing.append("what happened (--event NAME)")
     if missing:
         raise GuestlistError(
-            "IMPORT-MAPPING-02",
+            "mapping_incomplete",
             f"The columns of {file.path.name} do not tell {' nor '.join(missing)}.",
             nothing_lost="Nothing was imported.",
             next_step=f"Name it. Its columns are: {', '.join(file.columns)}.",

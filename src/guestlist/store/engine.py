@@ -235,13 +235,13 @@ def _cannot_open(path: Path, detail: str) -> GuestlistError:
     owner = re.search(r"\(PID (\d+)\)", detail)
     if owner is None and "lock" not in detail.lower():
         return GuestlistError(
-            "STORE-OPEN-01",
+            "store_damaged",
             f"The store {path} cannot be opened: it is damaged, or no file of ours.",
             next_step="Put back the last backup of this file, or move it away to begin anew.",
         )
     who = f"process {owner[1]}" if owner else "another process"
     return GuestlistError(
-        "STORE-OWNED-01",
+        "space_in_use",
         f"The space is in use: {who} owns {path}.",
         nothing_lost="Nothing was changed.",
         next_step="Wait for it to end, or stop it, then try again.",
@@ -250,7 +250,7 @@ def _cannot_open(path: Path, detail: str) -> GuestlistError:
 
 def _no_relation(name: str) -> GuestlistError:
     return GuestlistError(
-        "STORE-RELATION-01",
+        "no_relation",
         f"The store has no relation '{name}' yet.",
         next_step="Import data first: guestlist import FILE",
     )

@@ -32,7 +32,7 @@ def rewrite(path: Path, *, memory_limit: str = MEMORY_LIMIT) -> None:
             _put(fresh, path)
     except duckdb.IOException as error:
         raise GuestlistError(
-            "STORE-REWRITE-01",
+            "store_not_rewritten",
             f"The store {path} cannot be written anew: it is in use, or the disk is full.",
             nothing_lost="Nothing is lost: what was deleted is deleted, its bytes may still be in the file.",
             next_step="Stop the other process or make room for a copy of the file, then run the command again.",

@@ -258,7 +258,7 @@ def test_a_wrong_key_is_answered_with_the_nearest(empty: Typed) -> None:
 
 def test_a_date_that_is_none(typed: Typed) -> None:
     told = typed("audiences", "members", "win_back", "--as-of", "yesterday", "--json")
-    assert (told.code, told.facts["error"]["code"]) == (2, "CLI-AS-OF-01")
+    assert (told.code, told.facts["error"]["code"]) == (2, "bad_date")
 
 
 def test_broken_yaml_says_file_and_line(empty: Typed) -> None:

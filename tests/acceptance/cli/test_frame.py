@@ -26,7 +26,7 @@ def test_a_wrong_word_is_answered_with_the_nearest(empty: Typed) -> None:
 def test_misuse_with_json_is_an_object(empty: Typed) -> None:
     told = empty("audiences", "show", "--json")
     assert told.code == 2
-    assert told.facts["error"]["code"] == "CLI-USE-01"
+    assert told.facts["error"]["code"] == "wrong_use"
     assert told.err == ""
 
 

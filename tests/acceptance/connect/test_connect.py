@@ -178,7 +178,7 @@ def test_wrong_use(desk: Desk, words: tuple[str, ...], says: str) -> None:
 def test_a_file_that_holds_something_else_is_refused_without_repeating_it(desk: Desk, content: str) -> None:
     told = desk.connect(token=content)
     assert told.code == 2
-    assert "CLI-SECRET-01" in told.err
+    assert "secret_file_unusable" in told.err
     assert "EAAG" not in told.err
 
 

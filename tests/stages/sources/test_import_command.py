@@ -80,9 +80,9 @@ def test_a_failed_import_leaves_the_space_as_it_was(space: Path, tmp_path: Path)
 @pytest.mark.parametrize(
     ("options", "code"),
     [
-        (["--as", "events", "--event", "Bought", "--time", "when", "--id", "nobody"], "IMPORT-COLUMN-01"),
-        (["--as", "events", "--time", "when", "--id", "who"], "IMPORT-MAPPING-02"),
-        (["--as", "people"], "IMPORT-MAPPING-02"),
+        (["--as", "events", "--event", "Bought", "--time", "when", "--id", "nobody"], "unknown_column"),
+        (["--as", "events", "--time", "when", "--id", "who"], "mapping_incomplete"),
+        (["--as", "people"], "mapping_incomplete"),
     ],
 )
 def test_what_is_missing_is_named(space: Path, tmp_path: Path, options: list[str], code: str) -> None:

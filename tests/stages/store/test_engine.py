@@ -184,12 +184,12 @@ def test_a_second_process_is_told_who_owns_the_file(tmp_path: Path) -> None:
     code = "import sys, pathlib; from guestlist.store import Warehouse; Warehouse(pathlib.Path(sys.argv[1]))"
     with Warehouse(path):
         answer = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
-    assert "STORE-OWNED-01" in answer.stderr
+    assert "space_in_use" in answer.stderr
 
 
 def test_a_file_that_is_not_ours_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "w.duckdb").write_text("id,name\n" * 1000)
-    with pytest.raises(GuestlistError, match="STORE-OPEN-01"):
+    with pytest.raises(GuestlistError, match="store_damaged"):
         Warehouse(tmp_path / "w.duckdb")
 
 

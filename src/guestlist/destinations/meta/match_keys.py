@@ -74,7 +74,7 @@ class MatchKeySettings:
         """Refuse settings that cannot work, and take the country in any spelling."""
         if self.lookalike_value is not None:
             raise GuestlistError(
-                "MATCH-KEYS-VALUE-01",
+                "lookalike_value_not_yet",
                 "LOOKALIKE_VALUE is chosen, but value-based audiences cannot be sent yet.",
                 next_step="Take the value trait out of the settings.",
             )
@@ -117,7 +117,7 @@ def _country_setting(text: str) -> str:
     code = read_country(text).normal if text else ""
     if text and not code:
         raise GuestlistError(
-            "MATCH-KEYS-COUNTRY-01",
+            "unknown_country",
             f"'{text}' is not a country.",
             next_step="Give its ISO 3166-1 code, such as US or DE.",
         )
@@ -129,7 +129,7 @@ def _check_time_zone(name: str) -> None:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise GuestlistError(
-            "MATCH-KEYS-ZONE-01",
+            "unknown_time_zone",
             f"'{name}' is not a time zone.",
             next_step="Give a name such as Europe/Berlin.",
         ) from error
@@ -139,7 +139,7 @@ def _check_keys(keys: set[Key]) -> None:
     unknown = sorted(keys.difference(KEYS))
     if unknown:
         raise GuestlistError(
-            "MATCH-KEYS-KEY-01",
+            "unknown_match_key",
             f"Not a match key: {', '.join(unknown)}.",
             next_step=f"Match keys are {', '.join(KEYS)}.",
         )
