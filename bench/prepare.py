@@ -1,0 +1,57 @@
+"""From profiles to the cells of their rows: normalised, validated, hashed."""
+
+import pyarrow as pa
+
+from bench.figures import Clocked, Figure, Target, clocked
+from bench.space import NOW, Connections, Stopped, space, syncing
+from guestlist.destinations.meta.columns import FORM_SCHEMA, Table, grow_forms, prepare_rows
+from guestlist.destinations.meta.match_keys import MatchKeySettings
+from guestlist.destinations.meta.profile_table import profile_table
+from guestlist.store import Warehouse
+
+SETTINGS = MatchKeySettings(this_year=NOW.year, country="de", time_zone="Europe/Berlin", extern_id="customer_number")
+
+
+class Forms:
+    """The forms read so far."""
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+        warehouse.replace("form", FORM_SCHEMA.empty_table())
+
+    def forms(self) -> Table:
+        return self._warehouse.table("form")
+
+    def append_forms(self, rows: pa.Table) -> None:
+        self._warehouse.append("form", rows)
+
+
+def measure(profiles: int, events: int) -> list[Figure]:
+    """The heart of the stage on its own, first reading every value, then with all forms known; then all of the stage."""
+    figures = []
+    with space(profiles, events) as at, at.open_warehouse() as warehouse:
+        people = warehouse.table("trait").select("profile_id").distinct()
+        with clocked() as clock:
+            wide = warehouse.materialise("wide", profile_table(warehouse, people, SETTINGS))
+        figures.append(clock.figure("prepare", "gather profiles from traits", profiles))
+        forms = Forms(warehouse)
+        for what, rate in (("normalise + hash, nothing known", 60_000), ("normalise + hash, forms known", 250_000)):
+            clock, read = _rows(warehouse, wide, forms)
+            target = Target(of="rate", value=rate)
+            figures.append(clock.figure("prepare", what, profiles, target=target, note=f"{read:,} values read"))
+    with space(profiles, events) as at, syncing(at, Connections(Stopped())) as opened:
+        opened.refresh()
+        (bound,) = opened.bound()
+        for what in ("whole stage, nothing known", "whole stage, nothing changed"):
+            with clocked() as clock:
+                wanted = opened.wanted(bound)
+            figures.append(clock.figure("prepare", what, profiles, note=f"{wanted.people:,} people to send"))
+    return figures
+
+
+def _rows(warehouse: Warehouse, wide: Table, forms: Forms) -> tuple[Clocked, int]:
+    with clocked() as clock:
+        read = grow_forms(wide, forms, SETTINGS)
+        rows = prepare_rows(wide, forms.forms(), SETTINGS, materialise=warehouse.materialise)
+        warehouse.materialise("bench_rows", rows)
+    return clock, read
