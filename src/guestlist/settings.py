@@ -4,6 +4,9 @@ Sections that belong to a stage (sources, destinations, identity) are kept as th
 """
 
 import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -54,7 +57,7 @@ class SpaceSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    country: str | None = Field(default=None, pattern="^[A-Z]{2}$")
+    country: str | None = None
     time_zone: str = "UTC"
     date_order: Literal["dmy", "mdy"] | None = None
     memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
@@ -64,8 +67,11 @@ class SpaceSettings(BaseModel):
 
     @field_validator("country", mode="before")
     @classmethod
-    def _upper(cls, country: Any) -> Any:
-        return country.upper() if isinstance(country, str) else country
+    def _code(cls, country: Any) -> Any:
+        if country is not None and not (isinstance(country, str) and re.fullmatch("[A-Za-z]{2}", country)):
+            message = "not a country's code of two letters, such as DE"
+            raise ValueError(message)
+        return country.upper() if country else None
 
     @field_validator("time_zone")
     @classmethod
@@ -93,7 +99,7 @@ def read_settings(document: Any, place: Path) -> SpaceSettings:
         return SpaceSettings.model_validate(document or {})
     except ValidationError as error:
         mistakes = "; ".join(
-            f"{'.'.join(map(str, mistake['loc'])) or 'document'}: {mistake['msg'].removeprefix('Value error, ')}"
+            f"{'.'.join(map(str, mistake['loc'])) or 'document'}: {_told(mistake)}"
             for mistake in error.errors(include_input=False, include_url=False)
         )
         raise GuestlistError(
@@ -102,6 +108,13 @@ def read_settings(document: Any, place: Path) -> SpaceSettings:
             nothing_lost="Nothing was changed.",
             next_step="Correct it and try again.",
         ) from None
+
+
+def _told(mistake: Mapping[str, Any]) -> str:
+    if mistake["type"] != "extra_forbidden":
+        return str(mistake["msg"]).removeprefix("Value error, ")
+    near = get_close_matches(str(mistake["loc"][-1]), SpaceSettings.model_fields, n=1)
+    return f"not a setting; did you mean {near[0]}?" if near else "not a setting"
 
 
 def _refuse_secrets(value: Any, path: str) -> None:

@@ -2,9 +2,11 @@
 
 import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from zoneinfo import available_timezones
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -12,12 +14,15 @@ from ruamel.yaml.error import YAMLError
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.settings import SpaceSettings, read_settings
 from guestlist.store import Warehouse
+from guestlist.values.country import read_country
 
 SETTINGS_FILE = "guestlist.yaml"
 _FIRST_SETTINGS = """\
 # A Guestlist space. Secrets stand here by reference only: {file: PATH} or {env: NAME}.
-country: %(country)s       # where phone numbers and postal codes without a country are from, e.g. DE
-time_zone: %(time_zone)s   # days begin at midnight here
+# Where phone numbers and postal codes without a country are from, such as DE:
+country: %(country)s
+# Days begin at midnight here:
+time_zone: %(time_zone)s
 """
 
 
@@ -78,7 +83,7 @@ def make_space(folder: Path, *, country: str | None = None, time_zone: str | Non
             nothing_lost="Nothing was changed.",
             next_step=f"Use it as it is: edit {place}.",
         )
-    chosen = {"country": country.upper() if country else "null", "time_zone": time_zone or "UTC"}
+    chosen = {"country": _country(country) if country else "null", "time_zone": _zone(time_zone or "UTC")}
     text = _FIRST_SETTINGS % chosen
     read_settings(_yaml().load(text), place)
     (folder / "audiences").mkdir(parents=True, exist_ok=True)
@@ -86,6 +91,32 @@ def make_space(folder: Path, *, country: str | None = None, time_zone: str | Non
     _keep_out_of_git(folder)
     _write_whole(place, text)
     return open_space(folder)
+
+
+def _country(given: str) -> str:
+    code = read_country(given).normal
+    if not code:
+        raise WrongUseError(
+            "unknown_country",
+            f"'{given}' is not a country.",
+            nothing_lost="Nothing was changed.",
+            next_step="Give its code, such as US or DE.",
+        )
+    return code.upper()
+
+
+def _zone(given: str) -> str:
+    known = available_timezones()
+    if given not in known:
+        near = get_close_matches(given, [*known, *(zone.rpartition("/")[2] for zone in known)], n=1)
+        full = [zone for zone in sorted(known) if near and zone.rpartition("/")[2] == near[0].rpartition("/")[2]]
+        raise WrongUseError(
+            "unknown_time_zone",
+            f"'{given}' is not a time zone.",
+            nothing_lost="Nothing was changed.",
+            next_step=f"Did you mean {full[0]}?" if full else "Give a name such as Europe/Berlin.",
+        )
+    return given
 
 
 def open_space(folder: Path) -> Space:

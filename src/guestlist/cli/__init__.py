@@ -4,55 +4,38 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
+from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 import typer
 
-from guestlist.cli import frame
+from guestlist.cli import frame, teaching
 from guestlist.errors import GuestlistError, WrongUseError
 
-_COMMANDS = {
-    "init": "space:init",
-    "import": "imports:import_files",
-    "match-keys": "match_keys:match_keys",
-    "audiences": "audiences:commands",
-    "destinations": "destinations:commands",
-    "doctor": "destinations:doctor",
-    "plan": "syncs:plan",
-    "sync": "syncs:sync",
-    "status": "syncs:status",
-    "runs": "syncs:runs",
-    "do-not-send": "do_not_send:commands",
-    "erase": "erase:erase",
-    "demo": "demo:demo",
-}
-"""Where each command stands. Only the one that was typed is loaded: the rest would cost seconds at every start."""
-_HELP = (
-    "Keep Meta Custom Audiences exactly right, from your own machine.\n\n"
-    "Begin with: guestlist init shop --country DE; then cd shop; guestlist import FILE.\n\n"
-    "Every command answers in JSON with --json. Exit codes: 0 done, 1 something needs a person, 2 wrong use."
-)
 
-
-def make_app(words: Sequence[str] = ()) -> typer.Typer:
-    """The command line, with all commands, or with only the one that the words begin with."""
-    app = typer.Typer(
-        name="guestlist",
-        help=_HELP,
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-    )
+def make_app(name: str) -> typer.Typer:
+    """The command line with this command alone: loading the others too would cost seconds at every start."""
+    app = typer.Typer(name="guestlist", add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     app.callback()(lambda: None)  # a single command stays a command, and is not taken for the whole
-    for name in words[:1] if words and words[0] in _COMMANDS else _COMMANDS:
-        module, _, attribute = _COMMANDS[name].partition(":")
-        command = getattr(import_module(f"guestlist.cli.{module}"), attribute)
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
-        else:
-            app.command(name)(command)
+    module, function = teaching.place(name) or _no_command(name)
+    command = getattr(import_module(f"guestlist.cli.{module}"), function)
+    if isinstance(command, typer.Typer):
+        app.add_typer(teaching.taught(command), name=name)
+    else:
+        app.command(name, help=teaching.help_text(command))(command)
     return app
+
+
+def _no_command(name: str) -> NoReturn:
+    if name.startswith("-"):
+        happened, hint = f"{name} stands before the command, or is no option.", "Options follow the command."
+    else:
+        near = get_close_matches(name, list(teaching.names()), n=1)
+        happened, hint = f"There is no command '{name}'.", f"Did you mean '{near[0]}'?" if near else ""
+    raise WrongUseError("wrong_use", happened, next_step=f"{hint} See: guestlist --help".strip())
 
 
 def main() -> None:
@@ -71,13 +54,20 @@ def run(words: Sequence[str]) -> int:
 
 
 def _run(words: Sequence[str], *, as_json: bool) -> int:
+    if not words or words[0] in {"--help", "-h", "help"}:
+        print(teaching.overview())  # noqa: T201 no command is asked, so none is loaded to answer
+        return frame.DONE if words else frame.WRONG_USE
+    if words[0] == "--version":
+        print(f"guestlist {version('guestlist')}")  # noqa: T201 as above
+        return frame.DONE
     try:
-        ended = make_app(words)(args=list(words), prog_name="guestlist", standalone_mode=False)
+        ended = make_app(words[0])(args=list(words), prog_name="guestlist", standalone_mode=False)
         sys.stdout.flush()
     except GuestlistError as error:
         return frame.tell(error, as_json=as_json)
     except typer.TyperException as error:
-        if not error.format_message():  # help was shown, for want of words
+        if type(error).__name__ == "NoArgsIsHelpError":  # a group without a command: its help is the answer
+            print(error.format_message())  # noqa: T201 as typer would
             return frame.WRONG_USE
         return frame.tell(_misused(error), as_json=as_json)
     except (KeyboardInterrupt, typer.Abort):

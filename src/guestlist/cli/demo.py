@@ -18,5 +18,7 @@ def demo(
     """See it work: an imaginary shop, a simulated Meta that misbehaves, the real commands, and a proof.
 
     Nothing leaves this machine. Exit code 0 only if, in the end, nobody is wrongly in and nobody is missing.
+
+    guestlist demo
     """
     raise typer.Exit(run_demo(space, stop_after=steps))

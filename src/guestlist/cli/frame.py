@@ -18,7 +18,8 @@ DONE, NEEDS_A_PERSON, WRONG_USE = 0, 1, 2
 WIDTH = 100
 
 SpaceDir = Annotated[
-    Path, typer.Option("--space", metavar="DIR", help="The space; the folder you are in when left out.")
+    Path,
+    typer.Option("--space", metavar="DIR", help="The space; the folder you are in when left out.", show_default=False),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is stored about people in clear, not masked.")]

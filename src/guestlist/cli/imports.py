@@ -7,12 +7,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, console, table
 from guestlist.clock import WallClock
 from guestlist.errors import GuestlistError
 from guestlist.records import find_people, open_records
@@ -23,6 +23,7 @@ from guestlist.sources.masking import masked
 from guestlist.space import Space, open_space
 
 _SHOWN = 10
+_GAPS = 6  # between three columns
 _MEANING = {"": "left out", "time": "when", "message_id": "message id", "event": "what happened"}
 
 
@@ -34,7 +35,7 @@ class As(StrEnum):
 
 
 def import_files(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="CSV, JSON Lines or Parquet; .gz too.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="CSV, JSON Lines or Parquet; .gz too.")],
     *,
     reading: Annotated[As | None, typer.Option("--as", help="What the lines of a table are.")] = None,
     event: Annotated[str | None, typer.Option(metavar="NAME", help="Events: what happened in every line.")] = None,
@@ -42,8 +43,8 @@ def import_files(
     id_column: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Who a line is about.")] = None,
     message_id: Annotated[str | None, typer.Option(metavar="COLUMN", help="The line's own id: it counts once.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the proposed mapping.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")] = False,
-    folder: Annotated[Path, typer.Option("--space", metavar="DIR", help="The space.")] = Path(),
+    folder: SpaceDir = Path(),
+    as_json: AsJson = False,
 ) -> None:
     """Import customer data: tracking messages, people, or events.
 
@@ -56,12 +57,12 @@ def import_files(
     """
     wish = Wish(reading=reading.value if reading else None, event=event, time=time, id=id_column, message_id=message_id)
     space = open_space(folder)
-    console = Console(stderr=as_json)
+    out = console(sys.stderr if as_json else None)
     chosen = _choose_all([DataFile(path) for path in files], wish, space)
     for file, choice in chosen:
         if choice.proposed:
-            _settle_mapping(console, file, choice, yes=yes)
-    with space.open_warehouse() as warehouse, _progress(console) as advance:
+            _settle_mapping(out, file, choice, yes=yes)
+    with space.open_warehouse() as warehouse, _progress(out) as advance:
         clocks = Clocks(now=WallClock().now(), zone=space.settings.time_zone, date_order=space.settings.date_order)
         landed = land(warehouse, chosen, clocks, space.reports, advance)
         with open_records(space) as records:
@@ -69,12 +70,12 @@ def import_files(
         warehouse.checkpoint()
     _keep_mappings(space, chosen)
     if as_json:
-        typer.echo(orjson.dumps({"files": [_facts(one) for one in landed]}).decode())
+        answer({"files": [_facts(one) for one in landed]})
     else:
-        console.print(_results(landed))
+        out.print(_results(landed))
         for one in landed:
             if one.report:
-                console.print(f"Rejected lines of {one.file.name} (line, field, reason): {one.report}", soft_wrap=True)
+                out.print(f"Rejected lines of {one.file.name} (line, field, reason): {one.report}", soft_wrap=True)
 
 
 def _choose_all(files: Sequence[DataFile], wish: Wish, space: Space) -> list[tuple[DataFile, Chosen]]:
@@ -94,13 +95,12 @@ def _keep_mappings(space: Space, chosen: Sequence[tuple[DataFile, Chosen]]) -> N
             space = space.write_entry("sources", choice.source, choice.mapping.entry())
 
 
-def _settle_mapping(console: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
-    console.print(_proposal(file, choice))
-    console.print(_masked_lines(file))
+def _settle_mapping(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
+    _propose(out, file, choice)
     if yes:
         return
     if not sys.stdin.isatty():
-        console.print("No terminal to ask at: this mapping is accepted and written to guestlist.yaml.")
+        out.print("No terminal to ask at: this mapping is accepted and written to guestlist.yaml.")
         return
     if not typer.confirm("Import it so? (it will be written to guestlist.yaml)", default=True):
         raise GuestlistError(
@@ -111,32 +111,48 @@ def _settle_mapping(console: Console, file: DataFile, choice: Chosen, *, yes: bo
         )
 
 
-def _proposal(file: DataFile, choice: Chosen) -> Table:
-    title = f"{file.path.name} as {choice.mapping.reading}: source {choice.source}"
-    table = Table("column", "means", title=title, title_justify="left")
+def _propose(out: Console, file: DataFile, choice: Chosen) -> None:
+    """What each column is taken for, with what stands in it: as many values as fit, of the first ten lines."""
+    out.print(f"{file.path.name} as {choice.mapping.reading}, source {choice.source}", soft_wrap=True)
+    meanings = _meanings(choice)
+    side = (
+        out.width // 3
+    )  # a long header goes on in a second line; values are cut, as a column that may not wrap takes all
+    left = out.width - sum(min(side, max(map(len, texts))) for texts in (meanings, meanings.values())) - _GAPS
+    shown = table("column", "means", "first lines, masked: x a letter, 9 a digit")
+    shown.columns[0].max_width = shown.columns[1].max_width = side
+    for column, meaning in meanings.items():
+        add_row(shown, (column, meaning, _cut(_values(file, column), left)))
+    out.print(shown)
+    if choice.mapping.reading == "people":
+        out.print("If its lines are orders or other events: --as events --event NAME --time COLUMN --id COLUMN")
+
+
+def _meanings(choice: Chosen) -> dict[str, str]:
     ids = choice.mapping.ids()
     fact = "trait" if choice.mapping.reading == "people" else "property"
-    for column, target in choice.mapping.columns.items():
-        meaning = f"id: {ids[column]}" if column in ids else _MEANING.get(target, f"{fact} {target}")
-        table.add_row(column, meaning)
-    return table
+    return {
+        column: f"id: {ids[column]}" if column in ids else _MEANING.get(target, f"{fact} {target}")
+        for column, target in choice.mapping.columns.items()
+    }
 
 
-def _masked_lines(file: DataFile) -> Table:
-    table = Table(*file.columns, title="The first lines, masked (x a letter, 9 a digit)", title_justify="left")
-    for line in file.sample[:_SHOWN]:
-        table.add_row(*(masked(line.get(column, "")) for column in file.columns))
-    return table
+def _values(file: DataFile, column: str) -> str:
+    given = [masked(line.get(column, "")) or "-" for line in file.sample[:_SHOWN]]
+    return "  ".join(given) if set(given) != {"-"} else ""
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(width, 1) - 1]}…"
 
 
 def _results(landed: Sequence[Landed]) -> Table:
-    table = Table("file", "source")
-    for heading in ("lines", "in", "known", "rejected"):
-        table.add_column(heading, justify="right")
+    numbers = ("lines", "in", "known", "rejected")
+    made = table("file", "source", *numbers, right=numbers)
     for one in landed:
-        numbers = (f"{number:,}" for number in (one.lines, one.landed, one.known, one.rejected))
-        table.add_row(one.file.name, one.source, *numbers)
-    return table
+        counts = (f"{number:,}" for number in (one.lines, one.landed, one.known, one.rejected))
+        add_row(made, (one.file.name, one.source, *counts))
+    return made
 
 
 def _facts(one: Landed) -> dict[str, Any]:
@@ -152,8 +168,8 @@ def _facts(one: Landed) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Callable[[int], None]]:
+def _progress(out: Console) -> Iterator[Callable[[int], None]]:
     columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} lines read"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
         task = progress.add_task("import", total=None)
         yield lambda lines: progress.advance(task, lines)

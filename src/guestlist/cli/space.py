@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Annotated
 
-import orjson
 import typer
 
+from guestlist.cli.frame import AsJson, answer, say
 from guestlist.space import make_space
 
 
@@ -16,15 +16,20 @@ def init(
         str | None, typer.Option(help="Where phones and postal codes without a country are from, such as DE.")
     ] = None,
     time_zone: Annotated[str, typer.Option(help="Days begin at midnight here, such as Europe/Berlin.")] = "UTC",
-    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a space: a folder with guestlist.yaml, audiences/ and the stores.
 
-    Then: guestlist import FILE --space DIR
+    The audiences are files in audiences/; keep them and guestlist.yaml in git if you like. What is known of people is in
+    .guestlist/, which only you can read.
+
+    guestlist init shop --country DE --time-zone Europe/Berlin
     """
     space = make_space(folder, country=country, time_zone=time_zone)
     if as_json:
-        typer.echo(orjson.dumps({"space": str(space.folder), "settings": str(space.settings_file)}).decode())
+        answer({"space": str(space.folder), "settings": str(space.settings_file)})
         return
-    typer.echo(f"Made the space {space.folder}. Its settings: {space.settings_file}")
-    typer.echo(f"Next: guestlist import FILE --space {space.folder}")
+    say(
+        f"Made the space {space.folder}. Its settings: {space.settings_file}",
+        f"Next: guestlist import FILE --space {space.folder}",
+    )

@@ -54,6 +54,22 @@ def test_a_proposed_mapping_is_shown_masked_accepted_without_a_terminal_and_kept
     assert Path(again["report"]).read_text().splitlines()[1:] == ["2,,ragged_line,", "3,Email,no_user_anon_id,"]
 
 
+def test_the_proposal_of_a_wide_file_can_be_read(space: Path, tmp_path: Path) -> None:
+    file = tmp_path / "wide.csv"
+    columns = ["Email", *(f"Answer to question {n}" for n in range(60))]
+    lines = [["ada@example.org", *["a rather long answer of some words"] * 60]] * 12
+    file.write_text("\n".join(",".join(cells) for cells in [columns, *lines]) + "\n")
+
+    shown = run("import", file, "--space", space).output.splitlines()
+
+    assert max(map(len, shown)) <= 100
+    (told,) = [line for line in shown if line.startswith("Answer to question 59 ")]
+    assert told.split("  ")[1].strip() == "trait answer_to_question_59"
+    assert "x xxxxxx xxxx xxxxxx xx xxxx xxxxx" in told
+    (email,) = [line for line in shown if line.startswith("Email ")]
+    assert "xxx@xxxxxxx.xxx  xxx@xxxxxxx.xxx" in email
+
+
 def test_the_mapping_in_the_settings_holds_whatever_the_file_is_called(space: Path, tmp_path: Path) -> None:
     content = "Email,Code\nada@example.org,7\n"
     for name in ("a.csv", "b.csv"):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.settings import SecretReference
 from guestlist.space import make_space, open_space
 
@@ -23,6 +23,26 @@ def test_a_space_is_not_made_twice(tmp_path: Path) -> None:
     make_space(tmp_path)
     with pytest.raises(GuestlistError, match="space_exists"):
         make_space(tmp_path)
+
+
+def test_a_country_may_be_named(tmp_path: Path) -> None:
+    assert make_space(tmp_path, country="Germany").settings.country == "DE"
+
+
+@pytest.mark.parametrize(
+    ("country", "zone", "said"),
+    [
+        ("Narnia", None, "'Narnia' is not a country."),
+        (None, "Berlin", "Did you mean Europe/Berlin?"),
+        (None, "europe/berlin", "Did you mean Europe/Berlin?"),
+        (None, "Mars/Olympus", "Give a name such as Europe/Berlin."),
+    ],
+)
+def test_a_space_is_not_made_in_no_mans_land(tmp_path: Path, country: str | None, zone: str | None, said: str) -> None:
+    with pytest.raises(WrongUseError) as told:
+        make_space(tmp_path / "shop", country=country, time_zone=zone)
+    assert said in str(told.value)
+    assert not (tmp_path / "shop").exists()
 
 
 def test_a_folder_that_is_no_space_says_how_to_make_one(tmp_path: Path) -> None:
@@ -46,8 +66,9 @@ def test_writing_an_entry_keeps_comments_and_the_rest(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("time_zone: Mars/Base", "time_zone: not a time zone"),
-        ("contry: DE", "contry: Extra inputs"),
-        ("country: Germany", "country: String should match"),
+        ("contry: DE", "contry: not a setting; did you mean country?"),
+        ("xyz: red", "xyz: not a setting."),
+        ("country: Germany", "country: not a country's code"),
         ("destinations: {main: {access_token: abc}}", "destinations.main.access_token holds a secret"),
         ("a: [", "settings_not_yaml"),
     ],

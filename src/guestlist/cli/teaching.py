@@ -1,0 +1,98 @@
+"""How the command line teaches itself: the overview of all commands, and the help of one."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+
+import typer
+from typer.models import CommandInfo
+
+COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Begin": {
+        "demo": ("demo:demo", "See all of it in a minute, without a Meta account."),
+        "init": ("space:init", "Make a space: the folder of one company's audiences."),
+        "import": ("imports:import_files", "Bring files of customer data into the space."),
+    },
+    "Audiences": {
+        "audiences": ("audiences:commands", "check, list, show, members, explain, export."),
+        "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
+    },
+    "Meta": {
+        "destinations": ("destinations:commands", "connect, list: the ad accounts that audiences go to."),
+        "doctor": ("destinations:doctor", "Is all in order there: token, role, terms, quota?"),
+        "plan": ("syncs:plan", "What a sync would send now. Sends nothing."),
+        "sync": ("syncs:sync", "Add who entered, remove who left."),
+        "status": ("syncs:status", "How every audience stands."),
+        "runs": ("syncs:runs", "What was sent, and what became of it."),
+    },
+    "Privacy": {
+        "do-not-send": ("do_not_send:commands", "add, remove, list: people who must never be sent."),
+        "erase": ("erase:erase", "Take a person from this machine and from Meta."),
+    },
+}
+"""Every command by what it is for: the module and name of its function, and what the overview says of it."""
+
+_FIRST_STEPS = (
+    "guestlist init shop --country DE",
+    "guestlist import customers.csv --space shop",
+    "guestlist audiences check --space shop",
+    "guestlist plan --space shop",
+)
+_OURS = "guestlist "
+
+
+def overview() -> str:
+    """All commands on one screen. It is plain text, so that no command has to be loaded to show it."""
+    lines = [
+        "Usage: guestlist COMMAND [OPTIONS]",
+        "",
+        "Keep Meta Custom Audiences exactly right, from your own machine.",
+    ]
+    for purpose, commands in COMMANDS.items():
+        lines += ["", f"{purpose}:", *(f"  {name:13} {says}" for name, (_, says) in commands.items())]
+    lines += ["", "First steps:", *(f"  {step}" for step in _FIRST_STEPS), ""]
+    lines += [
+        "guestlist COMMAND --help teaches one command; --json answers in JSON.",
+        "Exit codes: 0 done, 1 something needs a person, 2 wrong use.",
+    ]
+    return "\n".join(lines)
+
+
+def place(name: str) -> tuple[str, str] | None:
+    """The module and the function of a command; None if there is none of that name."""
+    for commands in COMMANDS.values():
+        if name in commands:
+            module, _, function = commands[name][0].partition(":")
+            return module, function
+    return None
+
+
+def names() -> Iterator[str]:
+    """The names of all commands."""
+    for commands in COMMANDS.values():
+        yield from commands
+
+
+def taught(group: typer.Typer) -> typer.Typer:
+    """The group, with the help of its commands as it should be shown."""
+    for one in group.registered_commands:
+        _teach(one)
+    return group
+
+
+def _teach(one: CommandInfo) -> None:
+    one.help = help_text(one.callback)
+    one.short_help = one.help.partition("\n")[0].partition(". ")[0].removesuffix(".") + "."
+
+
+def help_text(command: object) -> str:
+    """A docstring as help: what it does, in paragraphs that fit the screen; then examples, left as they are typed."""
+    parts = (inspect.getdoc(command) or "").split("\n\n")
+    said = [part.replace("\n", " ") for part in parts if not _is_example(part)]
+    examples = [line for part in parts if _is_example(part) for line in part.splitlines()]
+    if examples:
+        said.append("\n".join(("\b", "Examples:" if len(examples) > 1 else "Example:", *(f"  {e}" for e in examples))))
+    return "\n\n".join(said)
+
+
+def _is_example(part: str) -> bool:
+    return part.startswith(_OURS) or f"| {_OURS}" in part
