@@ -11,7 +11,7 @@ import duckdb
 
 FOLDER = Path(__file__).parent / ".data"
 NOW = "2026-06-30 12:00:00+00"
-_VERSION = 1  # raise when the data changes
+_VERSION = 2  # raise when the data changes
 
 _PEOPLE = """
 CREATE MACRO dice(n, salt, sides) AS (hash(n, salt) % sides)::INT;
@@ -77,7 +77,7 @@ WITH wide AS (
     FROM people
 )
 SELECT profile_id, key, TIMESTAMPTZ '2026-01-01 00:00:00+00' AS "at", 'crm' AS source, value, NULL::DOUBLE AS number
-FROM (UNPIVOT wide ON COLUMNS(* EXCLUDE profile_id) INTO NAME key VALUE value);
+FROM (UNPIVOT wide ON COLUMNS(* EXCLUDE profile_id) INTO NAME key VALUE value) ORDER BY profile_id;
 
 CREATE OR REPLACE TABLE identifier AS
 WITH said AS (
@@ -89,7 +89,7 @@ WITH said AS (
 )
 SELECT type, value, profile_id, TIMESTAMPTZ '2026-01-01 00:00:00+00' AS first_seen,
     TIMESTAMPTZ '2026-01-01 00:00:00+00' AS last_seen, ordinal::BIGINT AS ordinal
-FROM said;
+FROM said ORDER BY profile_id;
 
 CREATE OR REPLACE TABLE event AS
 WITH dealt AS (
@@ -140,7 +140,7 @@ def warehouse(profiles: int, events: int) -> Path:
         unfinished = path.with_suffix(".making")
         unfinished.unlink(missing_ok=True)
         with duckdb.connect(unfinished, config={"memory_limit": "2GB"}) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             for statement in (_PEOPLE + _WAREHOUSE).split(";\n"):
                 numbers = {"first": 0, "stop": profiles, "people": profiles, "events": events}
                 used = {name: number for name, number in numbers.items() if f"${name}" in statement}
@@ -156,6 +156,6 @@ def _path(profiles: int, events: int) -> Path:
 def change(path: Path) -> None:
     """Let about one person in a hundred change, in a warehouse that nobody has open."""
     with duckdb.connect(path) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         for statement in _CHANGE.split(";\n"):
             connection.execute(statement)

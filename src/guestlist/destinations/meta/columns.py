@@ -7,7 +7,7 @@ Hand in a stored table: it is read once per key. The relation `form(key, raw, co
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
 from operator import and_, or_
@@ -15,6 +15,7 @@ from typing import Protocol, TypeAlias
 
 import ibis
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from guestlist.destinations.meta.fast_paths import fast_path
 from guestlist.destinations.meta.manifest import BY_COUNTRY, KEYS, MANY, ONE, TRACKING_ENABLED, UNHASHED, WEAK, Key
@@ -30,9 +31,11 @@ Table: TypeAlias = ibis.Table
 Column: TypeAlias = ibis.Column
 
 FORM_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "country", "normal", "reason")])
+_ASKED = ("key", "raw", "country")
 _COUNTRY = "settled_country"
 _OFF = "tracking_off"
 _SEVERAL = "has_several"
+_PAIR = 2
 # More parts than any one value has.
 _LONGEST_VALUE = 1_000_000
 
@@ -74,27 +77,44 @@ def form_of_distinct(form: str, raws: pa.Array, countries: pa.Array, settings: M
     return pa.table([column.cast(pa.string()) for column in columns], schema=FORM_SCHEMA)
 
 
-def grow_forms(profiles: Table, store: FormStore, settings: MatchKeySettings) -> int:
+def grow_forms(
+    profiles: Table, store: FormStore, settings: MatchKeySettings, *, read: Callable[[Table], pa.Table] | None = None
+) -> int:
     """Read every value of the profiles that neither a fast path nor the store covers. Gives the number read."""
-    read = _grow(_country_uses(profiles, settings), store, settings)
+    return sum(grow(missing, store, settings, read=read) for missing in missing_forms(profiles, store, settings))
+
+
+def missing_forms(profiles: Table, store: FormStore, settings: MatchKeySettings) -> tuple[Table, Table]:
+    """(key, raw, country) that are to be read: of countries, and, once these are read, of all else."""
     settled = _settle(profiles, store.forms(), settings)
-    return read + _grow(_uses(settled, settings), store, settings)
+    return (
+        _missing(_country_uses(profiles, settings), store, settings),
+        _missing(_uses(settled, settings), store, settings),
+    )
 
 
-def _grow(uses: "Iterator[_Use]", store: FormStore, settings: MatchKeySettings) -> int:
-    by_form: dict[str, list[Table]] = {}
+def _missing(uses: "Iterator[_Use]", store: FormStore, settings: MatchKeySettings) -> Table:
+    known = store.forms()
+    parts = [ibis.memtable(FORM_SCHEMA.empty_table()).select(*_ASKED)]
     for use in uses:
-        by_form.setdefault(use.form, []).append(_uncovered(use, settings))
-    read = 0
-    for form, tables in by_form.items():
-        values = tables[0] if len(tables) == 1 else ibis.union(*tables)
-        known = store.forms().filter(lambda t, form=form: t.key == form)
-        missing = values.distinct().anti_join(known, ["raw", "country"]).to_pyarrow()
-        if missing.num_rows:
-            raws, countries = (missing[name].combine_chunks() for name in ("raw", "country"))
-            store.append_forms(form_of_distinct(form, raws, countries, settings))
-            read += missing.num_rows
-    return read
+        of_form = known.filter(known.key == use.form)
+        # What is known is left out first: as a rule that is all.
+        new = _uncovered(use, settings).anti_join(of_form, ["raw", "country"])
+        parts.append(new.select(key=ibis.literal(use.form), raw=new.raw, country=new.country))
+    return ibis.union(*parts).distinct()
+
+
+def grow(
+    missing: Table, store: FormStore, settings: MatchKeySettings, *, read: Callable[[Table], pa.Table] | None = None
+) -> int:
+    """Read these values into the store."""
+    lines = read(missing) if read else missing.to_pyarrow()
+    forms = lines.column("key").unique().to_pylist()
+    for form in forms:
+        values = lines.filter(pc.equal(lines.column("key"), form))
+        raws, countries = (values.column(name).combine_chunks() for name in ("raw", "country"))
+        store.append_forms(form_of_distinct(form, raws, countries, settings))
+    return int(lines.num_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -281,7 +301,7 @@ def prepare_rows(
     """
     lists = [key for key in MANY if key in settings.keys and key in profiles.columns]
     settled = _settle(profiles, forms, settings)
-    flags = {_OFF: _tracking_off(profiles, settings), _SEVERAL: _has_several(profiles, lists)}
+    flags = {_OFF: _tracking_off(profiles, settings), _SEVERAL: _has_several(profiles, lists, blanks)}
     settled = settled.mutate(**flags)
     if materialise is not None:
         settled = materialise("rows_settled", settled)
@@ -298,23 +318,61 @@ def _tracking_off(profiles: Table, settings: MatchKeySettings) -> Column:
     return reduce(or_, off) if off else ibis.literal(False)
 
 
-def _has_several(profiles: Table, lists: list[Key]) -> Column:
-    longer = [profiles[key].length().fill_null(0) > 1 for key in lists]
+def _has_several(profiles: Table, lists: list[Key], blanks: Table | None) -> Column:
+    """Whether a profile's lists must be gathered: a pair of values is read side by side, which costs far less."""
+    if blanks is not None:
+        return ibis.literal(True)
+    longer = [profiles[key].length().fill_null(0) > _PAIR for key in lists]
     if "EMAIL" in lists:
-        joined = profiles.EMAIL[0].re_search(SEPARATORS)
-        longer.append(ibis.ifelse(profiles.EMAIL.length() > 0, joined, False).fill_null(False))
+        longer += [_at(profiles.EMAIL, place).re_search(SEPARATORS).fill_null(False) for place in range(_PAIR)]
     return reduce(or_, longer) if longer else ibis.literal(False)
 
 
+def _at(values: Column, place: int) -> Column:
+    return ibis.ifelse(values.length() > place, values[place], ibis.null("string"))
+
+
 def _heads(settled: Table, lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None) -> Table:
-    """One line for each row to be: of every list the one raw value that the row carries, and all else of its profile."""
+    """One line for each row to be: of every list the one cell that the row carries, and all else of its profile."""
     others = [name for name in settled.columns if name not in MANY]
-    one = settled.filter(~settled[_SEVERAL])
-    firsts = {key: ibis.ifelse(one[key].length() > 0, one[key][0], ibis.null("string")) for key in lists}
-    heads = one.select(*others, n=ibis.literal(0, "int32"), **firsts)
     if not lists:
-        return heads
-    many = settled.filter(settled[_SEVERAL])
+        return settled.select(*others, n=ibis.literal(0, "int32"))
+    pairs = _of_pairs(settled.filter(~settled[_SEVERAL]), others, lists, forms, settings)
+    many = _of_lists(settled.filter(settled[_SEVERAL]), others, lists, forms, settings, blanks)
+    return ibis.union(pairs, many)
+
+
+def _of_pairs(few: Table, others: list[str], lists: list[Key], forms: Table, settings: MatchKeySettings) -> Table:
+    """Heads of profiles with at most two values in each list."""
+    values = {key: [_Value(name=f"{key}_{n}", form=key, raw=_at(few[key], n)) for n in range(_PAIR)] for key in lists}
+    read = _read(few, [v for pair in values.values() for v in pair], others, forms, settings)
+    columns, second = {}, {}
+    for key in lists:
+        first = _choose(read, values[key])
+        one, two = (read[f"{value.name}_sent"] for value in values[key])
+        second[key] = (one != "") & (two != "") & (one != two)
+        columns |= {key: first.sent, f"{key}_reason": first.reason}
+    if "MADID" in lists:
+        second["MADID"] &= ~read[_OFF]
+        columns |= _unless_off(read, columns["MADID"], columns["MADID_reason"])
+    # Only a profile with two different values in a list has a second row; its shorter lists repeat their first.
+    rows = ibis.ifelse(reduce(or_, second.values()), ibis.array([0, 1]), ibis.array([0]))
+    carried = {f"{key}_1_{part}": read[f"{key}_1_{part}"] for key in lists for part in ("sent", "reason")}
+    spread = read.select(
+        *others, **columns, **carried, **{f"{key}_second": second[key] for key in lists}, n=rows.unnest().cast("int32")
+    )
+    heads = {}
+    for key in lists:
+        turn = (spread.n == 1) & spread[f"{key}_second"]
+        heads[key] = ibis.ifelse(turn, spread[f"{key}_1_sent"], spread[key])
+        heads[f"{key}_reason"] = ibis.ifelse(turn, spread[f"{key}_1_reason"], spread[f"{key}_reason"])
+    return spread.select(*others, "n", **heads)
+
+
+def _of_lists(
+    many: Table, others: list[str], lists: list[Key], forms: Table, settings: MatchKeySettings, blanks: Table | None
+) -> Table:
+    """Heads of profiles with lists of any length."""
     rows = many.select(*others)
     for key in lists:
         # Gathered from the profiles as they are, not once more through what was joined before.
@@ -322,8 +380,14 @@ def _heads(settled: Table, lists: list[Key], forms: Table, settings: MatchKeySet
     counts = [rows[f"{key}_usable"].length().fill_null(0) for key in lists]
     rows = rows.mutate(count=ibis.greatest(1, *counts).cast("int32"))
     rows = rows.mutate(n=ibis.range(ibis.literal(0, "int32"), rows["count"]).unnest().cast("int32"))
-    nth = {key: _nth(rows, key) for key in lists}
-    return ibis.union(heads, rows.select(*others, "n", **nth))
+    values = [_Value(name=f"{key}_0", form=key, raw=_nth(rows, key)) for key in lists]
+    read = _read(rows, values, [*others, "n"], forms, settings)
+    cells = {}
+    for key in lists:
+        cells |= {key: read[f"{key}_0_sent"], f"{key}_reason": read[f"{key}_0_reason"]}
+    if "MADID" in lists:
+        cells |= _unless_off(read, cells["MADID"], cells["MADID_reason"])
+    return read.select(*others, "n", **cells)
 
 
 def _nth(rows: Table, key: Key) -> Column:
@@ -336,19 +400,16 @@ def _nth(rows: Table, key: Key) -> Column:
 def _cells(heads: Table, lists: list[Key], forms: Table, settings: MatchKeySettings) -> Table:
     """Of every row and key what is sent and why."""
     single = [key for key in ONE if key in settings.keys and key != "COUNTRY"]
-    values: dict[Key, list[_Value]] = {key: _values(heads, key, settings) for key in single}
-    values |= {key: [_Value(name=f"{key}_0", form=key, raw=heads[key])] for key in lists}
-    keep = ["profile_id", "n", _OFF, "COUNTRY", "COUNTRY_reason"]
-    read = _read(heads, [v for group in values.values() for v in group], keep, forms, settings)
-    chosen = {key: _choose(read, group) for key, group in values.items()}
+    values = {key: _values(heads, key, settings) for key in single}
+    known = [name for key in (*lists, "COUNTRY") for name in (key, f"{key}_reason")]
+    read = _read(heads, [v for group in values.values() for v in group], ["profile_id", "n", *known], forms, settings)
     columns: dict[str, Column] = {}
     for key in KEYS:
-        cell = chosen.get(key) or _no_cell()
-        columns |= {key: cell.sent, f"{key}_reason": cell.reason}
-    if "COUNTRY" in settings.keys:
-        columns |= {name: read[name] for name in ("COUNTRY", "COUNTRY_reason")}
-    if "MADID" in chosen:
-        columns |= _unless_off(read, columns["MADID"], columns["MADID_reason"])
+        if key in lists or (key == "COUNTRY" and key in settings.keys):
+            columns |= {name: read[name] for name in (key, f"{key}_reason")}
+        else:
+            cell = _choose(read, values.get(key, []))
+            columns |= {key: cell.sent, f"{key}_reason": cell.reason}
     # The whole first name says more than its initial.
     named = columns["FN"] != ""
     columns["FI"] = ibis.ifelse(named, "", columns["FI"])

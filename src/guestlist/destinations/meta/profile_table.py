@@ -1,15 +1,24 @@
-"""The wide table of profiles that rows are made from, out of relations `trait` and `identifier`."""
+"""The wide table of profiles that rows are made from, out of relations `trait` and `identifier`.
+
+Nearly everybody has a handful of e-mails and phones, one value in each trait: their lists are put together out of
+columns. Only the rest, people with many identifiers of a type or with JSON lists in a trait, is gathered line by line.
+"""
 
 from collections.abc import Sequence
+from functools import reduce
 
 import ibis
 
 from guestlist.destinations.meta.columns import Column, Table, trait_columns
+from guestlist.destinations.meta.fast_paths import fast_path
 from guestlist.destinations.meta.manifest import IDENTIFIERS, MANY, TRAITS, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.store.engine import Warehouse
 
 _HASHED = r"^[0-9a-fA-F]{64}$"
+_PLACES = 2
+"""So many identifiers of each type have a column of their own."""
+_GATHER = "to_gather"
 
 
 def used(settings: MatchKeySettings) -> tuple[list[str], list[str]]:
@@ -21,34 +30,119 @@ def used(settings: MatchKeySettings) -> tuple[list[str], list[str]]:
     return sorted({*trait_columns(settings), *lists}), sorted(set(kinds))
 
 
-def profile_table(warehouse: Warehouse, people: Table, settings: MatchKeySettings) -> Table:
+def present_traits(warehouse: Warehouse) -> frozenset[str]:
+    """The traits that anybody has."""
+    names = warehouse.read(warehouse.table("trait").select("key").distinct())
+    return frozenset(names.column("key").to_pylist())
+
+
+def profile_table(
+    warehouse: Warehouse, people: Table, settings: MatchKeySettings, *, present: frozenset[str] | None = None
+) -> Table:
     """One line for each of the people (profile_id), as `columns` describes it."""
+    present = present_traits(warehouse) if present is None else present
     trait = warehouse.table("trait").semi_join(people, "profile_id")
-    present = _present(warehouse)
-    columns = {column: name for name, column in trait_columns(settings).items() if name in present}
-    table = people.select("profile_id")
-    if columns:
-        some = trait.filter(trait.key.isin(list(columns.values())))
-        firsts = {column: some.value.arbitrary(where=some.key == name) for column, name in columns.items()}
-        table = _beside(table, some.group_by("profile_id").aggregate(**firsts))
-    lines = _lines(warehouse, trait, people, settings, present)
-    lists = {key: lines.raw.collect(where=lines.key == key, order_by=_order(lines)) for key in MANY}
-    table = _beside(table, lines.group_by("profile_id").aggregate(**lists))
-    return _with_extern_id(warehouse, table, settings)
+    singles = {column: name for name, column in trait_columns(settings).items() if name in present}
+    wide = _beside(people.select("profile_id"), _wide_traits(trait, {**singles, **_list_columns(settings, present)}))
+    wide = _beside(wide, _wide_identifiers(warehouse, people))
+    wide = warehouse.materialise("wide_profiles", wide.mutate(**{_GATHER: _must_gather(wide, settings, present)}))
+    gathered = _gathered(warehouse, trait, wide.filter(wide[_GATHER]), settings, present)
+    table = _beside(wide, gathered.rename({f"gathered_{key}": key for key in MANY}))
+    lists = {
+        key: ibis.ifelse(table[_GATHER], table[f"gathered_{key}"], _together(table, key, settings, present))
+        for key in MANY
+    }
+    return _with_extern_id(warehouse, table.select("profile_id", *singles, **lists), settings)
 
 
 def _traits(key: Key, settings: MatchKeySettings) -> Sequence[str]:
     return settings.remap.get(key, TRAITS[key])
 
 
-def _present(warehouse: Warehouse) -> frozenset[str]:
-    names = warehouse.read(warehouse.table("trait").select("key").distinct())
-    return frozenset(names.column("key").to_pylist())
-
-
 def _beside(table: Table, more: Table) -> Table:
     joined = table.left_join(more, "profile_id")
     return joined.drop("profile_id_right")
+
+
+def _wide_traits(trait: Table, columns: dict[str, str]) -> Table:
+    some = trait.filter(trait.key.isin(sorted(set(columns.values()))))
+    firsts = {column: some.value.arbitrary(where=some.key == name) for column, name in columns.items()}
+    return some.group_by("profile_id").aggregate(some.count().name("traits"), **firsts)
+
+
+def _list_columns(settings: MatchKeySettings, present: frozenset[str]) -> dict[str, str]:
+    """The columns of traits that belong to a list, in the order in which they are read."""
+    columns = {}
+    for key in MANY:
+        for place, name in enumerate(_traits(key, settings)):
+            if name in present:
+                columns[f"list_{key}_{place}".lower()] = name
+    return columns
+
+
+def _id_column(kind: str, place: int) -> str:
+    return f"id_{kind}_{place}".replace(".", "_")
+
+
+def _wide_identifiers(warehouse: Warehouse, people: Table) -> Table:
+    kinds = [kind for key in MANY for kind in IDENTIFIERS[key]]
+    identifier = warehouse.table("identifier").semi_join(people, "profile_id")
+    identifier = identifier.filter(identifier.type.isin(kinds))
+    places = {
+        _id_column(kind, place): identifier.value.arbitrary(
+            where=(identifier.type == kind) & (identifier.ordinal == place)
+        )
+        for kind in kinds
+        for place in range(_PLACES)
+    }
+    return identifier.group_by("profile_id").aggregate(last_place=identifier.ordinal.max(), **places)
+
+
+def _must_gather(wide: Table, settings: MatchKeySettings, present: frozenset[str]) -> Column:
+    many = (wide.last_place >= _PLACES).fill_null(False)
+    for column in _list_columns(settings, present):
+        many |= wide[column].startswith("[").fill_null(False)
+    # Of two types the one first seen comes first.
+    for kinds in IDENTIFIERS.values():
+        for first, second in zip(kinds, kinds[1:], strict=False):
+            many |= wide[_id_column(first, 0)].notnull() & wide[_id_column(second, 0)].notnull()
+    return many
+
+
+def _together(table: Table, key: Key, settings: MatchKeySettings, present: frozenset[str]) -> Column:
+    """The list of a key out of its columns, without values that are known to read the same as one before them."""
+    given = [
+        _as_given(key, table[_id_column(kind, place)]) for kind in IDENTIFIERS[key] for place in range(_PLACES)
+    ]
+    prefix = f"list_{key}_".lower()
+    traits = [table[column] for column in _list_columns(settings, present) if column.startswith(prefix)]
+    values = list(given)
+    for trait in traits:
+        values.append(ibis.ifelse(_known(key, trait, given, settings), ibis.null("string"), trait))
+    empty = ibis.literal([], "array<string>")
+    return reduce(
+        lambda before, more: before.concat(more), (ibis.ifelse(v.isnull(), empty, ibis.array([v])) for v in values)
+    )
+
+
+def _known(key: Key, trait: Column, given: list[Column], settings: MatchKeySettings) -> Column:
+    """Whether a trait is what an identifier says already, as it nearly always is: identifiers come from traits."""
+    plain = ibis.or_(*((trait == value).fill_null(False) for value in given))
+    path = fast_path(key, trait, ibis.literal(""), settings) if key == "EMAIL" else None
+    if path is None:
+        return plain
+    normal = ibis.or_(*((path.normal == value).fill_null(False) for value in given))
+    return ibis.cases((plain, True), (normal, path.guard), else_=False)
+
+
+def _gathered(
+    warehouse: Warehouse, trait: Table, people: Table, settings: MatchKeySettings, present: frozenset[str]
+) -> Table:
+    """(profile_id, one list for each key), collected line by line."""
+    trait = trait.semi_join(people, "profile_id")
+    lines = _lines(warehouse, trait, people, settings, present)
+    lists = {key: lines.raw.collect(where=lines.key == key, order_by=_order(lines)) for key in MANY}
+    return lines.group_by("profile_id").aggregate(**lists)
 
 
 def _order(lines: Table) -> list[Column]:
@@ -109,7 +203,7 @@ def _with_extern_id(warehouse: Warehouse, table: Table, settings: MatchKeySettin
         return table
     column = trait_columns(settings)[settings.extern_id]
     identifier = warehouse.table("identifier")
-    identifier = identifier.filter(identifier.type == settings.extern_id)
+    identifier = identifier.filter(identifier.type == settings.extern_id).semi_join(table, "profile_id")
     firsts = identifier.group_by("profile_id").aggregate(first_id=identifier.value.argmin(identifier.ordinal))
     joined = table.left_join(firsts, "profile_id").drop("profile_id_right")
     given = joined[column] if column in joined.columns else ibis.null("string")
