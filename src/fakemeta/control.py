@@ -274,9 +274,14 @@ def issue_token(asked: Asked) -> Any:
         expires_in=float(asked.body.get("expires_in", 0)),
         kind=str(asked.body.get("type", "SYSTEM_USER")),
         scopes=asked.body.get("scopes", SCOPES),
-        accounts=asked.body.get("accounts"),
+        accounts=_account_ids(asked.body),
     )
     return {"access_token": token.value}
+
+
+def _account_ids(body: Body) -> list[str] | None:
+    told = body.get("accounts")
+    return None if told is None else [str(name).removeprefix("act_") for name in told]
 
 
 def change_token(asked: Asked) -> Any:

@@ -6,6 +6,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 
+def microseconds(instant: datetime) -> int:
+    """An instant as the records keep it: microseconds since 1970."""
+    return int(instant.timestamp() * 1_000_000)
+
+
 class Clock(Protocol):
     """Tells the time, as an instant in UTC."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from guestlist.clock import microseconds
 from guestlist.destinations.meta.manifest import MANY
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.destinations.meta.rows import Identifier, read_record
@@ -121,8 +122,3 @@ def _close_what_was_never_sent(records: Records, now: datetime) -> None:
     for one in records.journal.erasures():
         if one.open and one.erased_at is not None:
             records.journal.close_erasure(one.id, now=microseconds(now))
-
-
-def microseconds(instant: datetime) -> int:
-    """An instant as the records keep it."""
-    return int(instant.timestamp() * 1_000_000)

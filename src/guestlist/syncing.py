@@ -20,8 +20,8 @@ from guestlist import pipeline
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.definition import Sync as SyncWish
 from guestlist.audiences.document import read_folder
-from guestlist.clock import Clock
-from guestlist.connections import Connections, open_connections
+from guestlist.clock import Clock, microseconds
+from guestlist.connections import Connections, clock_of, open_connections
 from guestlist.destinations.meta.account import Keeper, Standing, Wish
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
@@ -30,6 +30,7 @@ from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.prepare import DoNotSend, Wanted, blank_reasons, prepare, refused_values, want
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
+from guestlist.destinations.meta.sweep import forget_sync
 from guestlist.destinations.settings import DestinationSettings, read_destination
 from guestlist.errors import GuestlistError
 from guestlist.profiles.do_not_send import listed_profiles, token_column
@@ -88,7 +89,7 @@ class Syncing:
     @property
     def now(self) -> int:
         """Microseconds since 1970."""
-        return int(self.clock.now().timestamp() * 1_000_000)
+        return microseconds(self.clock.now())
 
     @cached_property
     def definitions(self) -> tuple[Definition, ...]:
@@ -193,7 +194,12 @@ class Syncing:
         """Bring one audience at Meta to what is wanted, as far as Meta lets us now; `scope` narrows what may move."""
         client = self.connections.client(bound.wish.to)
         keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock)
-        kept = keeper.ensure(self._saved(bound), _wish(bound))
+        kept = self._saved(bound)
+        if full and keeper.is_gone(kept):
+            # The ledger first: rows that it believed at Meta would never be sent to the audience made next.
+            forget_sync(self.ledger, bound.key)
+            kept = keeper.forget(kept)
+        kept = keeper.ensure(kept, _wish(bound))
         assert kept.remote_id is not None
         delivery = Delivery(
             ledger=self.ledger,
@@ -287,7 +293,7 @@ class Syncing:
             settle=bound.destination.settle,
             causes=frozenset(Cause(cause) for cause in causes),
             passed_cause=None if scope else orjson.dumps(digests, option=orjson.OPT_SORT_KEYS).decode(),
-            reassert_before=self.now if full else self._full_due(kept),
+            reassert_before=self.records.journal.last_sent_at(bound.key) + 1 if full else self._full_due(kept),
         )
 
     def _full_due(self, kept: Sync | None) -> int | None:
@@ -354,7 +360,7 @@ def open_to_sync(space: Space) -> Iterator[Syncing]:
             records=records,
             warehouse=warehouse,
             ledger=ledger,
-            clock=connections.clock(),
+            clock=clock_of(space),
             connections=connections,
         )
         records.journal.take_over("command line", now=syncing.now)

@@ -357,8 +357,7 @@ def _read(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
 
 def _question(warehouse: Warehouse, space: Space, at: datetime | None) -> Question:
     if at is None:
-        with clock_of(space) as clock:
-            at = clock.now()
+        at = clock_of(space).now()
     return Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
 
 

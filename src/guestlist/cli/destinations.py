@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
-from guestlist.clock import WallClock
-from guestlist.destinations.meta.client import GRAPH_URL, MetaClient
+from guestlist.clock import WallClock, microseconds
+from guestlist.connections import clock_of
+from guestlist.destinations.meta.client import GRAPH_URL, Connection, MetaClient
 from guestlist.destinations.meta.connect import (
     Connected,
     Credentials,
@@ -75,9 +76,9 @@ def connect(
     with open_records(here) as records:
         _refuse_other_account(here, records, name, settings)
         credentials = _credentials(records, name, token_file, app_secret_file)
-        with MetaClient(connection(settings, credentials)) as client:
+        with MetaClient(_way(settings, credentials)) as client:
             found = try_out(client, settings.account)
-        now = _microseconds()
+        now = microseconds(WallClock().now())
         keep(records.vault, name, credentials, now=now)
         here.write_entry("destinations", name, _entry(here, name, settings))
         records.journal.audit(actor="command line", action="destination connected", about=name, counts={}, now=now)
@@ -104,6 +105,16 @@ def _settings(space: Space, name: str, ad_account: str, graph_url: str | None) -
     before = {key: value for key, value in space.settings.destinations.get(name, {}).items() if key != "graph_url"}
     given = {"graph_url": graph_url.rstrip("/")} if graph_url else {}
     return parse_destination(name, {**before, "account": ad_account, **given})
+
+
+def _way(settings: DestinationSettings, credentials: Credentials) -> Connection:
+    """How to reach the account; what cannot be one was typed wrongly."""
+    try:
+        return connection(settings, credentials)
+    except GuestlistError as error:
+        raise WrongUseError(
+            error.code, error.message, next_step=error.next_step, nothing_lost=error.nothing_lost
+        ) from None
 
 
 def _entry(space: Space, name: str, settings: DestinationSettings) -> dict[str, Any]:
@@ -318,7 +329,7 @@ def _lines(space: Space, records: Records, name: str) -> Iterator[Line]:
         )
         return
     with MetaClient(reached) as client:
-        for line in examine(client, now=int(WallClock().now().timestamp())):
+        for line in examine(client, now=int(clock_of(space).now().timestamp())):
             yield _with_link(line, settings.account)
 
 
@@ -328,7 +339,3 @@ def _with_link(line: Line, account: str) -> Line:
         return line
     step = f"Someone with a role in the business opens {terms_link(account)} and accepts. Then run: guestlist doctor."
     return Line(check=line.check, health=line.health, found=line.found, next_step=step, code=line.code)
-
-
-def _microseconds() -> int:
-    return int(WallClock().now().timestamp() * 1_000_000)

@@ -13,7 +13,8 @@ from typing import Annotated
 import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
-from guestlist.clock import WallClock
+from guestlist.clock import WallClock, microseconds
+from guestlist.connections import clock_of
 from guestlist.destinations.meta.manifest import Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings, cell
 from guestlist.errors import WrongUseError
@@ -41,7 +42,7 @@ _TYPE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 _USE = "For example email:jane@example.org, phone:+491713920007, user_id:u1042, or email: and its SHA-256."
 
 Values = Annotated[
-    list[str] | None, typer.Argument(metavar="TYPE:VALUE...", help="email, phone, user_id, ios.idfa, android.idfa, …")
+    list[str] | None, typer.Argument(metavar="TYPE:VALUE", help="email, phone, user_id, ios.idfa, android.idfa, …")
 ]
 File = Annotated[
     Path | None, typer.Option("--file", metavar="FILE", help="A file with one TYPE:VALUE a line; - for stdin.")
@@ -123,7 +124,7 @@ def add(
     """
     here = open_space(space)
     named, bad = _read(here, values, file)
-    now = int(WallClock().now().timestamp() * 1_000_000)
+    now = microseconds(clock_of(here).now())
     with open_records(here) as records:
         pepper = records.pepper
         entries = [Listed(token=one.token(pepper), kind=one.kind, listed_at=now, reason=reason) for one in named]
@@ -151,7 +152,7 @@ def remove(values: Values = None, *, file: File = None, space: SpaceDir = Path()
     named, bad = _read(here, values, file)
     with open_records(here) as records:
         gone = records.journal.unlist_do_not_send(one.token(records.pepper) for one in named)
-        now = int(WallClock().now().timestamp() * 1_000_000)
+        now = microseconds(clock_of(here).now())
         counts = {"gone": gone, "given": len(named)}
         records.journal.audit(actor="command line", action="do-not-send remove", about="list", counts=counts, now=now)
     missing = len(named) - gone

@@ -9,7 +9,8 @@ import typer
 from guestlist import erasing
 from guestlist.cli.do_not_send import read_named
 from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, say, show, table, tell
-from guestlist.clock import WallClock
+from guestlist.clock import microseconds
+from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.records import Records, open_records
 from guestlist.space import Space, open_space
@@ -55,11 +56,9 @@ def erase(
 
 def _erase(space: Space, records: Records, person: str) -> Erasure:
     named = read_named(space, person)
-    now = WallClock().now()
+    now = clock_of(space).now()
     asked = erasing.ask(records, named.kind, named.token(records.pepper), now=now)
-    records.journal.audit(
-        actor="command line", action="erase", about=asked.id, counts={}, now=erasing.microseconds(now)
-    )
+    records.journal.audit(actor="command line", action="erase", about=asked.id, counts={}, now=microseconds(now))
     try:
         erasing.carry_out(space, records, now=now)
     except GuestlistError as error:

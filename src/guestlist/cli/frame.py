@@ -46,10 +46,11 @@ def say(*lines: str | Text) -> None:
 
 def table(*columns: str, right: Iterable[str] = ()) -> Table:
     """A table that reads the same without colour; columns named in `right` hold numbers."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="")
+    made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True, header_style="")
     numbers = set(right)
     for column in columns:
-        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        number = column in numbers  # where room is short, words go on in the next line, numbers never do
+        made.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
     return made
 
 

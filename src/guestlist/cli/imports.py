@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, console, table
-from guestlist.clock import WallClock
+from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError
 from guestlist.records import find_people, open_records
 from guestlist.sources.files import DataFile
@@ -63,7 +63,7 @@ def import_files(
         if choice.proposed:
             _settle_mapping(out, file, choice, yes=yes)
     with space.open_warehouse() as warehouse, _progress(out) as advance:
-        clocks = Clocks(now=WallClock().now(), zone=space.settings.time_zone, date_order=space.settings.date_order)
+        clocks = Clocks(now=clock_of(space).now(), zone=space.settings.time_zone, date_order=space.settings.date_order)
         landed = land(warehouse, chosen, clocks, space.reports, advance)
         with open_records(space) as records:
             find_people(space, warehouse, records)

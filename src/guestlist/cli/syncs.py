@@ -24,6 +24,7 @@ from guestlist.cli.frame import (
     show,
     table,
 )
+from guestlist.clock import microseconds
 from guestlist.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.erasing import carry_out
@@ -165,7 +166,7 @@ def sync(
     if confirm is not None:
         # Into the records only, so that it works beside a running sync too.
         with open_records(here) as records:
-            records.journal.confirm(confirm, now=_microseconds())
+            records.journal.confirm(confirm, now=microseconds(clock_of(here).now()))
     _carry_out_erasures(here)
     ended: list[tuple[Bound, Report]] = []
     with open_to_sync(here) as syncing:
@@ -186,8 +187,8 @@ def sync(
 
 def _carry_out_erasures(space: Space) -> None:
     """What was asked beside an earlier owner, or stopped by a crash."""
-    with open_records(space) as records, clock_of(space) as clock:
-        carry_out(space, records, now=clock.now())
+    with open_records(space) as records:
+        carry_out(space, records, now=clock_of(space).now())
 
 
 def _run(syncing: Syncing, bound: Bound, *, full: bool, tell: Callable[[Progress], None]) -> Report:
@@ -376,7 +377,3 @@ def _iso(microseconds: int | None) -> str | None:
 
 def _time(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%H:%M UTC")
-
-
-def _microseconds() -> int:
-    return int(datetime.now(UTC).timestamp() * 1_000_000)

@@ -77,7 +77,8 @@ class Journal(ErasureRecords):
         """Become the owner. What an earlier owner had on its way is in doubt from here on; its plans end.
 
         Stored additions are never sent as they are: their person may have left meanwhile. So nothing is resumed,
-        everything is planned again; held plans stay, because a person is still to say yes.
+        everything is planned again; held plans stay, because a person is still to say yes. A plan to which one had
+        said yes is held again with that yes, so that the rest of it is not asked about once more.
         """
         with self._write() as connection:
             epoch = (connection.scalar(select(t.owner.c.epoch)) or 0) + 1
@@ -85,8 +86,9 @@ class Journal(ErasureRecords):
             connection.execute(upsert(t.owner).values(values).on_conflict_do_update(index_elements=["id"], set_=values))
             lost = update(t.batch).where(t.batch.c.state == BatchState.INTENDED)
             connection.execute(lost.values(state=BatchState.UNKNOWN, answered_at=now))
-            ended = (PlanState.PLANNED, PlanState.RUNNING)
-            _supersede(connection, select(t.plan.c.id).where(t.plan.c.state.in_(ended)), now)
+            under_way = select(t.plan.c.id).where(t.plan.c.state.in_((PlanState.PLANNED, PlanState.RUNNING)))
+            _hold_again(connection, under_way.where(t.plan.c.confirmed_at.is_not(None)))
+            _supersede(connection, under_way, now)
         self._epoch = epoch
         return epoch
 
@@ -128,14 +130,14 @@ class Journal(ErasureRecords):
 
     # --- plans --------------------------------------------------------------------------------------------------------
 
-    def save_plan(self, plan: Plan, batches: Sequence[Batch], *, now: int) -> Plan:
-        """Record a plan and its batches; every other open plan of the sync is superseded.
+    def save_plan(self, plan: Plan, batches: Sequence[Batch], *, now: int, beside: str | None = None) -> Plan:
+        """Record a plan and its batches; every other open plan of the sync is superseded, but for the one `beside`.
 
         A held plan may be saved again under its id, with what it has become since: a yes stays with it.
         """
         with self._owned() as connection:
             others = select(t.plan.c.id).where(t.plan.c.sync == plan.sync, t.plan.c.state.in_(OPEN_PLANS))
-            _supersede(connection, others.where(t.plan.c.id != plan.id), now)
+            _supersede(connection, others.where(t.plan.c.id.not_in([plan.id, beside or ""])), now)
             held = _plan(connection, plan.id)
             if held is not None:
                 plan = _renewed(connection, held, plan)
@@ -201,8 +203,7 @@ class Journal(ErasureRecords):
             plan = _plan(connection, batch.plan)
             if plan is None or plan.state is not PlanState.RUNNING:
                 raise _impossible("batch", batch_id, batch.state, BatchState.INTENDED)
-            last = connection.scalar(select(func.max(t.batch.c.sent_at)).where(t.batch.c.sync == batch.sync))
-            sent_at = max(now, (last or 0) + 1)
+            sent_at = max(now, _last_sent_at(connection, batch.sync) + 1)
             change = {"state": BatchState.INTENDED, "rows": rows, "session": session, "sent_at": sent_at}
             connection.execute(update(t.batch).where(t.batch.c.id == batch_id).values(change))
         return sent_at
@@ -212,6 +213,11 @@ class Journal(ErasureRecords):
             _movable(connection, batch_id, answer.state)
             change = _plain(answer) | {"answered_at": now}
             connection.execute(update(t.batch).where(t.batch.c.id == batch_id).values(change))
+
+    def last_sent_at(self, sync: str) -> int:
+        """The instant of the sync's last batch, 0 without any; every later batch has a later one."""
+        with self._read() as connection:
+            return _last_sent_at(connection, sync)
 
     def batches(self, plan_id: str) -> list[Batch]:
         query = select(t.batch).where(t.batch.c.plan == plan_id).order_by(t.batch.c.ordinal)
@@ -391,6 +397,10 @@ def _batch(connection: Connection, batch_id: str) -> Batch | None:
     return _one(connection, select(t.batch).where(t.batch.c.id == batch_id), _as_batch)
 
 
+def _last_sent_at(connection: Connection, sync: str) -> int:
+    return connection.scalar(select(func.max(t.batch.c.sent_at)).where(t.batch.c.sync == sync)) or 0
+
+
 def _renewed(connection: Connection, held: Plan, plan: Plan) -> Plan:
     """The held plan with its new counts; its old unsent batches give way to the new ones."""
     if held.state is not PlanState.HELD or held.sync != plan.sync:
@@ -401,6 +411,12 @@ def _renewed(connection: Connection, held: Plan, plan: Plan) -> Plan:
     _supersede_batches(connection, [plan.id])
     connection.execute(update(t.plan).where(t.plan.c.id == plan.id).values(_plain(renewed)))
     return renewed
+
+
+def _hold_again(connection: Connection, plans: Any) -> None:
+    ids = list(connection.scalars(plans))
+    _supersede_batches(connection, ids)
+    connection.execute(update(t.plan).where(t.plan.c.id.in_(ids)).values(state=PlanState.HELD))
 
 
 def _supersede(connection: Connection, plans: Any, now: int) -> None:

@@ -1,5 +1,7 @@
 """A mistake in a definition must not empty an audience; whoever must go, goes all the same."""
 
+import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +26,7 @@ def shop(
     large: Running, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Shop:  # fmt: skip
+    large.reset()
     space = tmp_path_factory.mktemp("guard") / "shop"
     make_space(space, country="DE")
     shop = Shop(space=space, meta=large, people=customers(PEOPLE), capture=capsys)
@@ -31,7 +34,8 @@ def shop(
     assert shop.connect().code == 0
     shop.load()
     shop.want("t0", "t1", "t2")
-    assert shop.sync()["code"] == 0
+    told = shop.sync()
+    assert (told["code"], told["added_rows"]) == (0, shop.rows_of(shop.wanted))
     return shop
 
 
@@ -65,3 +69,30 @@ def test_many_leave_after_a_change_of_the_definition(shop: Shop) -> None:
     assert (told["code"], told["state"], told["plan_waiting"]) == (0, "done", None)
     assert shop.truth() == RIGHT
     assert shop.status()["plan_waiting"] is None
+
+
+def test_a_plan_no_longer_waits_once_its_cause_is_gone(shop: Shop) -> None:
+    shop.meta.advance(SETTLED)
+    shop.want("t0", "t1", "t3")
+    assert shop.sync()["state"] == "held"
+    shop.want("t0", "t1", "t2")
+    assert shop.sync()["state"] == "done"
+    assert shop.status()["plan_waiting"] is None
+    assert shop.truth() == RIGHT
+
+
+def test_killed_after_a_yes_it_does_not_ask_again(shop: Shop) -> None:
+    shop.meta.advance(SETTLED)
+    shop.edit(f"graph_url: {shop.meta.graph_url}", f"graph_url: {shop.meta.graph_url}\n    batch_rows: 60")
+    shop.want("t3")  # nine of ten leave, which asks whatever the cause
+    waits = shop.sync()["plan_waiting"]
+    shop.meta.fault("late", path="/users$", nth=2, seconds=120)
+    with subprocess.Popen(shop.command("sync", "--confirm", waits), stdout=subprocess.DEVNULL) as process:
+        until = time.monotonic() + 120
+        while not shop.meta.get("faults")["rules"][0]["fired"] and time.monotonic() < until:
+            time.sleep(0.01)
+        process.kill()
+    shop.meta.clear_faults()
+    told = shop.sync()
+    assert (told["state"], told["plan_waiting"]) == ("done", None)
+    assert shop.truth() == RIGHT

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, Literal, Self
 
 import httpx
@@ -221,13 +222,6 @@ class MetaClient:
         entries = self._ask("GET", "me/permissions", {}, "the token").get("data") or ()
         return frozenset(str(entry["permission"]) for entry in entries if entry.get("status") == "granted")
 
-    def date(self) -> datetime | None:
-        """The instant that the other side has now, to the second; None if it does not say."""
-        try:
-            return parsedate_to_datetime(self._http.get("").headers.get("date", ""))
-        except (httpx.HTTPError, ValueError):
-            return None
-
     # --- one call -----------------------------------------------------------------------------------------------------
 
     def call(self, method: Method, path: str, params: Mapping[str, Any]) -> Reply:
@@ -298,6 +292,19 @@ def on_this_machine(graph_url: str) -> bool:
     except httpx.InvalidURL:
         return False
     return url.scheme == "http" and url.host in _LOOPBACK
+
+
+@cache
+def _plain_http() -> httpx.Client:
+    return httpx.Client(trust_env=False, timeout=5)
+
+
+def date_at(graph_url: str) -> datetime | None:
+    """The instant that a simulated Meta has now, to the second; None if it does not say."""
+    try:
+        return parsedate_to_datetime(_plain_http().get(graph_url).headers.get("date", ""))
+    except (httpx.HTTPError, ValueError):
+        return None
 
 
 def _digits(audience: str) -> str:

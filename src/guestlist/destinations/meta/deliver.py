@@ -175,6 +175,10 @@ class Delivery:
 
     def _pass(self, drawn: Drawn) -> None:
         """The guard let a plan go: until the run ends as many people may leave, and its settings are the known ones."""
+        waited = self.journal.held_plan(self.terms.sync)
+        if waited is not None and not drawn.parcels:
+            # What it would have done is no longer wanted, or is done.
+            self.journal.move_plan(waited.id, PlanState.SUPERSEDED, now=self._now())
         self._yes = self._yes or Held(
             plan=drawn.plan.id, causes=self.terms.causes, shown=drawn.plan.people_leaving, confirmed=True
         )

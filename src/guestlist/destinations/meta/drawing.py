@@ -122,15 +122,16 @@ class Drawer:
             whole = self._planned(given)
             record = self._record(plan_id, whole, people)
             if held is None:
-                # A yes was given to a plan by its id, so that is the plan that runs.
-                passing = earlier.plan if earlier is not None and earlier.confirmed else plan_id
-                parcels = packer.pack(passing, whole, wanted.persons)
-                return Drawn(plan=_with(record, passing, parcels), parcels=parcels, waits=None)
+                record = self._with_the_yes(record)
+                parcels = packer.pack(record.id, whole, wanted.persons)
+                return Drawn(plan=_with(record, record.id, parcels), parcels=parcels, waits=None)
             narrow = relations(self.ledger, wanted, replace(self.terms, scope=Scope.HELD), now=now)
             part = self._planned(narrow)
-            parcels = packer.pack(plan_id, part, wanted.persons)
-            waits = _with(record, held.plan if not parcels else secrets.token_hex(6), None)
-            return Drawn(plan=_with(record, plan_id, parcels), parcels=parcels, waits=waits)
+            # What goes now is a plan of its own: the one that waits keeps its id, and so the yes that may come.
+            passing = secrets.token_hex(6)
+            parcels = packer.pack(passing, part, wanted.persons)
+            waits = _with(record, held.plan, None)
+            return Drawn(plan=_with(record, passing, parcels), parcels=parcels, waits=waits)
 
     def record(self, drawn: Drawn, *, now: int) -> PlanRecord:
         """Into the journal, once the operations are durable."""
@@ -145,13 +146,27 @@ class Drawer:
             )
             for parcel in drawn.parcels
         ]
-        saved = self.journal.save_plan(drawn.plan, batches, now=now)
+        beside = drawn.waits.id if drawn.waits is not None else None
+        saved = self.journal.save_plan(drawn.plan, batches, now=now, beside=beside)
         self.journal.move_plan(saved.id, PlanState.RUNNING, now=now)
         return saved
 
     def hold(self, waits: PlanRecord, *, now: int) -> PlanRecord:
         """Record the plan that waits for a person's yes."""
         return self.journal.save_plan(waits, [], now=now)
+
+    def _with_the_yes(self, record: PlanRecord) -> PlanRecord:
+        """A yes was given to a plan by its id, so that is the plan that runs; what is left of it has another id."""
+        held = self.journal.held_plan(self.terms.sync)
+        if held is None or held.confirmed_at is None:
+            return record
+        begun = bool(self.journal.batches(held.id))
+        return replace(
+            record,
+            id=record.id if begun else held.id,
+            confirmed_at=held.confirmed_at,
+            confirmed_people=held.confirmed_people,
+        )
 
     def _planned(self, given: Relations) -> Plan:
         """The names of the relations follow from the sync, so a plan is compiled once for each sync."""

@@ -53,10 +53,10 @@ def judge(exodus: Exodus, causes: frozenset[Cause], plan: str, earlier: Held | N
     limit = 0.2 if causes else 0.8
     if exodus.left <= FEW or share <= limit:
         return Verdict(held=None, share=share)
-    same = earlier is not None and earlier.causes == causes
-    if same and earlier is not None and earlier.confirmed and exodus.left <= earlier.shown:
+    # After a crash fewer causes are left: what was said yes to has become the known state as it began.
+    if earlier is not None and earlier.confirmed and causes <= earlier.causes and exodus.left <= earlier.shown:
         return Verdict(held=None, share=share)
-    kept_id = earlier.plan if same and earlier is not None else plan
+    kept_id = earlier.plan if earlier is not None and earlier.causes == causes else plan
     return Verdict(held=Held(plan=kept_id, causes=causes, shown=exodus.left), share=share)
 
 
