@@ -42,9 +42,6 @@ def open_records(space: Space) -> Iterator[Records]:
 
 def find_people(space: Space, warehouse: Warehouse, records: Records) -> bool:
     """Bring people, traits and events up to date with what was imported; says whether there was anything to do."""
-    # Seen with DuckDB 2.0.0: filters and groupings miss what a large import of this very process has just committed,
-    # though a plain count does not, until it is written to the file itself.
-    warehouse.checkpoint()
     salt = hashlib.sha256(f"profile ids|{records.pepper}".encode()).hexdigest()
     country = space.settings.country
     under = hashlib.sha256(f"{_IDENTITY_VERSION}|{country}|{salt}".encode()).hexdigest()[:16]

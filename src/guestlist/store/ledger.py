@@ -99,9 +99,7 @@ class Ledger(Warehouse):
         """Add the lines whose values in `on` are not there yet, streamed past what is. No two of `rows` share these."""
         with self.transaction(), self._source(rows) as source:
             same = ", ".join(f'"{column}"' for column in on)
-            return self._changed(
-                f'INSERT INTO "{name}" BY NAME SELECT new.* FROM ({source}) AS new ANTI JOIN "{name}" USING ({same})'  # noqa: S608
-            )
+            return self._insert(name, f'SELECT new.* FROM ({source}) AS new ANTI JOIN "{name}" USING ({same})')  # noqa: S608
 
     def replace_lines(self, name: str, keys: Rows, rows: Rows, on: Sequence[str]) -> None:
         """Take away the lines whose values in `on` are among `keys`, and add `rows`; both, or none."""

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -14,6 +14,7 @@ from ibis import _
 from guestlist.errors import GuestlistError
 from guestlist.store import Warehouse
 from guestlist.store.engine import object_text
+from guestlist.store.ledger import Ledger
 
 PEOPLE = pa.table({"id": [1, 2, 3], "name": ["Ada", "Bo", None]})
 
@@ -135,6 +136,44 @@ def test_erased_lines_are_not_in_the_file_after_compacting(tmp_path: Path) -> No
         warehouse.delete_keys("people", pa.table({"id": [1]}), ["id"])
         warehouse.compact()
         assert warehouse.count("people") == 1
+
+
+NONE = PEOPLE.slice(0, 0)
+MANY = 130_000  # more than the engine keeps in one group of lines
+
+
+@pytest.mark.parametrize("many", ["append", "merge", "add_unknown"])
+@pytest.mark.parametrize(
+    "none",
+    [
+        lambda ledger: ledger.create("fresh", {"id": "int64", "name": "string"}),
+        lambda ledger: ledger.replace("fresh", NONE),
+        lambda ledger: ledger.append("old", NONE),
+        lambda ledger: ledger.append("old", ledger.table("old").filter(_.id < 0)),
+        lambda ledger: ledger.merge("old", NONE, ["id"]),
+        lambda ledger: ledger.add_unknown("old", PEOPLE, ["id"]),
+        lambda ledger: ledger.replace_lines("old", PEOPLE.select(["id"]), NONE, ["id"]),
+    ],
+    ids=["create", "replace", "append", "expression", "merge", "add_unknown", "replace_lines"],
+)
+def test_many_lines_after_none_are_found(tmp_path: Path, none: Callable[[Ledger], object], many: str) -> None:
+    with Ledger(tmp_path / "l.duckdb", {}, threads=2) as ledger:
+        ledger.append("old", PEOPLE)
+        ids = ledger.materialise("ids", ibis.range(10, 10 + MANY).unnest().name("id").as_table())
+        with ledger.transaction():
+            none(ledger)
+            name = "fresh" if ledger.has("fresh") else "old"
+            on = {} if many == "append" else {"on": ["id"]}
+            added = getattr(ledger, many)(name, ids.mutate(name=_.id.cast("string")), **on)
+            assert added == MANY
+            assert _found(ledger, name) == (["77"], MANY)
+        assert _found(ledger, name) == (["77"], MANY)
+
+
+def _found(ledger: Ledger, name: str) -> tuple[list[str], int]:
+    large = ledger.table(name).filter(_.id >= 10)
+    one = ledger.read(large.filter(_.name == "77")).column("name").to_pylist()
+    return one, ledger.read(large.group_by("id").aggregate(n=large.count())).num_rows
 
 
 def test_an_empty_relation_has_the_types_it_was_made_with(warehouse: Warehouse) -> None:
