@@ -250,14 +250,16 @@ def list_destinations(*, space: SpaceDir = Path(), as_json: AsJson = False) -> N
     if not listed:
         say("No destination is connected yet: guestlist destinations connect --help")
         return
-    shown = table("destination", "account", "at", "version", "token", "app secret", "audiences", right=["audiences"])
+    shown = table("destination", "account", "at", "token", "app secret", "audiences", right=["audiences"])
     for one in listed:
-        add_row(shown, [_word(value) for value in one.values()])
+        add_row(shown, [_word(value) for name, value in one.items() if name != "version"])
     show(shown)
 
 
 def _word(value: object) -> object:
-    return {True: "kept", False: "none"}[value] if isinstance(value, bool) else value
+    if isinstance(value, bool):
+        return "kept" if value else "none"
+    return value.removeprefix("http://") if isinstance(value, str) else value
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -216,10 +216,10 @@ class MetaClient:
     def token(self) -> TokenFacts:
         """Meta takes the token to look at in the URL only; that URL is logged nowhere."""
         params = {"input_token": self._at.token.reveal()}
-        return read_token(self._ask("GET", "debug_token", params, "the token"))
+        return read_token(self._ask("GET", "debug_token", params, "Token"))
 
     def permissions(self) -> frozenset[str]:
-        entries = self._ask("GET", "me/permissions", {}, "the token").get("data") or ()
+        entries = self._ask("GET", "me/permissions", {}, "Token").get("data") or ()
         return frozenset(str(entry["permission"]) for entry in entries if entry.get("status") == "granted")
 
     # --- one call -----------------------------------------------------------------------------------------------------

@@ -91,20 +91,20 @@ def try_out(client: MetaClient, account: str) -> Connected:
     token = _asked(lambda: _live(client.token()), account)
     who = _asked(lambda: _who(client), account)
     if _NEEDED not in _asked(client.permissions, account):
-        raise _refused(as_error(verdict_of(294), thing="the token"))
+        raise _refused(as_error(verdict_of(294), thing="Token"))
     return Connected(who=who, token=token, account=_asked(client.account, account))
 
 
 def _live(facts: TokenFacts) -> TokenFacts:
     if not facts.valid:
-        raise _refused(as_error(verdict_of(190, facts.subcode), thing="the token"))
+        raise _refused(as_error(verdict_of(190, facts.subcode), thing="Token"))
     return facts
 
 
 def _who(client: MetaClient) -> str:
     reply = client.call("GET", "me", {"fields": "id,name"})
     if reply.outcome is not Outcome.APPLIED:
-        raise failure(reply, thing="the token")
+        raise failure(reply, thing="Token")
     return str(reply.body.get("name") or reply.body.get("id", ""))
 
 

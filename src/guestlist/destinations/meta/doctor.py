@@ -63,7 +63,7 @@ def _asked(check: str, look: Callable[[], Line]) -> Line:
 
 def _token(facts: TokenFacts, now: int) -> Line:
     if not facts.valid:
-        return _by_table("token", "the token", 190, facts.subcode)
+        return _by_table("token", "Token", 190, facts.subcode)
     if facts.expires_at is None:
         return Line(check="token", health=Health.OK, found="The token is valid and does not expire.")
     days = (facts.expires_at - now) // _DAY
@@ -83,7 +83,7 @@ def _token(facts: TokenFacts, now: int) -> Line:
 def _role(granted: frozenset[str]) -> Line:
     if _NEEDED in granted:
         return Line(check="role", health=Health.OK, found=f"The token may manage ads ({_NEEDED}).")
-    return _by_table("role", "the token", 294)
+    return _by_table("role", "Token", 294)
 
 
 def _account(client: MetaClient, found: list[Account]) -> Line:
