@@ -96,7 +96,7 @@ def _keep_mappings(space: Space, chosen: Sequence[tuple[DataFile, Chosen]]) -> N
 
 
 def _settle_mapping(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
-    _propose(out, file, choice)
+    _propose(out, file, choice, yes=yes)
     if yes:
         return
     if not sys.stdin.isatty():
@@ -111,7 +111,7 @@ def _settle_mapping(out: Console, file: DataFile, choice: Chosen, *, yes: bool) 
         )
 
 
-def _propose(out: Console, file: DataFile, choice: Chosen) -> None:
+def _propose(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
     """What each column is taken for, with what stands in it: as many values as fit, of the first ten lines."""
     out.print(f"{file.path.name} as {choice.mapping.reading}, source {choice.source}", soft_wrap=True)
     meanings = _meanings(choice)
@@ -124,7 +124,7 @@ def _propose(out: Console, file: DataFile, choice: Chosen) -> None:
     for column, meaning in meanings.items():
         add_row(shown, (column, meaning, _cut(_values(file, column), left)))
     out.print(shown)
-    if choice.mapping.reading == "people":
+    if choice.mapping.reading == "people" and not yes:
         out.print("If its lines are orders or other events: --as events --event NAME --time COLUMN --id COLUMN")
 
 
