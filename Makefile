@@ -7,7 +7,7 @@ UV := UV_PROJECT_ENVIRONMENT=.venv $(BIN)/uv
 help:
 	@echo "make demo    see it work, nothing leaves this machine"
 	@echo "make test    run the tests"
-	@echo "make check   format, lint, types, import rules"
+	@echo "make check   format, lint, types, import rules, docs"
 	@echo "make bench   print the speed figures; less of it with BENCH='--profiles 100000 --only plan'"
 
 setup: .venv/ready
@@ -28,6 +28,7 @@ check: setup
 	$(BIN)/ruff check src tests bench
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/pytest tests/house tests/docs
 
 bench: setup
 	@$(BIN)/python -m bench $(BENCH)

@@ -139,6 +139,24 @@ def test_commands_named_in_passing_exist(page: Path) -> None:
     assert [told for span in named if (told := unknown(span))] == []
 
 
+def test_the_page_of_the_command_line_names_every_option() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    missing = {
+        f"{name} {option}"
+        for name in teaching.names()
+        for option in _options(groups(["guestlist", name])[0])
+        if not re.search(rf"(?<![\w-]){option}(?![\w-])", page)
+    }
+    assert missing == set()
+
+
+def _options(command: Any) -> Iterator[str]:
+    for below in getattr(command, "commands", {}).values():
+        yield from _options(below)
+    for parameter in command.params:
+        yield from (option for option in parameter.opts if option.startswith("--"))
+
+
 def advice() -> Iterator[str]:
     """Commands in the texts of the product: `guestlist destinations connect --app-secret-file` and the like."""
     shape = re.compile(rf"\bguestlist (?:{'|'.join(teaching.names())})\b(?: --?[a-z-]+| [a-z-]+(?=[\s.,:;)`]|$))*")

@@ -1,6 +1,7 @@
 """The commands. `main` is what `guestlist` runs; each command stands in a module of this package."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -12,8 +13,10 @@ from typing import NoReturn
 
 import typer
 
-from guestlist.cli import frame, teaching
+from guestlist.cli import frame, masking, teaching
 from guestlist.errors import GuestlistError, WrongUseError
+
+_PHONE = re.compile(r"(?<![/\w.-])\+?\d[\d ()-]{5,}\d(?![\w/])")
 
 
 def make_app(name: str) -> typer.Typer:
@@ -46,20 +49,26 @@ def main() -> None:
 def run(words: Sequence[str]) -> int:
     """Run one command; give its exit code."""
     try:
-        return _run(words, as_json="--json" in words)
+        told = _about_all(words)
+        return _run(words, as_json="--json" in words) if told is None else told
     except (BrokenPipeError, SystemExit):  # the latter is how a broken pipe comes out of the parser
         # Whoever read our answer has seen enough; nothing more can be written, not even on the way out.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return frame.DONE
 
 
-def _run(words: Sequence[str], *, as_json: bool) -> int:
+def _about_all(words: Sequence[str]) -> int | None:
+    """Answer what is asked of the whole rather than of one command, without loading any; None if it is of one."""
     if not words or words[0] in {"--help", "-h", "help"}:
-        print(teaching.overview())  # noqa: T201 no command is asked, so none is loaded to answer
+        print(teaching.overview())  # noqa: T201 as typer prints help
         return frame.DONE if words else frame.WRONG_USE
     if words[0] == "--version":
         print(f"guestlist {version('guestlist')}")  # noqa: T201 as above
         return frame.DONE
+    return None
+
+
+def _run(words: Sequence[str], *, as_json: bool) -> int:
     try:
         ended = make_app(words[0])(args=list(words), prog_name="guestlist", standalone_mode=False)
         sys.stdout.flush()
@@ -74,6 +83,8 @@ def _run(words: Sequence[str], *, as_json: bool) -> int:
         return 130
     except BrokenPipeError:
         raise
+    except OSError as error:
+        return frame.tell(_no_access(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001 the last place that can keep personal values off the screen
         return frame.tell(_unexpected(error), as_json=as_json)
     return ended if isinstance(ended, int) else frame.DONE
@@ -82,7 +93,19 @@ def _run(words: Sequence[str], *, as_json: bool) -> int:
 def _misused(error: typer.TyperException) -> GuestlistError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "guestlist"
-    return WrongUseError("wrong_use", error.format_message(), next_step=f"See: {command} --help")
+    # A value that stands where none belongs is quoted; frame masks an e-mail in it.
+    message = _PHONE.sub(masking.STARS, error.format_message())
+    return WrongUseError("wrong_use", message, next_step=f"See: {command} --help")
+
+
+def _no_access(error: OSError) -> GuestlistError:
+    what = f"{error.filename} cannot be used" if error.filename else "A file cannot be used"
+    return GuestlistError(
+        "no_access",
+        f"{what}: {error.strerror or type(error).__name__}.",
+        nothing_lost="What was stored before is as it was.",
+        next_step="Check the path, the rights of its folder, and the room on the disk.",
+    )
 
 
 def _unexpected(error: Exception) -> GuestlistError:

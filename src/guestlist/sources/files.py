@@ -98,9 +98,9 @@ class DataFile:
         if not self.path.is_file():
             raise WrongUseError(
                 "no_file",
-                f"There is no file {self.path}.",
+                f"{self.path} is a folder." if self.path.is_dir() else f"There is no file {self.path}.",
                 nothing_lost="Nothing was imported; the space is as it was.",
-                next_step="Check its name and where you are.",
+                next_step="Name the files in it." if self.path.is_dir() else "Check its name and where you are.",
             )
         return head_of(self.path)
 

@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from guestlist.cli import people
+from guestlist.cli import people, run
 
 from .conftest import Typed, as_process
 
@@ -41,6 +42,15 @@ def test_what_should_not_happen_tells_its_place_and_no_value(typed: Typed, monke
     assert told.code == 1
     assert "ValueError in test_frame.py" in told.err
     assert "jane" not in told.err
+
+
+def test_a_path_that_cannot_be_used_is_told(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert run(["init", str(tmp_path / "file" / "shop")]) == 1
+    told = typed.capture.readouterr().err
+    assert "[no_access]" in told
+    assert "file" in told
+    assert "Not a directory" in told
 
 
 def test_a_reader_who_has_seen_enough_is_no_mistake(typed: Typed) -> None:
