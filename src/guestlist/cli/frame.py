@@ -1,5 +1,6 @@
 """What all commands share: options, how answers are printed, how mistakes are told, what the exit codes mean."""
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,8 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from guestlist.cli import masking
 from guestlist.errors import GuestlistError, WrongUseError
 
+_ADDRESS = re.compile(r"[^\s'\"()<>:=,/]+@[^\s'\"()<>:=,/]+\.[^\s'\"()<>:=,/.]{2,}")
+_LONG = re.compile(r"(?<![\w/.-])[A-Za-z0-9]{40,}(?![\w/.-])")  # a token or a hash
 DONE, NEEDS_A_PERSON, WRONG_USE = 0, 1, 2
 WIDTH = 100
 
@@ -75,10 +79,10 @@ def tell(error: GuestlistError, *, as_json: bool) -> int:
         answer({"error": _facts(error)})
     else:
         out = console(sys.stderr)
-        out.print(error.message, soft_wrap=True)
+        out.print(_discreet(error.message), soft_wrap=True)
         for line in (error.nothing_lost, error.next_step):
             if line:
-                out.print(f"  {line}", soft_wrap=True)
+                out.print(f"  {_discreet(line)}", soft_wrap=True)
         out.print(f"  [{error.code}]", soft_wrap=True)
     return exit_code(error)
 
@@ -86,11 +90,16 @@ def tell(error: GuestlistError, *, as_json: bool) -> int:
 def _facts(error: GuestlistError) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "code": error.code,
-        "message": error.message,
-        "nothing_lost": error.nothing_lost,
-        "next_step": error.next_step,
+        "message": _discreet(error.message),
+        "nothing_lost": _discreet(error.nothing_lost),
+        "next_step": _discreet(error.next_step),
     }
     mistakes = getattr(error, "mistakes", ())
     if mistakes:
         facts["mistakes"] = [{"at": m.path, "message": m.message, "suggestion": m.suggestion} for m in mistakes]
     return facts
+
+
+def _discreet(text: str | None) -> str | None:
+    """An error repeats what was typed: an e-mail in the place of a name, or a token in that of a file, is masked."""
+    return text and _LONG.sub(masking.STARS, _ADDRESS.sub(lambda found: masking.email(found[0]), text))
