@@ -18,6 +18,7 @@ from guestlist.errors import GuestlistError, WrongUseError
 
 _ADDRESS = re.compile(r"[^\s'\"()<>:=,/]+@[^\s'\"()<>:=,/]+\.[^\s'\"()<>:=,/.]{2,}")
 _LONG = re.compile(r"(?<![\w/.-])[A-Za-z0-9]{40,}(?![\w/.-])")  # a token or a hash
+_EXAMPLE = "jane@example.org"  # in what we tell people to type
 DONE, NEEDS_A_PERSON, WRONG_USE = 0, 1, 2
 WIDTH = 100
 
@@ -102,4 +103,8 @@ def _facts(error: GuestlistError) -> dict[str, Any]:
 
 def _discreet(text: str | None) -> str | None:
     """An error repeats what was typed: an e-mail in the place of a name, or a token in that of a file, is masked."""
-    return text and _LONG.sub(masking.STARS, _ADDRESS.sub(lambda found: masking.email(found[0]), text))
+    return text and _LONG.sub(masking.STARS, _ADDRESS.sub(_masked_address, text))
+
+
+def _masked_address(found: re.Match[str]) -> str:
+    return found[0] if found[0] == _EXAMPLE else masking.email(found[0])

@@ -44,6 +44,11 @@ def test_what_should_not_happen_tells_its_place_and_no_value(typed: Typed, monke
     assert "jane" not in told.err
 
 
+def test_an_example_to_type_stays_readable_and_what_was_typed_does_not(empty: Typed) -> None:
+    assert "guestlist erase email:jane@example.org" in empty("erase").err
+    assert "ann@example.com" not in empty("audiences", "show", "ann@example.com").err
+
+
 def test_a_path_that_cannot_be_used_is_told(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert run(["init", str(tmp_path / "file" / "shop")]) == 1
