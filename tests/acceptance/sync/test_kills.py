@@ -18,10 +18,10 @@ from guestlist.space import make_space
 from .kit import DAY, RIGHT, SETTLED, Shop, customers
 
 KILLS = int(os.environ.get("GUESTLIST_KILLS", "4"))
-ROWS = int(os.environ.get("GUESTLIST_ROWS", "20000"))
+ROWS = int(os.environ.get("GUESTLIST_ROWS", "6000"))
 SEED = int(os.environ.get("GUESTLIST_SEED", "1"))
 TIERS = 12
-REQUESTS = 100  # of a first sync
+REQUESTS = 60  # of a first sync
 PEOPLE = ROWS * 5 // 6  # every fifth has two e-mails
 
 
@@ -31,9 +31,9 @@ def meta() -> Iterator[Running]:
         yield handle
 
 
-def test_killed_again_and_again(meta: Running, tmp_path: Path) -> None:
+def test_killed_again_and_again(meta: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_space(tmp_path / "shop", country="DE")
-    shop = Shop(space=tmp_path / "shop", meta=meta, people=customers(PEOPLE, tiers=TIERS))
+    shop = Shop(space=tmp_path / "shop", meta=meta, people=customers(PEOPLE, tiers=TIERS), capture=capsys)
     assert shop.connect(batch_rows=ROWS // REQUESTS).code == 0
     shop.load()
     chance = random.Random(SEED)
@@ -44,14 +44,14 @@ def test_killed_again_and_again(meta: Running, tmp_path: Path) -> None:
         killed_while_sending += killed(shop, chance, within=max(2, REQUESTS // KILLS))
         if kill == KILLS // 2:
             # Half-way: one twelfth leaves, another one enters. Who is on the list must go.
-            assert shop.process("sync").code == 0
+            assert shop.type("sync").code == 0
             meta.advance(SETTLED)
             shop.want(*tiers[1:])
             for number in chance.sample(range(1, PEOPLE), 3):
                 shop.list_person(number)
     assert killed_while_sending >= KILLS // 2
     for _ in range(3):
-        told = shop.process("sync")
+        told = shop.type("sync")
         assert told.code == 0, told.text
         assert shop.truth() == RIGHT
         meta.advance(DAY + SETTLED)
