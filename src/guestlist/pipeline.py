@@ -78,6 +78,12 @@ def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str) -> 
     return True
 
 
+def resolved_mark(warehouse: Warehouse) -> str | None:
+    """Names what people were last found from; differs whenever they were found anew."""
+    resolved = _resolved(warehouse)
+    return None if resolved is None else f"{resolved[0]} {resolved[1]}"
+
+
 def _resolved(warehouse: Warehouse) -> tuple[int, str] | None:
     if not warehouse.has("resolved"):
         return None

@@ -5,10 +5,10 @@ process that still hangs can record nothing more and therefore send nothing more
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -17,22 +17,24 @@ import orjson
 import pyarrow as pa
 
 from guestlist import pipeline
-from guestlist.audiences.definition import Definition
+from guestlist.audiences.definition import AnyOf, Definition
 from guestlist.audiences.definition import Sync as SyncWish
 from guestlist.audiences.document import read_folder
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import Connections, clock_of, open_connections
-from guestlist.destinations.meta.account import Keeper, Standing, Wish
-from guestlist.destinations.meta.deliver import Delivery, Progress, Report
+from guestlist.destinations.meta.account import Keeper, Wish
+from guestlist.destinations.meta.deliver import Delivery, Progress, Report, State
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.guard import Cause
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.prepare import DoNotSend, Wanted, blank_reasons, prepare, refused_values, want
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
-from guestlist.destinations.meta.sweep import forget_sync
+from guestlist.destinations.meta.sweep import forget_sync, sweep
 from guestlist.destinations.settings import DestinationSettings, read_destination
-from guestlist.errors import GuestlistError
+from guestlist.erasing import carry_out
+from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.forgetting import close, settle
 from guestlist.profiles.do_not_send import listed_profiles, token_column
 from guestlist.records import Records, find_people, open_records
 from guestlist.space import Space
@@ -112,11 +114,11 @@ class Syncing:
 
     def refresh(self) -> None:
         """People, their traits and events, and who is in which audience, as of now."""
-        if find_people(self.space, self.warehouse, self.records):
-            self._follow_survivors()
+        find_people(self.space, self.warehouse, self.records)
+        self._follow_survivors()
         if not self.warehouse.has("identifier"):
             raise GuestlistError(
-                "SPACE-EMPTY-01",
+                "no_data",
                 "There is no customer data in this space yet.",
                 next_step="Import some: guestlist import FILE",
             )
@@ -127,11 +129,15 @@ class Syncing:
         pipeline.find_members(self.warehouse, self.definitions, at=self.clock.now(), zone=self.space.settings.zone)
 
     def _follow_survivors(self) -> None:
-        """Rows at Meta stay with the person when two profiles became one."""
-        alias = self.warehouse.read(self._merged())
-        if alias.num_rows:
+        """Rows at Meta stay with the person when two profiles became one, whichever process found that out."""
+        mark = pipeline.resolved_mark(self.warehouse)
+        if mark is None or self.ledger.read(self.ledger.table("followed")).to_pylist() == [{"resolved": mark}]:
+            return
+        merged = self.ledger.materialise("survivors", self.warehouse.read(self._merged()))
+        with self.ledger.transaction():
             for name in ("ledger_person", "op_person"):
-                self.ledger.follow_survivors(name, alias)
+                self.ledger.follow_survivors(name, merged)
+            self.ledger.replace("followed", ibis.memtable({"resolved": [mark]}))
 
     def _merged(self) -> Any:
         alias = self.warehouse.table("alias")
@@ -176,12 +182,22 @@ class Syncing:
 
     # --- doing it -----------------------------------------------------------------------------------------------------
 
-    def hand_over(self) -> list[tuple[Bound, Report]]:
-        """Take out of every audience whom the do-not-send list or an erasure asks for; nobody else moves."""
-        there = [bound for bound in self.bound() if self._saved(bound).remote_id]
-        reports = [(bound, self.sync(bound, scope=Scope.HELD)) for bound in there]
-        self.settle_erasures()
-        return reports
+    def hand_over(self, some: Iterable[Bound] | None = None) -> list[tuple[Bound, Report]]:
+        """Take out of audiences, of all there are, whom the do-not-send list or an erasure asks for; nobody else moves."""
+        there = [*self.bound(), *self.left_alone()] if some is None else some
+        return [(bound, self.sync(bound, scope=Scope.HELD)) for bound in there if self._saved(bound).remote_id]
+
+    def left_alone(self) -> list[Bound]:
+        """Audiences at Meta whose definition or sync is no longer in the files. They stay as they are there."""
+        wanted = {bound.key for bound in self.bound()}
+        return [
+            self._bind(
+                Definition(key=kept.audience, name=kept.remote_name or kept.audience, who=AnyOf(conditions=())),
+                SyncWish(to=kept.destination, rename="keep"),
+            )
+            for kept in self.records.journal.syncs()
+            if kept.remote_id and kept.key not in wanted and kept.destination in self.space.settings.destinations
+        ]
 
     def sync(
         self,
@@ -213,60 +229,24 @@ class Syncing:
             rows_per_request=bound.destination.batch_rows,
             progress=progress or (lambda _: None),
         )
-        return delivery.run()
+        report = delivery.run()
+        self._note_people(bound)
+        if report.state is State.DONE and delivery.terms.reassert_before is not None:
+            self._sweep(bound)
+        return report
 
-    def standing(self, bound: Bound) -> Standing | None:
-        """How the audience stands at Meta now."""
-        kept = self.records.journal.sync(bound.key)
-        if kept is None or kept.remote_id is None:
-            return None
-        client = self.connections.client(bound.wish.to)
-        keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock)
-        return keeper.standing(kept, bound.destination.account, since=_instant(kept.right_at))
+    def _sweep(self, bound: Bound) -> None:
+        """Once everything was sent again, what left long ago is forgotten."""
+        destination = bound.wish.to
+        syncs = [kept.key for kept in self.records.journal.syncs() if kept.destination == destination]
+        sweep(self.ledger, destination, syncs, bound.destination.settle, now=self.now)
 
-    def people_sent(self) -> dict[str, int]:
-        """How many people Meta has from us, per sync."""
-        there = self.ledger.table("ledger").filter(lambda t: t.live != 0)
+    def _note_people(self, bound: Bound) -> None:
+        """How many people Meta has from us, where any process can read it."""
+        there = self.ledger.table("ledger").filter(lambda t: (t.sync == bound.key) & (t.live != 0))
         whose = self.ledger.table("ledger_person").semi_join(there, ["sync", "row_key"])
-        counted = self.ledger.read(whose.group_by("sync").aggregate(people=whose.profile_id.nunique()))
-        return {line["sync"]: int(line["people"]) for line in counted.to_pylist()}
-
-    def settle_erasures(self) -> None:
-        """Note on the receipts what Meta has acknowledged; where all is settled, delete the cells as sent and close."""
-        for receipt in self.records.journal.erasures():
-            if receipt.open and receipt.erased_at is not None:
-                self._settle_erasure(receipt.id)
-
-    def _settle_erasure(self, receipt: str) -> None:
-        people = self.records.journal.erased_people(receipt)
-        told = ibis.memtable(pa.table({"profile_id": pa.array(people, pa.string())}))
-        whose = self.ledger.table("ledger_person").semi_join(told, "profile_id")
-        lines = self.ledger.table("ledger").semi_join(whose, ["sync", "row_key"])
-        found = self.ledger.read(lines.select("live", "remove_sent_at")).to_pylist()
-        if any(line["live"] for line in found):
-            return
-        self.records.journal.removals_handed_over(receipt, now=self.now)
-        longest = max((b.destination.settle.pipeline_delay for b in self.bound()), default=0)
-        if any((line["remove_sent_at"] or 0) + longest > self.now for line in found):
-            return
-        self._forget_rows(told)
-        self.records.journal.close_erasure(receipt, now=self.now)
-
-    def _forget_rows(self, people: Any) -> None:
-        with self.ledger.transaction():
-            tables = [
-                self.ledger.table(name).select("profile_id", "row_key") for name in ("ledger_person", "profile_row")
-            ]
-            whose = ibis.union(*tables)
-            # A row that somebody else has too is not theirs alone.
-            others = whose.anti_join(people, "profile_id")
-            keys = whose.semi_join(people, "profile_id").anti_join(others, "row_key").select("row_key").distinct()
-            keys = self.ledger.materialise("forgotten_rows", keys)
-            for name in ("row", "ledger", "op", "named"):
-                self.ledger.delete_keys(name, keys, ["row_key"])
-            for name in ("ledger_person", "op_person", "profile_row", "blank_cell"):
-                self.ledger.delete_keys(name, people, ["profile_id"])
-        self.ledger.compact()
+        counted = self.ledger.read(whose.aggregate(people=whose.profile_id.nunique())).to_pylist()
+        self.records.journal.save_sync(replace(self._saved(bound), people_sent=int(counted[0]["people"])))
 
     def _saved(self, bound: Bound) -> Sync:
         known = self.records.journal.sync(bound.key)
@@ -318,10 +298,12 @@ class Syncing:
     def _do_not_send(self) -> DoNotSend:
         listed = sorted(entry.token.hex() for entry in self.records.journal.do_not_send())
         tokens = ibis.memtable(pa.table({"token": pa.array(listed, pa.string())}))
+        # Their identifiers are gone from this machine; their rows are found by the ids they had.
+        erased = ibis.memtable({"profile_id": self.records.journal.erased_people()}, schema={"profile_id": "string"})
         pepper = self.records.pepper
         return DoNotSend(
             tokens=tokens,
-            people=listed_profiles(self.warehouse.table("identifier"), tokens, pepper),
+            people=ibis.union(listed_profiles(self.warehouse.table("identifier"), tokens, pepper), erased),
             token_of=lambda key, sent: token_column(pepper, key, sent),
             digest=hashlib.sha256("".join(listed).encode()).hexdigest(),
         )
@@ -349,22 +331,31 @@ class _Newest:
 
 @contextmanager
 def open_to_sync(space: Space) -> Iterator[Syncing]:
-    """Take the space: open its stores and become the owner."""
-    with ExitStack() as stack:
-        records = stack.enter_context(open_records(space))
-        warehouse = stack.enter_context(space.open_warehouse())
-        ledger = stack.enter_context(Ledger(space.private / LEDGER_FILE, RELATIONS))
-        connections = stack.enter_context(open_connections(space, records))
-        syncing = Syncing(
-            space=space,
-            records=records,
-            warehouse=warehouse,
-            ledger=ledger,
-            clock=clock_of(space),
-            connections=connections,
-        )
-        records.journal.take_over("command line", now=syncing.now)
-        yield syncing
+    """Take the space: erase what was asked to be erased, open its stores and become the owner."""
+    clock = clock_of(space)
+    with open_records(space) as records:
+        carry_out(space, records, now=clock.now())
+        with ExitStack() as stack:
+            warehouse = stack.enter_context(space.open_warehouse())
+            ledger = stack.enter_context(Ledger(space.private / LEDGER_FILE, RELATIONS))
+            connections = stack.enter_context(open_connections(space, records))
+            syncing = Syncing(
+                space=space,
+                records=records,
+                warehouse=warehouse,
+                ledger=ledger,
+                clock=clock,
+                connections=connections,
+            )
+            records.journal.take_over("command line", now=syncing.now)
+            yield syncing
+            settled = settle(records.journal, ledger, _longest_delay(space), now=syncing.now)
+        close(records.journal, space.private / LEDGER_FILE, settled, now=microseconds(clock.now()))
+
+
+def _longest_delay(space: Space) -> int:
+    every = [read_destination(space.settings, name).settle for name in space.settings.destinations]
+    return max((settle.pipeline_delay for settle in every), default=0)
 
 
 def _wish(bound: Bound) -> Wish:
@@ -377,14 +368,10 @@ def _wish(bound: Bound) -> Wish:
     )
 
 
-def _instant(microseconds: int | None) -> datetime | None:
-    return None if microseconds is None else datetime.fromtimestamp(microseconds / 1_000_000, UTC)
-
-
-def _no_sync(key: str, known: list[str], *, several: bool) -> GuestlistError:
+def _no_sync(key: str, known: list[str], *, several: bool) -> WrongUseError:
     happened = f"'{key}' goes to several destinations." if several else f"There is no sync '{key}'."
-    return GuestlistError(
-        "SYNC-UNKNOWN-01",
+    return WrongUseError(
+        "unknown_sync",
         happened,
         nothing_lost="Nothing was sent.",
         next_step=f"Name one of: {', '.join(known)}" if known else "Give an audience a sync: line first.",

@@ -15,9 +15,6 @@ TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted((ROOT / "sr
 RAISED_ANEW = {"code", "error.code", "rule.name", "reply", "mistakes.found", "mistakes", "NO_DATA"}
 """What stands for a code where an error is made of another one, or of a table that is looked at below."""
 
-OWED = {"SPACE-EMPTY-01", "SYNC-NONE-01", "SYNC-UNKNOWN-01"}
-"""Of the old style, in syncing.py and cli/syncs.py: no_data, nothing_to_sync and unknown_sync are to be their names."""
-
 
 def error_classes() -> set[str]:
     classes = {"GuestlistError"}
@@ -66,7 +63,7 @@ def codes() -> set[str]:
                     for text in ast.walk(node.value)
                     if isinstance(text, ast.Constant) and isinstance(text.value, str) and " " not in text.value
                 }
-    return {str(code) for code in found} - OWED | {rule.name for rule in TABLE} | {"meta_unknown_error"}
+    return {str(code) for code in found} | {rule.name for rule in TABLE} | {"meta_unknown_error"}
 
 
 def on_the_page() -> set[str]:

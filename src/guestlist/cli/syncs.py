@@ -1,7 +1,6 @@
-"""`guestlist plan | sync | status | runs`: what would be sent, sending it, how it stands, what was sent."""
+"""`guestlist plan | sync`: what would be sent, and sending it."""
 
 import math
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -27,12 +26,9 @@ from guestlist.cli.frame import (
 from guestlist.clock import microseconds
 from guestlist.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
-from guestlist.erasing import carry_out
 from guestlist.errors import GuestlistError
 from guestlist.records import open_records
-from guestlist.space import Space, open_space
-from guestlist.store.journal import Journal
-from guestlist.store.journal_tables import BatchState, Plan
+from guestlist.space import open_space
 from guestlist.syncing import Bound, Outlook, Syncing, open_to_sync
 
 SOMETHING_TO_SEND = 3
@@ -78,7 +74,7 @@ def _some(syncing: Syncing, key: str | None) -> list[Bound]:
     found = syncing.bound(key)
     if not found:
         raise GuestlistError(
-            "SYNC-NONE-01",
+            "nothing_to_sync",
             "No audience of this space is to be sent anywhere.",
             next_step="Connect Meta (guestlist destinations connect --help), then give an audience: sync: { to: main }",
         )
@@ -167,7 +163,6 @@ def sync(
         # Into the records only, so that it works beside a running sync too.
         with open_records(here) as records:
             records.journal.confirm(confirm, now=microseconds(clock_of(here).now()))
-    _carry_out_erasures(here)
     ended: list[tuple[Bound, Report]] = []
     with open_to_sync(here) as syncing:
         syncing.refresh()
@@ -179,16 +174,17 @@ def sync(
             ended.append((bound, report))
             if not as_json:
                 _tell_report(bound.definition.name.ljust(width), report)
-        syncing.settle_erasures()
+        if key is None:
+            ended += _hand_over_left_alone(syncing)
     if as_json:
         answer({"syncs": [_report_facts(bound, report) for bound, report in ended]})
     return DONE if all(report.state is State.DONE for _, report in ended) else NEEDS_A_PERSON
 
 
-def _carry_out_erasures(space: Space) -> None:
-    """What was asked beside an earlier owner, or stopped by a crash."""
-    with open_records(space) as records:
-        carry_out(space, records, now=clock_of(space).now())
+def _hand_over_left_alone(syncing: Syncing) -> list[tuple[Bound, Report]]:
+    """Audiences that no file names any more keep whom they have, but for those who must never be sent."""
+    reports = syncing.hand_over(syncing.left_alone())
+    return [(bound, report) for bound, report in reports if report.requests or report.error]
 
 
 def _run(syncing: Syncing, bound: Bound, *, full: bool, tell: Callable[[Progress], None]) -> Report:
@@ -221,7 +217,8 @@ def _tell_report(name: str, report: Report) -> None:
     ):
         if count:
             parts.append(f"{count:,} {word}")
-    say(f"{name}  {_STATE[report.state]}  {', '.join(parts)}, {report.requests:,} calls")
+    parts.append(f"{report.requests:,} {'call' if report.requests == 1 else 'calls'}")
+    say(f"{name}  {_STATE[report.state]}  {', '.join(parts)}")
     if report.held:
         say(f"  Plan {report.held} waits for a yes: too many people would leave at once. See: guestlist plan",
             f"  If that is right: guestlist sync --confirm {report.held}")  # fmt: skip
@@ -253,121 +250,6 @@ def _report_facts(bound: Bound, report: Report) -> dict[str, Any]:
         "plan_waiting": report.held,
         "again_at": _iso(report.again_at),
         "error": None if error is None else {"code": error.code, "message": error.message, "next": error.next_step},
-    }
-
-
-def status(*, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
-    """Show how every audience stands: at Meta, and what waits. Asks Meta for size and state; sends nothing.
-
-    guestlist status
-    """
-    here = open_space(space)
-    lines = []
-    with open_records(here) as records:
-        held = {one.key: records.journal.held_plan(one.key) for one in records.journal.syncs()}
-        known = records.journal.syncs()
-    with open_to_sync(here) as syncing:
-        standing = {bound.key: _standing(syncing, bound) for bound in syncing.bound()}
-        people = syncing.people_sent()
-    for one in known:
-        shown = standing.get(one.key)
-        lines.append(
-            {
-                "sync": one.key,
-                "name": one.remote_name or one.audience,
-                "people_sent": people.get(one.key, 0),
-                "size_at_meta": shown.size if shown else "not known yet",
-                "lower": shown.lower if shown else None,
-                "upper": shown.upper if shown else None,
-                "at_meta": shown.state if shown else "not there yet",
-                "last_right": _iso(one.right_at),
-                "plan_waiting": waits.id if (waits := held[one.key]) else None,
-                "link": shown.link if shown else None,
-            }
-        )
-    if as_json:
-        answer({"syncs": lines})
-    else:
-        _tell_status(lines)
-    return NEEDS_A_PERSON if any(line["plan_waiting"] for line in lines) else DONE
-
-
-def _standing(syncing: Syncing, bound: Bound) -> Any:
-    try:
-        return syncing.standing(bound)
-    except GuestlistError as error:
-        say(f"{bound.definition.name}: {error.message} {error.next_step} [{error.code}]")
-        return None
-
-
-def _tell_status(lines: Sequence[dict[str, Any]]) -> None:
-    if not lines:
-        say("Nothing was synced yet: guestlist plan, then guestlist sync")
-        return
-    made = table("audience", "people sent", "Meta shows", "match, estimated", "at Meta", "last right",
-                 right=("people sent", "Meta shows", "match, estimated"))  # fmt: skip
-    for line in lines:
-        add_row(made, (line["name"], f"{line['people_sent']:,}", line["size_at_meta"], _match(line), line["at_meta"],
-                       (line["last_right"] or "never")[:16].replace("T", " ")))  # fmt: skip
-    show(made)
-    for line in lines:
-        if line["plan_waiting"]:
-            say(f"{line['name']}: plan {line['plan_waiting']} waits for a yes: guestlist plan, then guestlist sync "
-                f"--confirm {line['plan_waiting']}")  # fmt: skip
-
-
-def _match(line: dict[str, Any]) -> str:
-    lower, upper, sent = line["lower"], line["upper"], line["people_sent"]
-    if not sent or lower is None or upper is None or upper <= 1000:
-        return "-"
-    return f"{100 * lower // sent}-{100 * upper // sent} %"
-
-
-def runs(
-    *,
-    last: Annotated[int, typer.Option("--last", min=1, help="How many of each sync.")] = 5,
-    space: SpaceDir = Path(),
-    as_json: AsJson = False,
-) -> None:
-    """List what was sent, newest first: rows by what became of them. Beside a running sync too.
-
-    guestlist runs --last 20
-    """
-    here = open_space(space)
-    with open_records(here) as records:
-        listed = [
-            _run_facts(records.journal, one) for sync in records.journal.syncs()
-            for one in records.journal.plans(sync.key, last=last)
-        ]  # fmt: skip
-    listed.sort(key=lambda run: str(run["at"]), reverse=True)
-    if as_json:
-        answer({"runs": listed})
-        return
-    columns = ("at", "sync", "plan", "state", "add", "remove", "taken", "in doubt", "refused", "calls")
-    made = table(*columns, right=columns[4:])
-    for run in listed:
-        add_row(made, [str(run[name])[:16].replace("T", " ") if name == "at" else run[name] for name in columns])
-    show(made)
-
-
-def _run_facts(journal: Journal, one: Plan) -> dict[str, Any]:
-    rows: Counter[BatchState] = Counter()
-    batches = journal.batches(one.id)
-    for batch in batches:
-        rows[batch.state] += batch.rows
-    sent = [batch for batch in batches if batch.sent_at]
-    return {
-        "at": _iso(one.made_at),
-        "sync": one.sync,
-        "plan": one.id,
-        "state": one.state.value,
-        "add": one.additions,
-        "remove": one.removals,
-        "taken": rows[BatchState.APPLIED],
-        "in doubt": rows[BatchState.UNKNOWN],
-        "refused": rows[BatchState.REFUSED],
-        "calls": len(sent),
-        "errors": sorted({f"{batch.code}/{batch.subcode or '-'} {batch.fbtrace_id}" for batch in sent if batch.code}),
     }
 
 

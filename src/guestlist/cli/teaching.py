@@ -21,8 +21,8 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "doctor": ("destinations:doctor", "Is all in order there: token, role, terms, quota?"),
         "plan": ("syncs:plan", "What a sync would send now. Sends nothing."),
         "sync": ("syncs:sync", "Add who entered, remove who left."),
-        "status": ("syncs:status", "How every audience stands."),
-        "runs": ("syncs:runs", "What was sent, and what became of it."),
+        "status": ("standing:status", "How every audience stands."),
+        "runs": ("standing:runs", "What was sent, and what became of it."),
     },
     "Privacy": {
         "do-not-send": ("do_not_send:commands", "add, remove, list: people who must never be sent."),

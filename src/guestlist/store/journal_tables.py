@@ -89,6 +89,7 @@ class Sync:
     passed_cause: str | None = None  # digest of the settings under which a plan last passed the guard
     full_at: int | None = None  # when a full re-assert was last finished
     right_at: int | None = None  # when Meta was last known to be right
+    people_sent: int = 0  # people whom Meta has from us, as of the last run's end
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -226,6 +227,7 @@ sync = Table(
     Column("passed_cause", Text),
     Column("full_at", BigInteger),
     Column("right_at", BigInteger),
+    Column("people_sent", Integer, nullable=False, server_default="0"),
     UniqueConstraint("audience", "destination"),
     UniqueConstraint("destination", "remote_id"),  # two syncs never own one audience at Meta
 )

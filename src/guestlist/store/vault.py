@@ -6,7 +6,6 @@ connected again, and the do-not-send list no longer recognises anyone.
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import secrets
@@ -122,12 +121,8 @@ class Vault:
 
     @property
     def pepper(self) -> Secret:
-        """For the engine, which makes tokens of many values at once; the rule is that of `token`."""
+        """What do-not-send tokens are made with."""
         return Secret(self._keys.pepper)
-
-    def token(self, kind: str, value: str) -> bytes:
-        """The do-not-send token of a value as it is sent (`kind` a match key), or of an identifier (its type)."""
-        return hashlib.sha256(f"{self._keys.pepper}|{kind}|{value}".encode()).digest()
 
     def _replace(self, ring: dict[str, bytes]) -> None:
         self._keys = _Keys(ring=ring, pepper=self._keys.pepper)

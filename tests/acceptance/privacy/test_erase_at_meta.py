@@ -54,13 +54,11 @@ def test_the_erased_person_leaves_meta_and_the_receipt_closes(
 
     receipt = desk.type("erase", "email:jane.canary@example.org", "--json").facts
     assert receipt["state"] == "open"
-    assert receipt["taken_by_meta_at"] is None
+    assert receipt["taken_by_meta_at"] is not None
+    assert _there(meta) == {omar}
 
     assert desk.type("sync").code == 0
-    meta.advance(DAY)
-    assert _there(meta) == {omar}
-    shown = desk.type("erase", "--receipt", receipt["receipt"], "--json").facts
-    assert shown["taken_by_meta_at"] is not None
+    assert desk.type("erase", "--receipt", receipt["receipt"], "--json").facts["state"] == "open"
 
     meta.advance(2 * DAY)
     desk.type("sync")
@@ -83,3 +81,26 @@ def test_importing_the_file_again_does_not_send_the_erased_person(
     meta.advance(2 * DAY)
     assert _there(meta) == {omar}
     assert jane not in _there(meta)
+
+
+def test_who_is_listed_leaves_also_an_audience_that_no_file_names(
+    meta: Running, desk: Desk, request: pytest.FixtureRequest
+) -> None:
+    jane, omar = meta.add_people(
+        {"emails": ["jane.canary@example.org"], "phones": ["+491713920007"]},
+        {"emails": ["omar@example.org"], "phones": ["+491713920008"]},
+    )
+    request.getfixturevalue("synced")
+    meta.advance(2 * DAY)
+    (audience,) = meta.get("audiences")["audiences"]
+    assert _there(meta) == {jane, omar}
+
+    (definition,) = (desk.space / "audiences").glob("*.yaml")
+    definition.write_text(
+        definition.read_text("utf-8").replace("key: ", "key: another_").replace("name: ", "name: Another "), "utf-8"
+    )
+    # Both: the other one has her e-mail too, as somebody who once used her account.
+    desk.type("do-not-send", "add", "user_id:u1042", "email:jane.canary@example.org")
+    assert desk.type("sync").code == 0
+    meta.advance(2 * DAY)
+    assert meta.members(audience["id"]) == {omar}

@@ -64,7 +64,7 @@ def test_one_audience_to_two_destinations(shop: Shop) -> None:
     ids = [one["id"] for one in shop.meta.get("audiences")["audiences"]]
     assert len(ids) == 2
     assert [shop.meta.members(each) for each in ids] == [shop.wanted, shop.wanted]
-    assert shop.type("plan", "vip").code == 1
+    assert shop.type("plan", "vip").code == 2
     assert shop.type("plan", "vip@brand").code == 0
 
 

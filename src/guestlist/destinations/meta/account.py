@@ -94,12 +94,6 @@ class Keeper:
             replace(sync, remote_id=None, remote_name=None, creation_intended_at=None, created_at=None, adopted=False)
         )
 
-    def standing(self, sync: Sync, account: str, *, since: datetime | None = None) -> Standing | None:
-        """How the audience stands at Meta; `since` is when rows were last handed over."""
-        if sync.remote_id is None:
-            return None
-        return in_words(self.client.audience(sync.remote_id), account, since=since)
-
     def _named(self, sync: Sync, wish: Wish) -> Sync:
         if wish.rename == "keep" or sync.remote_name == wish.name or sync.remote_id is None:
             return sync
@@ -174,6 +168,11 @@ def _refuse_known_name(sync: Sync, wish: Wish, same: list[Audience]) -> None:
         next_step=f"Set adopt: {same[0].id} to go on with it, or adopt: false to make a new one beside it.",
         nothing_lost="Nothing was sent.",
     )
+
+
+def standing(client: AudienceClient, sync: Sync, account: str, *, since: datetime | None = None) -> Standing | None:
+    """How the audience stands at Meta, None before it is there; `since` is when rows were last handed over."""
+    return None if sync.remote_id is None else in_words(client.audience(sync.remote_id), account, since=since)
 
 
 _OPERATIONS = {

@@ -22,6 +22,7 @@ from guestlist.destinations.meta.guard import Held
 from guestlist.destinations.meta.manifest import ROWS_PER_REQUEST
 from guestlist.destinations.meta.pace import Direction, Usage, not_before, pause_before
 from guestlist.destinations.meta.pack import Load, Packer, Parcel
+from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.prepare import Wanted
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.session import Session
@@ -165,6 +166,8 @@ class Delivery:
         drawn = drawer.draw_up(wanted, packer, now=self._now(), removes=removes, yes=self._yes)
         if drawn.parcels:
             self._report.plans.append(drawer.record(drawn, now=self._now()).id)
+        if self.terms.scope is Scope.HELD:
+            return drawn
         if drawn.waits is None:
             self._pass(drawn)
         else:
@@ -391,7 +394,8 @@ class Delivery:
         report = self._report
         report.state = state
         report.debt = self._debt(state)
-        if state is State.DONE and report.debt == 0:
+        self._tell_given_up()
+        if report.state is State.DONE and report.debt == 0:
             self._is_right()
         pause = self.journal.pause(self._removals)
         if report.debt and pause is not None and report.again_at is None:
@@ -404,6 +408,22 @@ class Delivery:
             return 0
         drawer = Drawer(ledger=self.ledger, journal=self.journal, terms=self.terms)
         return drawer.preview(self._wanted, now=self._now()).removals
+
+    def _tell_given_up(self) -> None:
+        """Removals that Meta would not take are a person's to look at; nothing else waited for them."""
+        report = self._report
+        if report.state is not State.DONE or self._wanted is None or report.error is not None:
+            return
+        rows = Drawer(ledger=self.ledger, journal=self.journal, terms=self.terms).given_up(self._wanted)
+        if rows:
+            report.state, report.debt = State.STOPPED, report.debt + rows
+            report.error = GuestlistError(
+                "meta_removals_not_taken",
+                f"{self.terms.sync}: Meta did not take {rows:,} removals in three tries; these rows may still be there.",
+                nothing_lost="Everything else was sent.",
+                next_step="Try once more with: guestlist sync --full. If that fails too, delete the audience at Meta and "
+                "run it again: it is made anew.",
+            )
 
     def _is_right(self) -> None:
         sync = self.journal.sync(self.terms.sync)

@@ -10,7 +10,7 @@ from guestlist.destinations.meta.guard import Exodus as People
 from guestlist.destinations.meta.keymask import Table
 from guestlist.destinations.meta.manifest import KEYS, Key
 from guestlist.destinations.meta.pack import Packer, Parcel
-from guestlist.destinations.meta.plan import Plan, Scope, plan
+from guestlist.destinations.meta.plan import TRIES, Plan, Scope, plan
 from guestlist.destinations.meta.prepare import Wanted
 from guestlist.destinations.meta.relations import SYNCS, Relations
 from guestlist.destinations.meta.settle import Settings
@@ -53,6 +53,7 @@ class Drawn:
     plan: PlanRecord
     parcels: list[Parcel]
     waits: PlanRecord | None
+    beside: str | None = None  # the plan that goes on waiting meanwhile
 
 
 def relations(ledger: Ledger, wanted: Wanted, terms: Terms, *, now: int, removes: str | None = None) -> Relations:
@@ -106,6 +107,11 @@ class Drawer:
             held=held,
         )
 
+    def given_up(self, wanted: Wanted) -> int:
+        """How many rows should be out that Meta would not take out in three tries."""
+        rows = self.ledger.table("ledger").filter(lambda t: t.sync == self.terms.sync)
+        return self._count(rows.filter((rows.tries >= TRIES) & (rows.live != 0)).anti_join(wanted.rows, "row_key"))
+
     def draw_up(
         self, wanted: Wanted, packer: Packer, *, now: int, removes: str | None = None, yes: Held | None = None
     ) -> Drawn:
@@ -118,6 +124,12 @@ class Drawer:
             people = self._people(given)
             earlier = _earlier(self.journal, self.terms.sync)
             plan_id = secrets.token_hex(6)
+            if self.terms.scope is Scope.HELD:
+                # Only what do-not-send and erasure ask for: no plan of any size holds that up, nor is it one.
+                part = self._planned(given)
+                parcels = packer.pack(plan_id, part, wanted.persons)
+                record = _with(self._record(plan_id, part, people), plan_id, parcels)
+                return Drawn(plan=record, parcels=parcels, waits=None, beside=earlier.plan if earlier else None)
             held = judge(people, self.terms.causes, plan_id, yes or earlier).held
             whole = self._planned(given)
             record = self._record(plan_id, whole, people)
@@ -131,7 +143,7 @@ class Drawer:
             passing = secrets.token_hex(6)
             parcels = packer.pack(passing, part, wanted.persons)
             waits = _with(record, held.plan, None)
-            return Drawn(plan=_with(record, passing, parcels), parcels=parcels, waits=waits)
+            return Drawn(plan=_with(record, passing, parcels), parcels=parcels, waits=waits, beside=waits.id)
 
     def record(self, drawn: Drawn, *, now: int) -> PlanRecord:
         """Into the journal, once the operations are durable."""
@@ -146,8 +158,7 @@ class Drawer:
             )
             for parcel in drawn.parcels
         ]
-        beside = drawn.waits.id if drawn.waits is not None else None
-        saved = self.journal.save_plan(drawn.plan, batches, now=now, beside=beside)
+        saved = self.journal.save_plan(drawn.plan, batches, now=now, beside=drawn.beside)
         self.journal.move_plan(saved.id, PlanState.RUNNING, now=now)
         return saved
 

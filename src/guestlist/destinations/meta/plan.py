@@ -73,7 +73,7 @@ def _removals(given: Relations, settings: Settings, rules: Rules, materialise: M
     """Of every row nobody wants: the keys Meta may still have, less those that wanted rows carry."""
     gone = materialise("gone_rows", _gone(given, settings, rules, materialise))
     kept = materialise("kept_keys", _kept(gone))
-    leaving = materialise("leaving_rows", gone.filter((gone.tries < TRIES) & (gone.leaving != 0)))
+    leaving = materialise("leaving_rows", gone.filter(gone.tried_again & (gone.leaving != 0)))
     carried_keys = long(leaving, "row_key")
     rows = look_up(leaving, which_in(carried_keys, [given.wanted, kept]), "in_k")
     rows = look_up(rows, _flag(_of_wanted_person(given, leaving)), "held")
@@ -99,15 +99,22 @@ def _gone(given: Relations, settings: Settings, rules: Rules, materialise: Mater
     rows = given.ledger.anti_join(given.wanted, _ROW)
     removed_once = [rows[column].notnull() for column in REMOVED.values()]
     rows = rows.filter(ibis.or_(rows.live != 0, *removed_once))
-    rows = materialise("unwanted_rows", rows.join(given.syncs.select("sync", "now", "removes"), "sync"))
+    rows = materialise(
+        "unwanted_rows", rows.join(given.syncs.select("sync", "now", "removes", "reassert_before"), "sync")
+    )
     rows = look_up(rows, _forced(given, rows), "forced")
     if rules.settle:
         rows = look_up(rows, unsettled_keys(rows, given.ledger, settings), "unsettled")
     else:
         rows = rows.mutate(unsettled=ibis.literal(0, "int32"))
     due = (rows.live | rows.unsettled).cast("int32")
-    rows = rows.mutate(leaving=ibis.ifelse(rows.removes == "all", due, due & rows.forced).cast("int32"))
-    return rows.select(*_ROW, *KEY_COLUMNS, "removes", "live", "tries", "leaving", "forced")
+    # What Meta would not take three times waits for a person, whose --full tries it once more.
+    asked = (rows.remove_sent_at < rows.reassert_before).fill_null(False)
+    rows = rows.mutate(
+        leaving=ibis.ifelse(rows.removes == "all", due, due & rows.forced).cast("int32"),
+        tried_again=(rows.tries < TRIES) | asked,
+    )
+    return rows.select(*_ROW, *KEY_COLUMNS, "removes", "live", "tries", "tried_again", "leaving", "forced")
 
 
 def _forced(given: Relations, rows: Table) -> Table:

@@ -6,6 +6,8 @@ from guestlist.destinations.meta.pack import PLANNED_OP
 from guestlist.destinations.meta.prepare import BLANK_CELL, PROFILE_ROW, ROW
 from guestlist.destinations.meta.relations import LEDGER, LEDGER_PERSON, NAMED, OP_PERSON
 
+FOLLOWED = {"resolved": "string"}
+"""One line: up to which resolving of the warehouse merged profiles were followed."""
 RELATIONS: Mapping[str, Mapping[str, str]] = {
     "row": ROW,
     "profile_row": PROFILE_ROW,
@@ -15,4 +17,5 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
     "op": PLANNED_OP,
     "op_person": OP_PERSON,
     "named": NAMED,
+    "followed": FOLLOWED,
 }

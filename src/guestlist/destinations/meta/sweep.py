@@ -8,11 +8,19 @@ from guestlist.store.ledger import Ledger
 
 
 def forget_people(ledger: Ledger, people: Rows) -> None:
-    """Forget whose rows are which for these people (profile_id). What Meta has of them stays known until it is out."""
+    """Forget these people (profile_id) and the cells that were theirs alone. Only once Meta has none of them."""
     with ledger.transaction():
         gone = ledger.materialise("people_to_forget", people)
-        for name in ("profile_row", "blank_cell"):
-            ledger.delete_keys(name, gone.select("profile_id"), ["profile_id"])
+        tables = [ledger.table(name).select("profile_id", "row_key") for name in ("ledger_person", "profile_row")]
+        whose = ibis.union(*tables)
+        # A row that somebody else has too is not theirs alone.
+        others = whose.anti_join(gone, "profile_id")
+        keys = whose.semi_join(gone, "profile_id").anti_join(others, "row_key").select("row_key").distinct()
+        keys = ledger.materialise("rows_to_forget", keys)
+        for name in ("row", "ledger", "op", "named"):
+            ledger.delete_keys(name, keys, ["row_key"])
+        for name in ("ledger_person", "op_person", "profile_row", "blank_cell"):
+            ledger.delete_keys(name, gone, ["profile_id"])
 
 
 def sweep(ledger: Ledger, destination: str, syncs: list[str], settle: Settings, *, now: int) -> int:
