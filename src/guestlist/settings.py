@@ -60,7 +60,7 @@ class SpaceSettings(BaseModel):
     country: str | None = None
     time_zone: str = "UTC"
     date_order: Literal["dmy", "mdy"] | None = None
-    memory_limit: str = Field(default="1GB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
+    memory_limit: str = Field(default="900MB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
     sources: dict[str, dict[str, Any]] = {}
     destinations: dict[str, dict[str, Any]] = {}
     identity: dict[str, Any] = {}

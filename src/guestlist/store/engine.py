@@ -7,7 +7,9 @@ written here as SQL, since the DDL that the compiler makes depends on its versio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self, TypeAlias
 
 import duckdb
@@ -22,8 +24,9 @@ Table: TypeAlias = Any
 Rows: TypeAlias = Any
 """An Ibis table expression, an Arrow table or record batch, or an Arrow record batch reader (read once, streamed)."""
 
-MEMORY_LIMIT = "1GB"
+MEMORY_LIMIT = "900MB"
 
+_COMPILED_KEPT = 128
 _HANDED_IN = "handed_in"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 _LOCKS: Mapping[str, Any] = {
@@ -40,6 +43,8 @@ _LOCKS_AFTER_OPENING = ("TimeZone = 'UTC'", "enable_external_access = false", "l
 class Warehouse:
     """One DuckDB file, owned by one process. Outside `transaction` every call is a transaction of its own."""
 
+    _tuning: Mapping[str, Any] = MappingProxyType({})
+
     def __init__(
         self,
         path: Path,
@@ -51,10 +56,11 @@ class Warehouse:
         """Open or make the file at `path`; data larger than memory spills to `spill` (a private folder beside it)."""
         self.path = path
         self._spill = _private_folder(spill or path.with_name(f"{path.name}.spill"))
-        self._ibis = _open(path, self._spill, memory_limit, threads)
+        self._ibis = _open(path, self._spill, memory_limit, threads, self._tuning)
         self._connection: Any = self._ibis.con
         self._depth = 0
         self._hollow: set[str] = set()
+        self._compiled = lru_cache(_COMPILED_KEPT)(lambda asked: str(self._ibis.compile(asked.to_expr())))
         self._lock_down()
 
     def __enter__(self) -> Self:
@@ -129,6 +135,10 @@ class Warehouse:
             self._changed(f"CREATE OR REPLACE TEMP TABLE {_quoted(name)} AS {source}")
         return self._ibis.table(name, database=("temp", "main"))
 
+    def temporary(self, name: str) -> Table:
+        """What was materialised under this name last."""
+        return self._ibis.table(name, database=("temp", "main"))
+
     def merge(self, name: str, rows: Rows, on: Sequence[str]) -> int:
         """Add lines, each in place of the one with the same values in `on`. No two of `rows` may share these."""
         if not self.has(name):
@@ -192,7 +202,8 @@ class Warehouse:
     def _sql(self, rows: Table) -> str:
         # Memory tables and functions inside an expression must be known to the engine before its SQL runs.
         self._ibis._run_pre_execute_hooks(rows)  # noqa: SLF001
-        return str(self._ibis.compile(rows))
+        # An expression handed in again, as a loop over slices does, is not compiled again: that takes up to a second.
+        return self._compiled(rows.op())
 
     @contextmanager
     def _source(self, rows: Rows) -> Iterator[str]:
@@ -243,8 +254,8 @@ class Warehouse:
             self._connection.execute(f"SET {lock}")
 
 
-def _open(path: Path, spill: Path, memory_limit: str, threads: int | None) -> Any:
-    settings = {**_LOCKS, "memory_limit": memory_limit, **({"threads": threads} if threads else {})}
+def _open(path: Path, spill: Path, memory_limit: str, threads: int | None, tuning: Mapping[str, Any]) -> Any:
+    settings = {**_LOCKS, **tuning, "memory_limit": memory_limit, **({"threads": threads} if threads else {})}
     try:
         backend = ibis.duckdb.connect(path, temp_directory=spill, **settings)
     except duckdb.IOException as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
+from types import MappingProxyType
 from typing import Any
 
 from guestlist.store.engine import Materialise, Rows, Table, Warehouse
@@ -19,6 +20,9 @@ _COMPILED: dict[Hashable, list[tuple[str, str]]] = {}
 
 class Ledger(Warehouse):
     """One DuckDB file. `schemas` names its lasting relations; the destination that fills them says what they hold."""
+
+    # Nearly all of it is digests: to halve them takes four times as long as to write them.
+    _tuning = MappingProxyType({"force_compression": "uncompressed"})
 
     def __init__(
         self,
@@ -49,10 +53,6 @@ class Ledger(Warehouse):
         """Write an intermediate result under a name that ends with this process; give the table that reads it."""
         with self.lock:
             return super().materialise(name, rows)
-
-    def temporary(self, name: str) -> Table:
-        """What was materialised under this name last."""
-        return self._ibis.table(name, database=("temp", "main"))
 
     def replayed(self, key: Hashable, steps: Callable[[Materialise], Table], last: str) -> Table:
         """Run a chain of materialised steps that ends with `last`; compiled once, after that only its SQL is run again.
@@ -87,12 +87,38 @@ class Ledger(Warehouse):
             answer: list[tuple[Any, ...]] = self._connection.execute(self._sql(rows)).fetchall()
             return answer
 
-    def slice(self, name: str, columns: Sequence[str], by: str, first: int, stop: int) -> list[tuple[Any, ...]]:
-        """The lines of a materialised relation whose whole number `by` is from `first` to before `stop`."""
-        listed = ", ".join(f'"{column}"' for column in columns)
-        asked = f'SELECT {listed} FROM temp.main."{name}" WHERE "{by}" >= ? AND "{by}" < ?'  # noqa: S608
+    def picked(
+        self,
+        name: str,
+        columns: Sequence[str],
+        *,
+        by: str,
+        among: str,
+        where: Mapping[str, object],
+        kept: Mapping[str, object],
+        bits: Mapping[str, int],
+        between: tuple[int, int] | None,
+    ) -> list[tuple[Any, ...]]:
+        """Of a relation's lines those that `among` names: `by` as text, then the columns.
+
+        `where` says which lines of `among` count, `kept` which of the relation. A column of `bits` is blank where the
+        line's mask `sent` lacks its bit. `between` says from which to which place in the relation to look, if known.
+        """
+        cells = (
+            f"CASE WHEN asked.sent & {bits[c]} <> 0 THEN kept.\"{c}\" ELSE '' END" if c in bits else f'kept."{c}"'
+            for c in columns
+        )
+        asked = " AND ".join(f'"{column}" = ?' for column in where)
+        ours = "".join(f' AND kept."{column}" = ?' for column in kept)
+        place = " AND kept.rowid BETWEEN ? AND ?" if between else ""
+        query = (
+            f'SELECT kept."{by}"::VARCHAR, {", ".join(cells)} FROM "{name}" AS kept'  # noqa: S608
+            f' JOIN (SELECT "{by}", sent FROM "{among}" WHERE {asked}) AS asked ON kept."{by}" = asked."{by}"{ours}{place}'
+        )
         with self.lock:
-            answer: list[tuple[Any, ...]] = self._connection.execute(asked, [first, stop]).fetchall()
+            answer: list[tuple[Any, ...]] = self._connection.execute(
+                query, [*where.values(), *kept.values(), *(between or ())]
+            ).fetchall()
             return answer
 
     def add_unknown(self, name: str, rows: Rows, on: Sequence[str]) -> int:

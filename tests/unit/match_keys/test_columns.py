@@ -13,12 +13,12 @@ from guestlist.destinations.meta.columns import (
     empty_forms,
     form_of_distinct,
     grow_forms,
-    key_columns,
     prepare_rows,
     trait_columns,
 )
 from guestlist.destinations.meta.manifest import KEYS, MANY
 from guestlist.destinations.meta.match_keys import MatchKeySettings
+from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.destinations.meta.rows import Row, keys_of, read_record, row_key
 from guestlist.values.text import sha256
 

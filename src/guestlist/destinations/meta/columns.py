@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from operator import and_, or_
+from operator import or_
 from typing import Protocol, TypeAlias
 
 import ibis
@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from guestlist.destinations.meta.fast_paths import fast_path
-from guestlist.destinations.meta.manifest import BY_COUNTRY, KEYS, MANY, ONE, TRACKING_ENABLED, UNHASHED, WEAK, Key
+from guestlist.destinations.meta.manifest import BY_COUNTRY, KEYS, MANY, ONE, TRACKING_ENABLED, UNHASHED, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings, Source, key_of_form, read_form, sources
 from guestlist.destinations.meta.relations import Materialise
-from guestlist.destinations.meta.rows import DIGEST_PART, FALSE_WORDS, SEPARATOR
+from guestlist.destinations.meta.row_keys import digest
+from guestlist.destinations.meta.rows import FALSE_WORDS
 from guestlist.values.country import country_of_hash
 from guestlist.values.email import SEPARATORS
 from guestlist.values.reading import Flag, Reason
@@ -346,7 +347,8 @@ def _of_pairs(few: Table, others: list[str], lists: list[Key], forms: Table, set
     """Heads of profiles with at most two values in each list."""
     values = {key: [_Value(name=f"{key}_{n}", form=key, raw=_at(few[key], n)) for n in range(_PAIR)] for key in lists}
     read = _read(few, [v for pair in values.values() for v in pair], others, forms, settings)
-    columns, second = {}, {}
+    columns: dict[str, Column] = {}
+    second: dict[Key, Column] = {}
     for key in lists:
         first = _choose(read, values[key])
         one, two = (read[f"{value.name}_sent"] for value in values[key])
@@ -361,7 +363,7 @@ def _of_pairs(few: Table, others: list[str], lists: list[Key], forms: Table, set
     spread = read.select(
         *others, **columns, **carried, **{f"{key}_second": second[key] for key in lists}, n=rows.unnest().cast("int32")
     )
-    heads = {}
+    heads: dict[str, Column] = {}
     for key in lists:
         turn = (spread.n == 1) & spread[f"{key}_second"]
         heads[key] = ibis.ifelse(turn, spread[f"{key}_1_sent"], spread[key])
@@ -382,7 +384,7 @@ def _of_lists(
     rows = rows.mutate(n=ibis.range(ibis.literal(0, "int32"), rows["count"]).unnest().cast("int32"))
     values = [_Value(name=f"{key}_0", form=key, raw=_nth(rows, key)) for key in lists]
     read = _read(rows, values, [*others, "n"], forms, settings)
-    cells = {}
+    cells: dict[str, Column] = {}
     for key in lists:
         cells |= {key: read[f"{key}_0_sent"], f"{key}_reason": read[f"{key}_0_reason"]}
     if "MADID" in lists:
@@ -400,7 +402,7 @@ def _nth(rows: Table, key: Key) -> Column:
 def _cells(heads: Table, lists: list[Key], forms: Table, settings: MatchKeySettings) -> Table:
     """Of every row and key what is sent and why."""
     single = [key for key in ONE if key in settings.keys and key != "COUNTRY"]
-    values = {key: _values(heads, key, settings) for key in single}
+    values: dict[Key, list[_Value]] = {key: _values(heads, key, settings) for key in single}
     known = [name for key in (*lists, "COUNTRY") for name in (key, f"{key}_reason")]
     read = _read(heads, [v for group in values.values() for v in group], ["profile_id", "n", *known], forms, settings)
     columns: dict[str, Column] = {}
@@ -483,30 +485,6 @@ def _finished(rows: Table, settings: MatchKeySettings) -> Table:
         "n",
         *KEYS,
         *(f"{key}_reason" for key in KEYS),
-        row_key=_digest(rows, KEYS),
+        row_key=digest(rows, KEYS),
         cannot=cannot,
     )
-
-
-def _digest(rows: Table, keys: Iterable[Key]) -> Column:
-    cells = [rows[key] if key in UNHASHED else rows[key].substr(0, DIGEST_PART) for key in keys]
-    return ibis.literal(SEPARATOR).join(cells).hexdigest("md5").cast("uuid")
-
-
-def key_columns(rows: Table) -> dict[str, Column]:
-    """The keys by which Meta can know each row, null where it has not that key: `keys_of` over columns.
-
-    Beside them `name`, the digest of FN and LN where the row has the weak key: what re-asserting after a removed weak
-    tuple goes by.
-    """
-    has = {key: rows[key] != "" for key in KEYS}
-    weak = reduce(and_, (has["LN"], has["FN"] | has["FI"], has["ZIP"] | has["CT"] | has["DOBY"]))
-    none = ibis.null("uuid")
-    return {
-        "email": ibis.ifelse(has["EMAIL"], rows.EMAIL.substr(0, 32).cast("uuid"), none),
-        "phone": ibis.ifelse(has["PHONE"], rows.PHONE.substr(0, 32).cast("uuid"), none),
-        "madid": rows.MADID.nullif("").cast("uuid"),
-        "extern_id": ibis.ifelse(has["EXTERN_ID"], rows.EXTERN_ID.hexdigest("md5").cast("uuid"), none),
-        "weak": ibis.ifelse(weak, _digest(rows, WEAK), none),
-        "name": ibis.ifelse(weak, _digest(rows, ("FN", "LN")), none),
-    }

@@ -1,7 +1,7 @@
 """Planned operations into batches: one direction, one schema, one request each.
 
-The operations are written durably, so that whatever comes of a batch can be folded; the cells beside them only for as
-long as this process lives, in the order of their batches, so that reading one batch does not look at all of them.
+The operations are written durably, so that whatever comes of a batch can be folded. The cells stay where they are:
+batches are cut in the order in which rows are kept, so that reading one batch looks at a stretch of them only.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import ibis
 
-from guestlist.destinations.meta.keymask import BIT, KEY_COLUMNS, Column, Table, carried
+from guestlist.destinations.meta.keymask import BIT, Column, Table, carried
 from guestlist.destinations.meta.manifest import KEYS, ROWS_PER_REQUEST, WEAK, Key
 from guestlist.destinations.meta.pace import Direction
 from guestlist.destinations.meta.plan import TRIES, Plan
@@ -39,16 +39,14 @@ class Parcel:
     group: str
     schema: tuple[Key, ...]
     rows: int
-    cells: str  # a temporary relation, whose column `place` is from `first` for `size` lines
-    first: int
-    size: int
+    between: tuple[int, int]  # where in relation `row` its rows stand, unless they were moved since
 
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
     """What a batch sends now: the cells of each row, and which row it is."""
 
-    row_keys: tuple[object, ...]
+    row_keys: tuple[str, ...]
     rows: list[tuple[str, ...]]
 
 
@@ -121,69 +119,83 @@ class Packer:
             )
 
     def _packed(self, plan_id: str, group: _Group, *, first: int) -> list[Parcel]:
-        row = self.ledger.table("row").filter(lambda t: t.destination == self.destination).select("row_key", *KEYS)
+        placed = self._placed(group)
         op = [name for name in OP if name not in {"batch", "direction"}]
-        lines = group.rows.select(*(name for name in op if name not in _AS_KEY), **_as_key(group.rows))
-        both = lines.join(row, "row_key")
-        if group.direction == "remove":
-            both = both.mutate(**{key: _masked(both, key, both.sent) for key in KEYS})
-        cells = self.ledger.materialise(self._name(group), both.mutate(place=ibis.row_number().cast("int64")))
-        ordinal = (cells.place // group.size + first).cast("int32")
-        written = cells.select(
-            *(cells[_AS_KEY.get(name, name)].name(name) for name in op),
+        lines = group.rows.join(placed, "row_key")
+        ordinal = (lines.place // group.size + first).cast("int32")
+        written = lines.select(
+            *op,
             direction=ibis.literal(group.direction),
             plan=ibis.literal(plan_id),
             ordinal=ordinal,
             batch=ibis.literal(f"{plan_id}-") + ordinal.cast("string"),
         )
-        count = self.ledger.append("op", written.select(*_OP))
-        schema = self._schema(group, cells) if count else ()
+        self.ledger.append("op", written.select(*_OP))
+        cut = placed.group_by(number=placed.place // group.size)
+        bounds = self.ledger.read(cut.aggregate(rows=placed.count(), low=placed["at"].min(), high=placed["at"].max()))
+        schema = self._schema(group, first) if bounds.num_rows else ()
         return [
             Parcel(
-                batch=f"{plan_id}-{first + n}",
-                ordinal=first + n,
+                batch=f"{plan_id}-{first + line['number']}",
+                ordinal=first + line["number"],
                 direction=group.direction,
                 group=group.name,
                 schema=schema,
-                rows=min(group.size, count - n * group.size),
-                cells=self._name(group),
-                first=n * group.size,
-                size=group.size,
+                rows=line["rows"],
+                between=(line["low"], line["high"]),
             )
-            for n in range(-(-count // group.size))
+            for line in sorted(bounds.to_pylist(), key=lambda line: line["number"])
         ]
 
-    def _schema(self, group: _Group, cells: Table) -> tuple[Key, ...]:
+    def _placed(self, group: _Group) -> Table:
+        """(row_key, at, place): where each row is kept, and its number in that order."""
+        row = self.ledger.table("row")
+        row = row.select("row_key", "destination", at=row.rowid())
+        row = row.filter(row.destination == self.destination).semi_join(group.rows, "row_key")
+        place = ibis.row_number().over(order_by=row["at"])
+        return self.ledger.materialise(self._name(group), row.select("row_key", "at", place=place.cast("int64")))
+
+    def _schema(self, group: _Group, first: int) -> tuple[Key, ...]:
         """Additions carry the mapped keys; removals what any of the rows needs, also keys no longer mapped."""
         if group.direction == "add":
             return tuple(key for key in self.keys if key != "EXTERN_ID" or group.extern_id)
-        filled = {key: (cells[key] != "").any() for key in KEYS}
-        needed = self.ledger.read(cells.aggregate(**filled)).to_pylist()[0]
+        op = self.ledger.table("op").filter(lambda t: (t.sync == self.sync) & (t.ordinal >= first))
+        row = self.ledger.table("row").filter(lambda t: t.destination == self.destination)
+        both = op.select("row_key", mask="sent").join(row.select("row_key", *KEYS), "row_key")
+        filled = {key: (_has(both["mask"], key) & (both[key] != "")).any() for key in KEYS}
+        needed = self.ledger.read(both.aggregate(**filled)).to_pylist()[0]
         return tuple(key for key in KEYS if needed[key])
 
     def _name(self, group: _Group) -> str:
         named = hashlib.md5(self.sync.encode(), usedforsecurity=False).hexdigest()[:12]
-        return f"cells_{named}_{group.name}"
+        return f"placed_{named}_{group.name}"
 
     def load(self, parcel: Parcel, *, gated: bool = False) -> Load:
         """The rows of a batch as they are to be sent; `gated` where the last gate may have changed them."""
-        columns = ("row_key", *parcel.schema)
-        stop = parcel.first + parcel.size
-        lines = (
-            self.ledger.fetch(self._as_passed(parcel).select(*columns))
-            if gated
-            else self.ledger.slice(parcel.cells, columns, "place", parcel.first, stop)
-        )
+        rows = self._operations(parcel) if gated else parcel.rows
+        lines = self._cells(parcel, parcel.between)
+        if len(lines) != rows:
+            # The engine moves what it keeps when much of it was deleted.
+            lines = self._cells(parcel, None)
         return Load(row_keys=tuple(line[0] for line in lines), rows=[line[1:] for line in lines])
 
-    def _as_passed(self, parcel: Parcel) -> Table:
+    def _cells(self, parcel: Parcel, between: tuple[int, int] | None) -> list[tuple[str, ...]]:
+        removed = parcel.schema if parcel.direction == "remove" else ()
+        bits: dict[str, int] = {key: BIT[CELL_KIND[key]] for key in removed}
+        return self.ledger.picked(
+            "row",
+            parcel.schema,
+            by="row_key",
+            among="op",
+            where={"ordinal": parcel.ordinal, "batch": parcel.batch},
+            kept={"destination": self.destination},
+            bits=bits,
+            between=between,
+        )
+
+    def _operations(self, parcel: Parcel) -> int:
         op = self.ledger.table("op").filter(lambda t: (t.ordinal == parcel.ordinal) & (t.batch == parcel.batch))
-        cells = self.ledger.temporary(parcel.cells)
-        cells = cells.filter((cells.place >= parcel.first) & (cells.place < parcel.first + parcel.size))
-        both = op.select("row_key", mask="sent").join(cells.select("row_key", *KEYS), "row_key")
-        if parcel.direction == "add":
-            return both
-        return both.mutate(**{key: _masked(both, key, both["mask"]) for key in KEYS})
+        return int(self.ledger.read(op.aggregate(rows=op.count())).to_pylist()[0]["rows"])
 
     def passed(self, parcel: Parcel, op: Table, op_person: Table) -> int:
         """Write what the last gate let through, in place of the batch's operations. Gives how many rows are left."""
@@ -196,15 +208,6 @@ class Packer:
             return self.ledger.count("passed_op")
 
 
-# EMAIL is a cell and email its key, and to the engine both are one name.
-_AS_KEY = {kind: f"key_{kind}" for kind in KEY_COLUMNS}
-
-
-def _as_key(rows: Table) -> dict[str, Column]:
-    return {kept: rows[kind] for kind, kept in _AS_KEY.items()}
-
-
-def _masked(cells: Table, key: Key, mask: Column) -> Column:
-    """The cell where its key is removed, else blank."""
-    sent = (mask & BIT[CELL_KIND[key]]) != 0
-    return ibis.ifelse(sent, cells[key], "")
+def _has(mask: Column, key: Key) -> Column:
+    """Whether the key of this cell is among those removed."""
+    return (mask & BIT[CELL_KIND[key]]) != 0

@@ -18,14 +18,14 @@ from guestlist.destinations.meta.columns import (
     Column,
     Table,
     grow_forms,
-    key_columns,
     prepare_rows,
 )
 from guestlist.destinations.meta.keymask import KEY_COLUMNS
 from guestlist.destinations.meta.manifest import IDENTIFIERS, KEYS, STRONG, UNHASHED, Key
 from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
-from guestlist.destinations.meta.profile_table import profile_table, used
+from guestlist.destinations.meta.profile_table import present_traits, profile_table, used
 from guestlist.destinations.meta.relations import KEY
+from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.store.engine import Warehouse
 from guestlist.store.ledger import Ledger
 from guestlist.values.reading import Reason
@@ -50,6 +50,10 @@ PROFILE_ROW = {
 }
 BLANK_CELL = {"destination": "string", "profile_id": "string", "key": "string", "reason": "string"}
 DO_NOT_SEND = "do_not_send"
+_LARGE = ("new_rows", "rows_without_refused", "rows_settled", "changed_profiles", "wide_profiles", "fingerprints")
+"""What takes memory until it is let go; delivery needs it more."""
+SLICE = 250_000
+"""So many people have their rows made at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,19 +106,61 @@ def prepare(
     `refused` (key, sent, reason) lists values that nobody may carry beside those of the do-not-send list.
     """
     under = _digest(settings, do_not_send, warehouse, refused)
-    changed = _changed(warehouse, ledger, destination, settings, members, under)
-    people = warehouse.count("changed_people")
-    if not people:
+    _changed(warehouse, ledger, destination, settings, members, under)
+    slices = -(-warehouse.count("changed_people") // SLICE)
+    if not slices:
         return Prepared(profiles=0, values_read=0)
-    profiles = warehouse.materialise("changed_profiles", profile_table(warehouse, changed, settings))
-    forms = _Forms(warehouse, settings)
-    read = grow_forms(profiles, forms, settings)
-    rows = warehouse.materialise(
-        "new_rows", prepare_rows(profiles, forms.forms(), settings, materialise=warehouse.materialise)
+    making = _Making(
+        warehouse=warehouse,
+        ledger=ledger,
+        destination=destination,
+        settings=settings,
+        under=under,
+        forms=_Forms(warehouse, settings),
+        refusal=_Refusal(do_not_send, refused),
+        present=present_traits(warehouse),
     )
-    rows = _without_refused(warehouse, profiles, rows, forms, settings, _Refusal(do_not_send, refused))
-    _hand_over(warehouse, ledger, destination, rows, changed, under)
+    read = sum(making.make(number) for number in range(slices))
+    people = warehouse.count("changed_people")
+    for name in _LARGE:
+        warehouse.drop(name)
     return Prepared(profiles=people, values_read=read)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Making:
+    """Makes rows slice by slice: what a slice takes of memory and disk does not grow with the audience."""
+
+    warehouse: Warehouse
+    ledger: Ledger
+    destination: str
+    settings: MatchKeySettings
+    under: str
+    forms: "_Forms"
+    refusal: "_Refusal"
+    present: frozenset[str]
+
+    def make(self, number: int) -> int:
+        """Make the rows of one slice and hand them over. Gives how many distinct values were read for them."""
+        warehouse, settings = self.warehouse, self.settings
+        people = self._slice(number)
+        profiles = profile_table(warehouse, people, settings, present=self.present)
+        profiles = warehouse.materialise("changed_profiles", profiles)
+        read = grow_forms(profiles, self.forms, settings, read=self._all)
+        rows = prepare_rows(profiles, self.forms.forms(), settings, materialise=warehouse.materialise)
+        rows = warehouse.materialise("new_rows", rows)
+        rows = _without_refused(warehouse, profiles, rows, self.forms, settings, self.refusal)
+        _hand_over(warehouse, self.ledger, self.destination, rows, people, self.under)
+        return read
+
+    def _slice(self, number: int) -> Table:
+        changed, first = self.warehouse.temporary("changed_people"), number * SLICE
+        people = changed.filter((changed.place >= first) & (changed.place < first + SLICE))
+        return self.warehouse.materialise("slice_people", people.select("profile_id", "fingerprint"))
+
+    def _all(self, rows: Table) -> pa.Table:
+        with self.warehouse.transaction():  # what is temporary is seen by a stream of a transaction only
+            return pa.Table.from_batches(self.warehouse.stream(rows), rows.schema().to_pyarrow())
 
 
 def refused_values(identity_decision: Table) -> Table:
@@ -154,7 +200,7 @@ def _changed(
     members: Table,
     under: str,
 ) -> Table:
-    """Changed_people(profile_id, fingerprint)."""
+    """Changed_people(profile_id, fingerprint, place)."""
     people = warehouse.materialise("people_to_prepare", members.select("profile_id").distinct())
     prints = warehouse.materialise("fingerprints", _fingerprints(warehouse, people, settings))
     known = ledger.table("profile_row")
@@ -163,7 +209,9 @@ def _changed(
     if ledger.count("profile_row"):
         said = warehouse.materialise("known_rows", _reader(ledger, known))
         prints = prints.anti_join(said, ["profile_id", "fingerprint"])
-    return warehouse.materialise("changed_people", prints)
+    # Slices of neighbours: the relations of people are kept in this order.
+    place = ibis.row_number().over(order_by=prints.profile_id)
+    return warehouse.materialise("changed_people", prints.mutate(place=place.cast("int64")))
 
 
 def _reader(store: Warehouse, rows: Table) -> pa.RecordBatchReader:

@@ -6,6 +6,7 @@ columns. Only the rest, people with many identifiers of a type or with JSON list
 
 from collections.abc import Sequence
 from functools import reduce
+from itertools import pairwise
 
 import ibis
 
@@ -104,24 +105,21 @@ def _must_gather(wide: Table, settings: MatchKeySettings, present: frozenset[str
         many |= wide[column].startswith("[").fill_null(False)
     # Of two types the one first seen comes first.
     for kinds in IDENTIFIERS.values():
-        for first, second in zip(kinds, kinds[1:], strict=False):
+        for first, second in pairwise(kinds):
             many |= wide[_id_column(first, 0)].notnull() & wide[_id_column(second, 0)].notnull()
     return many
 
 
 def _together(table: Table, key: Key, settings: MatchKeySettings, present: frozenset[str]) -> Column:
     """The list of a key out of its columns, without values that are known to read the same as one before them."""
-    given = [
-        _as_given(key, table[_id_column(kind, place)]) for kind in IDENTIFIERS[key] for place in range(_PLACES)
-    ]
+    given = [_as_given(key, table[_id_column(kind, place)]) for kind in IDENTIFIERS[key] for place in range(_PLACES)]
     prefix = f"list_{key}_".lower()
     traits = [table[column] for column in _list_columns(settings, present) if column.startswith(prefix)]
-    values = list(given)
-    for trait in traits:
-        values.append(ibis.ifelse(_known(key, trait, given, settings), ibis.null("string"), trait))
+    new = [ibis.ifelse(_known(key, trait, given, settings), ibis.null("string"), trait) for trait in traits]
     empty = ibis.literal([], "array<string>")
     return reduce(
-        lambda before, more: before.concat(more), (ibis.ifelse(v.isnull(), empty, ibis.array([v])) for v in values)
+        lambda before, more: before.concat(more),
+        (ibis.ifelse(v.isnull(), empty, ibis.array([v])) for v in [*given, *new]),
     )
 
 
