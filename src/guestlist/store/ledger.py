@@ -22,7 +22,8 @@ class Ledger(Warehouse):
     """One DuckDB file. `schemas` names its lasting relations; the destination that fills them says what they hold."""
 
     # Nearly all of it is digests: to halve them takes four times as long as to write them.
-    _tuning = MappingProxyType({"force_compression": "uncompressed"})
+    # And each fold would otherwise end with rewriting what the one before it wrote.
+    _tuning = MappingProxyType({"force_compression": "uncompressed", "checkpoint_threshold": "256MB"})
 
     def __init__(
         self,
