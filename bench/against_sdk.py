@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from facebook_business.adobjects.customaudience import CustomAudience
 
 from bench.figures import Figure, Target, clocked
-from bench.prepare import SETTINGS, Forms, _rows
+from bench.prepare import SETTINGS, Forms, make_rows, one_slice
 from bench.space import space
 from guestlist.destinations.meta.profile_table import profile_table
 from guestlist.store import Warehouse
@@ -40,17 +40,17 @@ def measure(profiles: int, events: int) -> list[Figure]:
         with clocked() as theirs:
             CustomAudience.format_params(_SCHEMA, rows, is_raw=True)
         del rows
-        people = warehouse.table("trait").select("profile_id").distinct()
+        people, many = one_slice(warehouse, profiles)
         wide = warehouse.materialise("wide", profile_table(warehouse, people, SETTINGS))
         forms = Forms(warehouse)
-        first, _ = _rows(warehouse, wide, forms)
-        again, _ = _rows(warehouse, wide, forms)
+        first, _ = make_rows(warehouse, wide, forms)
+        again, _ = make_rows(warehouse, wide, forms)
     sdk = theirs.figure("sdk", "facebook-business format_params", min(profiles, _MOST))
     figures = [sdk]
     for what, clock in (("ours, nothing known", first), ("ours, forms known", again)):
-        figure = clock.figure("sdk", what, profiles)
+        figure = clock.figure("sdk", what, many)
         target = Target(of="times", value=8.0) if clock is again else None
-        figures.append(clock.figure("sdk", what, profiles, times=figure.rate / sdk.rate, target=target))
+        figures.append(clock.figure("sdk", what, many, times=figure.rate / sdk.rate, target=target))
     return figures
 
 

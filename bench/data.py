@@ -139,7 +139,7 @@ def warehouse(profiles: int, events: int) -> Path:
     if not path.exists():
         unfinished = path.with_suffix(".making")
         unfinished.unlink(missing_ok=True)
-        with duckdb.connect(unfinished, config={"memory_limit": "2GB"}) as connection:
+        with duckdb.connect(unfinished, config={"memory_limit": "8GB"}) as connection:
             connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
             for statement in (_PEOPLE + _WAREHOUSE).split(";\n"):
                 numbers = {"first": 0, "stop": profiles, "people": profiles, "events": events}

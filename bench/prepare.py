@@ -6,6 +6,7 @@ from bench.figures import Clocked, Figure, Target, clocked
 from bench.space import NOW, Connections, Stopped, space, syncing
 from guestlist.destinations.meta.columns import FORM_SCHEMA, Table, grow_forms, prepare_rows
 from guestlist.destinations.meta.match_keys import MatchKeySettings
+from guestlist.destinations.meta.prepare import SLICE
 from guestlist.destinations.meta.profile_table import profile_table
 from guestlist.store import Warehouse
 
@@ -27,18 +28,18 @@ class Forms:
 
 
 def measure(profiles: int, events: int) -> list[Figure]:
-    """The heart of the stage on its own, first reading every value, then with all forms known; then all of the stage."""
+    """The heart of the stage on one slice, first reading every value, then with all forms known; then all of the stage."""
     figures = []
     with space(profiles, events) as at, at.open_warehouse() as warehouse:
-        people = warehouse.table("trait").select("profile_id").distinct()
+        people, many = one_slice(warehouse, profiles)
         with clocked() as clock:
             wide = warehouse.materialise("wide", profile_table(warehouse, people, SETTINGS))
-        figures.append(clock.figure("prepare", "gather profiles from traits", profiles))
+        figures.append(clock.figure("prepare", "gather profiles from traits", many))
         forms = Forms(warehouse)
         for what, rate in (("normalise + hash, nothing known", 60_000), ("normalise + hash, forms known", 250_000)):
-            clock, read = _rows(warehouse, wide, forms)
+            clock, read = make_rows(warehouse, wide, forms)
             target = Target(of="rate", value=rate)
-            figures.append(clock.figure("prepare", what, profiles, target=target, note=f"{read:,} values read"))
+            figures.append(clock.figure("prepare", what, many, target=target, note=f"{read:,} values read"))
     with space(profiles, events) as at, syncing(at, Connections(Stopped())) as opened:
         opened.refresh()
         (bound,) = opened.bound()
@@ -49,7 +50,15 @@ def measure(profiles: int, events: int) -> list[Figure]:
     return figures
 
 
-def _rows(warehouse: Warehouse, wide: Table, forms: Forms) -> tuple[Clocked, int]:
+def one_slice(warehouse: Warehouse, profiles: int) -> tuple[Table, int]:
+    """So many people as have their rows made at once."""
+    many = min(profiles, SLICE)
+    people = warehouse.table("trait").select("profile_id").distinct().order_by("profile_id").limit(many)
+    return warehouse.materialise("bench_people", people), many
+
+
+def make_rows(warehouse: Warehouse, wide: Table, forms: Forms) -> tuple[Clocked, int]:
+    """Read what is new, then normalise and hash; gives how many values were read."""
     with clocked() as clock:
         read = grow_forms(wide, forms, SETTINGS)
         rows = prepare_rows(wide, forms.forms(), SETTINGS, materialise=warehouse.materialise)

@@ -33,12 +33,19 @@ def main() -> None:
         return
     told = machine()
     figures: list[Figure] = []
+    failed = []
     for stage in asked.only:
-        figures += _stage(stage, asked.profiles, asked.events, asked.runs)
+        try:
+            figures += _stage(stage, asked.profiles, asked.events, asked.runs)
+        except subprocess.CalledProcessError:
+            # What broke has told why; the other stages may still be told of.
+            failed.append(stage)
     if asked.json:
         print(json.dumps({"machine": told, "figures": [figure.as_json() for figure in figures]}, indent=1))
     else:
         report(told, figures, profiles=asked.profiles, events=asked.events, runs=asked.runs)
+    if failed:
+        sys.exit(f"failed: {', '.join(failed)}")
 
 
 def _arguments() -> argparse.Namespace:
