@@ -60,7 +60,8 @@ class Warehouse:
         self._connection: Any = self._ibis.con
         self._depth = 0
         self._hollow: set[str] = set()
-        self._compiled = lru_cache(_COMPILED_KEPT)(lambda asked: str(self._ibis.compile(asked.to_expr())))
+        backend = self._ibis
+        self._compiled = lru_cache(_COMPILED_KEPT)(lambda asked: str(backend.compile(asked.to_expr())))
         self._lock_down()
 
     def __enter__(self) -> Self:
@@ -195,6 +196,7 @@ class Warehouse:
 
     def close(self) -> None:
         """Close the file; what was committed is in it."""
+        self._compiled.cache_clear()
         self._ibis.disconnect()
 
     # How rows of any kind become SQL
