@@ -329,6 +329,11 @@ class _Newest:
         return None
 
 
+def open_ledger(space: Space) -> Ledger:
+    """What Meta has from this space. Only one process at a time can have it open."""
+    return Ledger(space.private / LEDGER_FILE, RELATIONS)
+
+
 @contextmanager
 def open_to_sync(space: Space) -> Iterator[Syncing]:
     """Take the space: erase what was asked to be erased, open its stores and become the owner."""
@@ -337,7 +342,7 @@ def open_to_sync(space: Space) -> Iterator[Syncing]:
         carry_out(space, records, now=clock.now())
         with ExitStack() as stack:
             warehouse = stack.enter_context(space.open_warehouse())
-            ledger = stack.enter_context(Ledger(space.private / LEDGER_FILE, RELATIONS))
+            ledger = stack.enter_context(open_ledger(space))
             connections = stack.enter_context(open_connections(space, records))
             syncing = Syncing(
                 space=space,

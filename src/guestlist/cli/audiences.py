@@ -30,9 +30,11 @@ from guestlist.cli.frame import (
     table,
 )
 from guestlist.connections import clock_of
+from guestlist.destinations.meta.sent import Sent, sent
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.space import Space, open_space
 from guestlist.store import Warehouse
+from guestlist.syncing import LEDGER_FILE, open_ledger
 
 commands = typer.Typer(
     help="Audiences: check the definitions, see who is in, and why.",
@@ -259,11 +261,25 @@ def explain(
             as_of=question.as_of if as_of else None,
             zone=here.settings.zone,
             reveal=reveal,
+            sent=_sent(here, profile_id, one.key),
         )
     if as_json:
         answer(told.facts())
     else:
         say(*told.lines())
+
+
+def _sent(space: Space, profile_id: str, audience: str) -> tuple[Sent, ...] | None:
+    """What Meta has of this person in this audience; None while another process has the records of it open."""
+    if not (space.private / LEDGER_FILE).exists():
+        return ()
+    try:
+        with open_ledger(space) as ledger:
+            return tuple(one for one in sent(ledger, profile_id) if one.sync.rpartition("@")[0] == audience)
+    except GuestlistError as error:
+        if error.code != "space_in_use":
+            raise
+        return None
 
 
 @commands.command()

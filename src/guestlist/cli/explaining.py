@@ -1,8 +1,8 @@
 """Why one person is in an audience or not, as text and as JSON."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -14,6 +14,7 @@ from guestlist.audiences.conditions import split_path
 from guestlist.audiences.explain import EventSeen, Reason, TraitSeen
 from guestlist.cli import masking, wording
 from guestlist.cli.people import Person
+from guestlist.destinations.meta.sent import Sent
 
 _AMOUNTS = ("total", "revenue", "value")
 
@@ -34,6 +35,7 @@ class Told:
     as_of: datetime | None
     zone: ZoneInfo
     reveal: bool
+    sent: tuple[Sent, ...] | None
 
     def lines(self) -> Iterator[str]:
         """For a person to read."""
@@ -53,8 +55,22 @@ class Told:
         elif last is not None:
             came, went = clock(last["entered_at"], self.zone), clock(last["exited_at"], self.zone)
             yield f"Left at {went}, was in since {came}."
+        yield from self._at_meta()
         if inside != self.reason.holds and self.audience.syncs:
             yield "Enters with the next sync." if self.reason.holds else "Leaves with the next sync."
+
+    def _at_meta(self) -> Iterator[str]:
+        if self.sent is None:
+            yield "What Meta has of this person is not known now: another process is at work in this space."
+        for one in self.sent or ():
+            where = f" ({one.sync.rpartition('@')[2]})" if len(self.sent or ()) > 1 else ""
+            if one.rows:
+                yield f"Sent to Meta at {self._instant(one.added_at)}{where}."
+            elif one.removed_at is not None:
+                yield f"Removal taken by Meta at {self._instant(one.removed_at)}{where}."
+
+    def _instant(self, microseconds: int | None) -> str:
+        return clock(datetime.fromtimestamp((microseconds or 0) / 1_000_000, UTC), self.zone)
 
     def _reason(self, reason: Reason, depth: int) -> Iterator[str]:
         step = "  " * depth
@@ -116,6 +132,7 @@ class Told:
             "inside": self.reason.holds,
             "as_of": self.as_of,
             "stays": list(self.stays),
+            "at_meta": None if self.sent is None else [asdict(one) for one in self.sent],
             "reason": self._as_facts(self.reason),
         }
 

@@ -78,3 +78,13 @@ def test_a_new_name_follows_and_everything_again(shop: Shop) -> None:
     told = shop.sync("--full")
     assert (told["code"], told["added_rows"]) == (0, shop.rows_of(shop.wanted))
     assert shop.truth("VIP of the year") == RIGHT
+
+
+def test_explain_says_what_meta_has(shop: Shop) -> None:
+    assert shop.sync()["code"] == 0
+    shop.meta.advance(SETTLED)
+    shop.want("t1", "t2")
+    assert shop.sync()["code"] == 0
+    assert "Removal taken by Meta at 20" in shop.type("audiences", "explain", "vip", "user_id:user-000004").out
+    assert "Sent to Meta at 20" in shop.type("audiences", "explain", "vip", "user_id:user-000002").out
+    assert "Meta" not in shop.type("audiences", "explain", "vip", "user_id:user-000003").out
