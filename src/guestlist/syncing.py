@@ -245,7 +245,9 @@ class Syncing:
         """How many people Meta has from us, where any process can read it."""
         there = self.ledger.table("ledger").filter(lambda t: (t.sync == bound.key) & (t.live != 0))
         whose = self.ledger.table("ledger_person").semi_join(there, ["sync", "row_key"])
-        counted = self.ledger.read(whose.aggregate(people=whose.profile_id.nunique())).to_pylist()
+        counted = self.ledger.read(
+            whose.select("profile_id").distinct().aggregate(people=lambda t: t.count())
+        ).to_pylist()
         self.records.journal.save_sync(replace(self._saved(bound), people_sent=int(counted[0]["people"])))
 
     def _saved(self, bound: Bound) -> Sync:
