@@ -14,7 +14,8 @@ setup: .venv/ready
 .venv/ready: pyproject.toml uv.lock
 	@sh tools/make-environment "$(PYTHON)"
 	@echo "Installing the locked packages from PyPI into .venv (about 300 MB, first time only)"
-	@$(UV) sync --locked --quiet
+	@$(UV) sync --locked --quiet --compile-bytecode
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 demo: setup

@@ -5,7 +5,8 @@ process that still hangs can record nothing more and therefore send nothing more
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -147,27 +148,42 @@ class Syncing:
 
     def wanted(self, bound: Bound) -> Wanted:
         """What Meta should have of this audience; rows are made for members who have none of today."""
-        destination, settings = bound.wish.to, self._match_keys(bound)
-        membership = self.warehouse.table("membership")
-        members = membership.filter(membership.audience == bound.definition.key, membership.exited_at.isnull())
-        members, listed = members.select("profile_id"), self._do_not_send()
-        prepare(
-            self.warehouse,
-            self.ledger,
-            destination=destination,
-            settings=settings,
-            members=members,
-            do_not_send=listed,
-            refused=refused_values(self.warehouse.table("identity_decision")),
-        )
+        listed = self._do_not_send()
+        self._make_rows([bound], listed)
         return want(
             self.warehouse,
             self.ledger,
             sync=bound.key,
-            destination=destination,
-            members=members,
+            destination=bound.wish.to,
+            members=self._members([bound]),
             do_not_send=listed,
         )
+
+    def make_rows(self, some: Iterable[Bound]) -> None:
+        """Make the rows of several syncs' members at once, which is cheaper than one sync after the other."""
+        listed, by_destination = self._do_not_send(), defaultdict(list)
+        for bound in some:
+            by_destination[bound.wish.to].append(bound)
+        for bounds in by_destination.values():
+            self._make_rows(bounds, listed)
+
+    def _make_rows(self, bounds: Sequence[Bound], listed: DoNotSend) -> None:
+        """Of members of syncs to one destination, where rows are missing or out of date."""
+        prepare(
+            self.warehouse,
+            self.ledger,
+            destination=bounds[0].wish.to,
+            settings=self._match_keys(bounds[0]),
+            members=self._members(bounds),
+            do_not_send=listed,
+            refused=refused_values(self.warehouse.table("identity_decision")),
+        )
+
+    def _members(self, bounds: Sequence[Bound]) -> Any:
+        membership = self.warehouse.table("membership")
+        audiences = [bound.definition.key for bound in bounds]
+        inside = membership.filter(membership.audience.isin(audiences), membership.exited_at.isnull())
+        return inside.select("profile_id").distinct()
 
     def look_ahead(self, bound: Bound) -> Outlook:
         """What a sync would do now. Nothing is sent."""

@@ -61,7 +61,9 @@ def plan(
     """
     with open_to_sync(open_space(space)) as syncing:
         syncing.refresh()
-        outlooks = [syncing.look_ahead(bound) for bound in _some(syncing, key)]
+        chosen = _some(syncing, key)
+        syncing.make_rows(chosen)
+        outlooks = [syncing.look_ahead(bound) for bound in chosen]
     if as_json:
         answer({"plans": [_plan_facts(one) for one in outlooks]})
     else:
@@ -167,6 +169,7 @@ def sync(
     with open_to_sync(here) as syncing:
         syncing.refresh()
         chosen = _some(syncing, key)
+        syncing.make_rows(chosen)
         width = max(len(bound.definition.name) for bound in chosen)
         for bound in chosen:
             with _progress(bound.definition.name.ljust(width), quiet=as_json) as tell:

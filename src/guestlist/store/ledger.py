@@ -55,6 +55,12 @@ class Ledger(Warehouse):
         with self.lock:
             return super().materialise(name, rows)
 
+    def view(self, name: str, rows: Table) -> Table:
+        """The expression under a name that ends with this process: what is built upon it need not know what it is."""
+        with self.lock:
+            self._changed(f'CREATE OR REPLACE TEMP VIEW "{name}" AS {self._sql(rows)}')
+            return self.temporary(name)
+
     def replayed(self, key: Hashable, steps: Callable[[Materialise], Table], last: str) -> Table:
         """Run a chain of materialised steps that ends with `last`; compiled once, after that only its SQL is run again.
 

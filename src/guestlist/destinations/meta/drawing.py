@@ -70,14 +70,15 @@ def relations(ledger: Ledger, wanted: Wanted, terms: Terms, *, now: int, removes
     def mine(name: str) -> Table:
         return ledger.table(name).filter(lambda t: t.sync == terms.sync)
 
+    # By names that are the same for every sync, so that a plan is compiled once for all of them.
     return Relations(
         syncs=ledger.materialise("syncs", ibis.memtable([line], schema=SYNCS)),
-        wanted=wanted.rows,
-        wanted_person=wanted.persons,
-        ledger=mine("ledger"),
-        ledger_person=mine("ledger_person"),
-        listed_key=wanted.listed_key,
-        listed_person=wanted.listed_person,
+        wanted=ledger.view("given_wanted", wanted.rows),
+        wanted_person=ledger.view("given_wanted_person", wanted.persons),
+        ledger=ledger.view("given_ledger", mine("ledger")),
+        ledger_person=ledger.view("given_ledger_person", mine("ledger_person")),
+        listed_key=ledger.view("given_listed_key", wanted.listed_key),
+        listed_person=ledger.view("given_listed_person", wanted.listed_person),
     )
 
 
@@ -180,9 +181,8 @@ class Drawer:
         )
 
     def _planned(self, given: Relations) -> Plan:
-        """The names of the relations follow from the sync, so a plan is compiled once for each sync."""
         additions = self.ledger.replayed(
-            ("plan", self.terms.sync, self.terms.settle),
+            ("plan", self.terms.settle),
             lambda step: plan(given, self.terms.settle, materialise=step).additions,
             "planned_additions",
         )
