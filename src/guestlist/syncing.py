@@ -28,7 +28,8 @@ from guestlist.destinations.meta.deliver import Delivery, Progress, Report, Stat
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.guard import Cause
 from guestlist.destinations.meta.plan import Scope
-from guestlist.destinations.meta.prepare import DoNotSend, Wanted, blank_reasons, prepare, refused_values, want
+from guestlist.destinations.meta.prepare import Wanted, blank_reasons, prepare, want
+from guestlist.destinations.meta.refusals import DoNotSend, refused_values
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.destinations.meta.sweep import forget_sync, sweep

@@ -11,7 +11,7 @@ import ibis
 import pyarrow as pa
 
 from guestlist.destinations.meta.match_keys import MatchKeySettings
-from guestlist.destinations.meta.prepare import DoNotSend
+from guestlist.destinations.meta.refusals import DoNotSend
 from guestlist.profiles.do_not_send import identifier_token, listed_profiles, token_column
 from guestlist.profiles.relations import IDENTIFIER
 from guestlist.store import Warehouse

@@ -128,6 +128,18 @@ def test_a_listed_value_is_blank_for_everybody_and_comes_back(space: Space) -> N
     assert len(space.rows("b")) == 2
 
 
+def test_an_entry_of_the_list_costs_only_the_rows_that_it_touches(space: Space) -> None:
+    assert space.prepare(PEOPLE).profiles == 7
+    space.listed = [("email", "nobody@example.org")]
+    assert space.prepare(PEOPLE).profiles == 0
+    space.listed = [*space.listed, ("email", "ada@example.com")]
+    carriers = space.prepare(PEOPLE).profiles
+    assert 0 < carriers < 7
+    space.listed = space.listed[:1]
+    assert space.prepare(PEOPLE).profiles == carriers
+    assert space.prepare(PEOPLE).profiles == 0
+
+
 def test_a_value_shared_by_many_points_at_nobody(space: Space) -> None:
     space.refused = ibis.memtable(
         {"key": ["EMAIL"], "sent": [digest("team@example.com")], "reason": ["shared_by_many"]}

@@ -6,7 +6,7 @@ from those its rows were made under.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import ibis
@@ -15,15 +15,15 @@ import pyarrow as pa
 
 from guestlist.destinations.meta.columns import (
     FORM_SCHEMA,
-    Column,
     Table,
     grow_forms,
     prepare_rows,
 )
 from guestlist.destinations.meta.keymask import KEY_COLUMNS
-from guestlist.destinations.meta.manifest import IDENTIFIERS, KEYS, STRONG, UNHASHED, Key
+from guestlist.destinations.meta.manifest import KEYS, Key
 from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
 from guestlist.destinations.meta.profile_table import present_traits, profile_table, used
+from guestlist.destinations.meta.refusals import DoNotSend, Refusal, carriers, in_memory, withdraw
 from guestlist.destinations.meta.relations import KEY
 from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.store.engine import Warehouse
@@ -49,21 +49,10 @@ PROFILE_ROW = {
     "made_under": "string",
 }
 BLANK_CELL = {"destination": "string", "profile_id": "string", "key": "string", "reason": "string"}
-DO_NOT_SEND = "do_not_send"
 _LARGE = ("new_rows", "rows_without_refused", "rows_settled", "changed_profiles", "wide_profiles", "fingerprints")
 """What takes memory until it is let go; delivery needs it more."""
 SLICE = 250_000
 """So many people have their rows made at once."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DoNotSend:
-    """The list as this stage needs it. `digest` changes whenever an entry is added or taken away."""
-
-    tokens: Table  # (token) in hexadecimal
-    people: Table  # (profile_id) in the warehouse: those with a listed identifier
-    token_of: Callable[[Column, Column], Column]  # of columns key and sent value
-    digest: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,7 +94,8 @@ def prepare(
 
     `refused` (key, sent, reason) lists values that nobody may carry beside those of the do-not-send list.
     """
-    under = _digest(settings, do_not_send, warehouse, refused)
+    refusal, under = Refusal(do_not_send, in_memory(warehouse, refused)), _digest(settings)
+    withdraw(ledger, destination, settings, refusal)
     _changed(warehouse, ledger, destination, settings, members, under)
     slices = -(-warehouse.count("changed_people") // SLICE)
     if not slices:
@@ -117,7 +107,7 @@ def prepare(
         settings=settings,
         under=under,
         forms=_Forms(warehouse, settings),
-        refusal=_Refusal(do_not_send, refused),
+        refusal=refusal,
         present=present_traits(warehouse),
     )
     read = sum(making.make(number) for number in range(slices))
@@ -137,7 +127,7 @@ class _Making:
     settings: MatchKeySettings
     under: str
     forms: "_Forms"
-    refusal: "_Refusal"
+    refusal: "Refusal"
     present: frozenset[str]
 
     def make(self, number: int) -> int:
@@ -163,26 +153,11 @@ class _Making:
             return pa.Table.from_batches(self.warehouse.stream(rows), rows.schema().to_pyarrow())
 
 
-def refused_values(identity_decision: Table) -> Table:
-    """Blocked and hub values (key, sent, reason), from relation `identity_decision`: they point at nobody."""
-    keys = [(kind, key) for key, kinds in IDENTIFIERS.items() for kind in kinds]
-    reasons = {"hub": Reason.SHARED_BY_MANY.value, "blocked_value": Reason.BLOCKED_VALUE.value}
-    told = identity_decision.filter(identity_decision.reason.isin(list(reasons)))
-    told = told.filter(told.type.isin([kind for kind, _ in keys]))
-    key = told.type.cases(*keys, else_="")
-    sent = ibis.ifelse(key.isin(sorted(UNHASHED)), told.value, told.value.hexdigest("sha256"))
-    return told.select(key=key, sent=sent, reason=told.reason.cases(*reasons.items(), else_="")).distinct()
-
-
-def _digest(settings: MatchKeySettings, do_not_send: DoNotSend, warehouse: Warehouse, refused: Table | None) -> str:
-    """Changes whenever the same profile may get other rows."""
-    facts = [settings.forms_digest, do_not_send.digest, RULES_VERSION]
+def _digest(settings: MatchKeySettings) -> str:
+    """Changes whenever the same profile may get other rows, whoever carries refused values."""
+    facts = [settings.forms_digest, RULES_VERSION]
     shape = {"remap", "off", "split_name", "extern_id", "required_any"}
     facts += [f"{f.name}={_plain(getattr(settings, f.name))}" for f in fields(settings) if f.name in shape]
-    if refused is not None:
-        lines = (refused.key + "=" + refused.sent + refused.reason).hash()
-        (said,) = warehouse.read(refused.aggregate(n=refused.count(), all=lines.bit_xor())).to_pylist()
-        facts += [said["n"], str(said["all"])]
     return hashlib.md5(orjson.dumps(facts), usedforsecurity=False).hexdigest()
 
 
@@ -241,52 +216,20 @@ def _fingerprints(warehouse: Warehouse, people: Table, settings: MatchKeySetting
     return joined.select("profile_id", fingerprint=joined.fingerprint.fill_null(0))
 
 
-@dataclass(frozen=True)
-class _Refusal:
-    """What may not be sent though it reads well."""
-
-    do_not_send: DoNotSend
-    others: Table | None
-
-    def among(self, rows: Table, settings: MatchKeySettings) -> Table:
-        """(key, sent, reason) of the refused values that the rows carry."""
-        found = [self._listed(rows, key, key) for key in STRONG]
-        if settings.extern_id is not None:
-            found.append(self._listed(rows, "EXTERN_ID", settings.extern_id))
-        if self.others is not None:
-            values = ibis.union(*(_values(rows, key) for key in STRONG))
-            found.append(values.join(self.others, ["key", "sent"]).select("key", "sent", "reason"))
-        every = ibis.union(*found)
-        return every.group_by("key", "sent").aggregate(reason=every.reason.min())
-
-    def _listed(self, rows: Table, key: Key, listed_as: str) -> Table:
-        values = _values(rows, key)
-        values = values.mutate(token=self.do_not_send.token_of(ibis.literal(listed_as), values.sent))
-        values = values.semi_join(self.do_not_send.tokens, "token")
-        return values.select("key", "sent", reason=ibis.literal(DO_NOT_SEND))
-
-
-def _values(rows: Table, key: Key) -> Table:
-    return rows.filter(rows[key] != "").select(key=ibis.literal(key), sent=rows[key]).distinct()
-
-
 def _without_refused(
     warehouse: Warehouse,
     profiles: Table,
     rows: Table,
     forms: _Forms,
     settings: MatchKeySettings,
-    refusal: _Refusal,
+    refusal: Refusal,
 ) -> Table:
-    """The rows, made again for profiles that carry a refused value."""
+    """The rows, made again for profiles that carry a refused value: these are then in `carriers`."""
     refused = warehouse.materialise("refused_values", refusal.among(rows, settings))
     if not warehouse.count("refused_values"):
+        warehouse.materialise("carriers", ibis.memtable({"profile_id": []}, schema={"profile_id": "string"}))
         return rows
-    carriers = [
-        rows.semi_join(refused.filter(refused.key == key).rename({key: "sent"}).select(key), key).select("profile_id")
-        for key in STRONG
-    ]
-    who = warehouse.materialise("carriers", ibis.union(*carriers).distinct())
+    who = warehouse.materialise("carriers", carriers(rows, refused, "profile_id"))
     theirs = warehouse.materialise("profiles_of_carriers", profiles.semi_join(who, "profile_id"))
     again = prepare_rows(theirs, forms.forms(), settings, blanks=refused)
     again = again.select(*rows.columns).cast(dict(rows.schema().items()))
@@ -316,6 +259,9 @@ def _hand_over(warehouse: Warehouse, ledger: Ledger, destination: str, rows: Tab
         ledger.add_unknown("row", _reader(warehouse, once), ["destination", "row_key"])
         ledger.delete_keys("blank_cell", _reader(warehouse, who), on)
         ledger.append("blank_cell", _reader(warehouse, _blank_cells(rows, destination)))
+        ledger.delete_keys("withheld", _reader(warehouse, who), on)
+        withheld = warehouse.temporary("carriers").select("profile_id", destination=ibis.literal(destination))
+        ledger.append("withheld", _reader(warehouse, withheld))
 
 
 def _once(warehouse: Warehouse, cells: Table) -> Table:
@@ -419,7 +365,7 @@ def _listed_keys(ledger: Ledger, sync: str, destination: str, do_not_send: DoNot
 
 def _cannot(ledger: Ledger, theirs: Table, member: Table, listed: Table) -> dict[str, int]:
     """People who want no row, by reason; a person with one good row is not among them."""
-    refused = member.semi_join(listed, "profile_id").select("profile_id", cannot=ibis.literal(DO_NOT_SEND))
+    refused = member.semi_join(listed, "profile_id").select("profile_id", cannot=ibis.literal(Reason.DO_NOT_SEND.value))
     rest = theirs.anti_join(listed, "profile_id")
     none = rest.anti_join(rest.filter(rest.cannot.isnull()), "profile_id")
     none = none.group_by("profile_id").aggregate(cannot=none.cannot.max())

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from guestlist.destinations.meta.pack import PLANNED_OP
 from guestlist.destinations.meta.prepare import BLANK_CELL, PROFILE_ROW, ROW
+from guestlist.destinations.meta.refusals import REFUSED_UNDER, WITHHELD
 from guestlist.destinations.meta.relations import LEDGER, LEDGER_PERSON, NAMED, OP_PERSON
 
 FOLLOWED = {"resolved": "string"}
@@ -12,6 +13,8 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
     "row": ROW,
     "profile_row": PROFILE_ROW,
     "blank_cell": BLANK_CELL,
+    "refused_under": REFUSED_UNDER,
+    "withheld": WITHHELD,
     "ledger": LEDGER,
     "ledger_person": LEDGER_PERSON,
     "op": PLANNED_OP,

@@ -1,0 +1,116 @@
+"""Values that read well and are not sent all the same: on the do-not-send list, blocked, or shared by many.
+
+Rows are made without them. When the list changes, only the rows that it touches are made again: of people who carry a
+listed value now, and of those from whose rows one was left out.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import ibis
+import orjson
+import pyarrow as pa
+
+from guestlist.destinations.meta.columns import Column, Table
+from guestlist.destinations.meta.manifest import IDENTIFIERS, STRONG, UNHASHED, Key
+from guestlist.destinations.meta.match_keys import MatchKeySettings
+from guestlist.store.engine import Warehouse
+from guestlist.store.ledger import Ledger
+from guestlist.values.reading import Reason
+
+REFUSED_UNDER = {"destination": "string", "digest": "string"}
+"""Which refusals the rows of a destination were made under."""
+WITHHELD = {"destination": "string", "profile_id": "string"}
+"""People from whose rows a refused value was left out."""
+_REASONS = {"hub": Reason.SHARED_BY_MANY.value, "blocked_value": Reason.BLOCKED_VALUE.value}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoNotSend:
+    """The list as this stage needs it. `digest` changes whenever an entry is added or taken away."""
+
+    tokens: Table  # (token) in hexadecimal
+    people: Table  # (profile_id) in the warehouse: those with a listed identifier
+    token_of: Callable[[Column, Column], Column]  # of columns key and sent value
+    digest: str
+
+
+def refused_values(identity_decision: Table) -> Table:
+    """Blocked and hub values (key, sent, reason), from relation `identity_decision`: they point at nobody."""
+    keys = [(kind, key) for key, kinds in IDENTIFIERS.items() for kind in kinds]
+    told = identity_decision.filter(identity_decision.reason.isin(list(_REASONS)))
+    told = told.filter(told.type.isin([kind for kind, _ in keys]))
+    key = told.type.cases(*keys, else_="")
+    sent = ibis.ifelse(key.isin(sorted(UNHASHED)), told.value, told.value.hexdigest("sha256"))
+    return told.select(key=key, sent=sent, reason=told.reason.cases(*_REASONS.items(), else_="")).distinct()
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What may not be sent though it reads well: the list, and `others` (key, sent, reason)."""
+
+    do_not_send: DoNotSend
+    others: pa.Table | None
+
+    @property
+    def digest(self) -> str:
+        """Changes whenever another value is refused."""
+        lines = [] if self.others is None else sorted("=".join(line.values()) for line in self.others.to_pylist())
+        facts = orjson.dumps([self.do_not_send.digest, lines])
+        return hashlib.md5(facts, usedforsecurity=False).hexdigest()
+
+    def among(self, rows: Table, settings: MatchKeySettings) -> Table:
+        """(key, sent, reason) of the refused values that the rows carry."""
+        found = [self._listed(rows, key, key) for key in STRONG]
+        if settings.extern_id is not None:
+            found.append(self._listed(rows, "EXTERN_ID", settings.extern_id))
+        if self.others is not None:
+            values = ibis.union(*(_values(rows, key) for key in STRONG))
+            found.append(values.join(ibis.memtable(self.others), ["key", "sent"]).select("key", "sent", "reason"))
+        every = ibis.union(*found)
+        return every.group_by("key", "sent").aggregate(reason=every.reason.min())
+
+    def _listed(self, rows: Table, key: Key, listed_as: str) -> Table:
+        values = _values(rows, key)
+        values = values.mutate(token=self.do_not_send.token_of(ibis.literal(listed_as), values.sent))
+        values = values.semi_join(self.do_not_send.tokens, "token")
+        return values.select("key", "sent", reason=ibis.literal(Reason.DO_NOT_SEND.value))
+
+
+def _values(rows: Table, key: Key) -> Table:
+    return rows.filter(rows[key] != "").select(key=ibis.literal(key), sent=rows[key]).distinct()
+
+
+def in_memory(warehouse: Warehouse, refused: Table | None) -> pa.Table | None:
+    """The refused values, for both stores."""
+    return None if refused is None else warehouse.read(refused.select("key", "sent", "reason"))
+
+
+def carriers(rows: Table, refused: Table, what: str) -> Table:
+    """(what) of the rows in which a refused value (key, sent) stands."""
+    found = [
+        rows.semi_join(refused.filter(refused.key == key).rename({key: "sent"}).select(key), key).select(what)
+        for key in STRONG
+    ]
+    return ibis.union(*found).distinct()
+
+
+def withdraw(ledger: Ledger, destination: str, settings: MatchKeySettings, refusal: Refusal) -> None:
+    """Where other values are refused than before, forget which rows the people have whom that touches."""
+    said = [{"destination": destination, "digest": refusal.digest}]
+    under = ledger.table("refused_under").filter(lambda t: t.destination == destination)
+    if ledger.read(under).to_pylist() == said:
+        return
+    with ledger.transaction():
+        rows = ledger.table("row").filter(lambda t: t.destination == destination)
+        refused = ledger.materialise("refused_in_rows", refusal.among(rows, settings))
+        whose = ledger.table("profile_row").filter(lambda t: t.destination == destination)
+        withheld = ledger.table("withheld").filter(lambda t: t.destination == destination)
+        touched = ibis.union(
+            whose.semi_join(carriers(rows, refused, "row_key"), "row_key").select("profile_id"),
+            withheld.select("profile_id"),
+        )
+        touched = touched.distinct().mutate(destination=ibis.literal(destination))
+        ledger.delete_keys("profile_row", ledger.materialise("touched_people", touched), ["destination", "profile_id"])
+        ledger.replace_lines("refused_under", under, ibis.memtable(said, schema=REFUSED_UNDER), ["destination"])
