@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
+from guestlist.cli.handing_over import hand_over
 from guestlist.clock import WallClock, microseconds
 from guestlist.connections import clock_of
 from guestlist.destinations.meta.manifest import Key
@@ -105,6 +106,9 @@ def _sent(space: Space, kind: str, value: str) -> str:
     return read.sent
 
 
+_LATER = "They are sent no more. At Meta they leave with the next sync; a running Guestlist takes 5 minutes at most."
+
+
 @commands.command()
 def add(
     values: Values = None,
@@ -114,7 +118,7 @@ def add(
     space: SpaceDir = Path(),
     as_json: AsJson = False,
 ) -> int:
-    """Put people on the list. They are sent no more, and leave every audience at Meta with the next sync.
+    """Put people on the list. They are sent no more, and leave every audience at Meta at once.
 
     What is stored is not the value but a token of it: SHA-256 with a secret of this space.
 
@@ -131,13 +135,13 @@ def add(
         new = records.journal.list_do_not_send(entries)
         counts = {"new": new, "given": len(entries)}
         records.journal.audit(actor="command line", action="do-not-send add", about="list", counts=counts, now=now)
+        gone = hand_over(here, records) if new else True
     if as_json:
-        answer({"listed": new, "already_listed": len(entries) - new, "not_read": _bad_facts(bad)})
+        told = {"listed": new, "already_listed": len(entries) - new, "left_meta": gone, "not_read": _bad_facts(bad)}
+        answer(told)
     else:
         say(f"{new:,} put on the do-not-send list{_already(len(entries) - new)}.")
-        say(
-            "They are sent no more. At Meta they leave with the next sync; a running Guestlist takes 5 minutes at most."
-        )
+        say("They are sent no more, and their removals are with Meta." if gone else _LATER)
         _tell_bad(bad)
     return NEEDS_A_PERSON if bad else DONE
 

@@ -8,16 +8,14 @@ import typer
 
 from guestlist import erasing
 from guestlist.cli.do_not_send import read_named
-from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, say, show, table, tell
+from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, say, show, table
+from guestlist.cli.handing_over import OWNED, hand_over
 from guestlist.clock import microseconds
 from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.records import Records, open_records
 from guestlist.space import Space, open_space
 from guestlist.store.journal_erasures import Erasure
-from guestlist.syncing import open_to_sync
-
-_OWNED = "space_in_use"
 
 
 def erase(
@@ -62,27 +60,12 @@ def _erase(space: Space, records: Records, person: str) -> Erasure:
     try:
         erasing.carry_out(space, records, now=now)
     except GuestlistError as error:
-        if error.code != _OWNED:
+        if error.code != OWNED:
             raise
         # Another process has the stores: it finds what was asked in the records, before its next batch.
     else:
-        _hand_over(space, records)
+        hand_over(space, records)
     return _known(records, asked.id)
-
-
-def _hand_over(space: Space, records: Records) -> None:
-    """To Meta, at once. What stands in the way is told, and stays owed: every sync begins with it."""
-    if not any(sync.remote_id for sync in records.journal.syncs()):
-        return
-    try:
-        with open_to_sync(space) as syncing:
-            reports = syncing.hand_over()
-    except GuestlistError as error:
-        tell(error, as_json=False)
-        return
-    for _, report in reports:
-        if report.error is not None:
-            tell(report.error, as_json=False)
 
 
 def _known(records: Records, receipt: str) -> Erasure:
