@@ -17,7 +17,12 @@ from guestlist.store import Warehouse
 from guestlist.store.ledger import Ledger
 
 PEOPLE = [
-    Customer(id="a", emails=["ada@example.com", "ada@example.org"], phones=["4915112345678"]),
+    Customer(
+        id="a",
+        emails=["ada@example.com", "ada@example.org"],
+        phones=["4915112345678"],
+        traits={"phone": "+49 151 1234-5678", "mobile": "+49 (0)151 12345678", "mobile_phone": "+49 151/1234.5679"},
+    ),
     Customer(id="b", traits={"email": "BO@example.com; bo2@example.com", "first_name": "Jörg", "zip": "50667"}),
     Customer(id="c", traits={"emails": '["cy@example.com", "cy@example.org"]', "last_name": "Ng", "country": "US"}),
     Customer(id="d", traits={"email": "not one", "phone": "0151 12345678"}),

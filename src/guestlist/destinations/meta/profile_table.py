@@ -11,7 +11,7 @@ from itertools import pairwise
 import ibis
 
 from guestlist.destinations.meta.columns import Column, Table, trait_columns
-from guestlist.destinations.meta.fast_paths import fast_path
+from guestlist.destinations.meta.fast_paths import FastPath, fast_path
 from guestlist.destinations.meta.manifest import IDENTIFIERS, MANY, TRAITS, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.store.engine import Warehouse
@@ -126,11 +126,17 @@ def _together(table: Table, key: Key, settings: MatchKeySettings, present: froze
 def _known(key: Key, trait: Column, given: list[Column], settings: MatchKeySettings) -> Column:
     """Whether a trait is what an identifier says already, as it nearly always is: identifiers come from traits."""
     plain = ibis.or_(*((trait == value).fill_null(False) for value in given))
-    path = fast_path(key, trait, ibis.literal(""), settings) if key == "EMAIL" else None
-    if path is None:
+    path = _spelled(trait) if key == "PHONE" else fast_path(key, trait, ibis.literal(""), settings)
+    if path is None or key == "MADID":
         return plain
     normal = ibis.or_(*((path.normal == value).fill_null(False) for value in given))
     return ibis.cases((plain, True), (normal, path.guard), else_=False)
+
+
+def _spelled(phone: Column) -> FastPath:
+    """An international number without the signs between its digits: it reads the same. Brackets may hold a zero."""
+    digits = reduce(lambda text, sign: text.replace(sign, ""), " -./", phone)
+    return FastPath(guard=phone.re_search(r"^\+[0-9 ./-]+$").fill_null(False), normal=digits)
 
 
 def _gathered(
