@@ -4,7 +4,8 @@ import pyarrow as pa
 
 from bench.figures import Clocked, Figure, Target, clocked
 from bench.space import NOW, Connections, Stopped, space, syncing
-from guestlist.destinations.meta.columns import FORM_SCHEMA, Table, grow_forms, prepare_rows
+from guestlist.destinations.meta.columns import Table, grow_forms, prepare_rows
+from guestlist.destinations.meta.forms import FORM_SCHEMA
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.destinations.meta.prepare import SLICE
 from guestlist.destinations.meta.profile_table import profile_table

@@ -325,6 +325,7 @@ class Syncing:
             people=ibis.union(listed_profiles(self.warehouse.table("identifier"), tokens, pepper), erased),
             token_of=lambda key, sent: token_column(pepper, key, sent),
             digest=hashlib.sha256("".join(listed).encode()).hexdigest(),
+            nobody=not listed,
         )
 
 

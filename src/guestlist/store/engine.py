@@ -34,6 +34,8 @@ _LOCKS: Mapping[str, Any] = {
     "allow_persistent_secrets": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
+    # Identifiers of 128 bits travel from store to store as they are, not as text.
+    "arrow_lossless_conversion": True,
     # Without this an unknown table name in a query would pick up a Python variable of that name.
     "python_enable_replacements": False,
 }
@@ -104,8 +106,12 @@ class Warehouse:
         no temporary relation, unless a transaction is open: then it reads inside that, and must be read to its end
         before the next write.
         """
-        reader = self._connection if self._depth else self._connection.cursor()
-        yield from reader.sql(self._sql(rows)).to_arrow_reader(chunk)
+        yield from self.reader(rows, chunk=chunk)
+
+    def reader(self, rows: Table, *, chunk: int = 100_000) -> pa.RecordBatchReader:
+        """What `stream` yields, for another store to take in."""
+        connection = self._connection if self._depth else self._connection.cursor()
+        return connection.sql(self._sql(rows)).to_arrow_reader(chunk)
 
     # Writing
 

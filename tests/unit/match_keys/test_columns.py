@@ -8,14 +8,8 @@ import ibis
 import pyarrow as pa
 import pytest
 
-from guestlist.destinations.meta.columns import (
-    FORM_SCHEMA,
-    empty_forms,
-    form_of_distinct,
-    grow_forms,
-    prepare_rows,
-    trait_columns,
-)
+from guestlist.destinations.meta.columns import grow_forms, prepare_rows, trait_columns
+from guestlist.destinations.meta.forms import FORM_SCHEMA, empty_forms, form_of_distinct
 from guestlist.destinations.meta.manifest import KEYS, MANY
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.destinations.meta.row_keys import key_columns

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from guestlist.destinations.meta.fast_paths import fast_path
 from guestlist.destinations.meta.match_keys import FORMS, MatchKeySettings, read_form
+from guestlist.destinations.meta.plain_phones import plain_phones
 from guestlist.values.reading import Reading
 from guestlist.values.text import ABSENT
 
@@ -39,7 +40,7 @@ _NOISE = st.text(
 _WORD = st.from_regex(r"[A-Za-z]{1,40}", fullmatch=True)
 _EMAIL = st.from_regex(r"[A-Za-z0-9._+'-]{1,9}@[A-Za-z0-9.-]{1,12}\.[A-Za-z]{2,5}\.?", fullmatch=True)
 _PHONE = st.from_regex(
-    r"(\+|00|\+\+|)(1|44|49|33|34|31|48|39|52)?[ (]?0?[1-9][0-9]{1,4}[). -]{0,2}[0-9]{2,5}[ -]?[0-9]{2,5}( x[0-9])?",
+    r"(\+|00|\+\+|)(1|44|49|33|34|31|48|39|52)?[ (]?0?(49)?[1-9][0-9]{1,4}[). -]{0,2}[0-9]{2,5}[ -]?[0-9]{2,5}( x[0-9])?",
     fullmatch=True,
 )
 _NANP = st.from_regex(r"(\+1|1|)[ (]{0,2}[2-9][0-9]{2}[) -]{0,2}[2-9][0-9]{2}[ .-]?[0-9]{4}", fullmatch=True)
@@ -70,6 +71,49 @@ def test_where_the_guard_holds_expression_is_function(cases: Cases) -> None:
                     country,
                     Reading(normal=normal),
                 )
+
+
+_PLAIN = st.from_regex(
+    r"(\+|00)?(1|44|49|33|34|31|48)?[ /]?(0|\(0[0-9]{1,4}\)|\([2-9][0-9]{2}\))?"
+    r"[ -]?(49|[1-9])[0-9]{2,4}[ ./-]?[0-9]{2,4}[ .-]?[0-9]{2,4}(\.0)?",
+    fullmatch=True,
+)
+SOMEWHERE = st.sampled_from(["us", "gb", "de", "fr", "es", "nl", "pl", "it", ""])
+PHONES = st.lists(st.tuples(st.one_of(_PLAIN, _PHONE, _NANP, _NOISE), SOMEWHERE), min_size=100, max_size=300)
+
+
+@given(cases=PHONES)
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_a_plain_phone_reads_as_the_rule_reads_it(cases: Cases) -> None:
+    for by in (FULL, MatchKeySettings(this_year=2026, country="DE")):
+        read = plain_phones(pa.array([c[0] for c in cases], pa.string()), pa.array([c[1] for c in cases], pa.string()))
+        for (raw, country), normal in zip(cases, read.to_pylist(), strict=True):
+            if normal is not None:
+                assert (raw, country, read_form("PHONE", raw, country, by)) == (raw, country, Reading(normal=normal))
+
+
+PLAIN_PHONES = [
+    ("+49 151 12345678", "", "4915112345678"),
+    ("0049 151/1234-5678", "fr", "4915112345678"),
+    ("0151 12345678", "de", "4915112345678"),
+    ("(030) 1234567", "de", "49301234567"),
+    ("06 12 34 56 78", "fr", "33612345678"),
+    ("(650) 555-1212", "us", "16505551212"),
+    ("020 7946 0958", "gb", "442079460958"),
+    ("612 34 56 78", "es", "34612345678"),
+    # left to the rule
+    ("0151 12345678", "", None),
+    ("+44 (0)20 7946 0958", "gb", None),
+    ("0151 12345678 x3", "de", None),
+    ("06 12 34 56 78", "it", None),
+    ("+49 4937 17808594", "", None),
+    ("0151 1234567.0", "de", None),
+]
+
+
+@pytest.mark.parametrize(("raw", "country", "normal"), PLAIN_PHONES)
+def test_plain_phones(raw: str, country: str, normal: str | None) -> None:
+    assert plain_phones(pa.array([raw]), pa.array([country])).to_pylist() == [normal]
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,23 @@
 
 A profile table has `profile_id`, the lists `EMAIL`, `PHONE` and `MADID` of raw values (identifiers first, then traits,
 as first seen; each may be missing or null), and a text column for every other trait in use, named by `trait_columns`.
-Hand in a stored table: it is read once per key. The relation `form(key, raw, country, normal, reason)` holds what
-`read_form` says of values that no fast path covers; its `key` is the form (`DOBY:date`), unique with raw and country.
+Hand in a stored table: it is read once per key. Values that no fast path covers are looked up in relation `form`.
 """
 
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import ibis
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from guestlist.destinations.meta.fast_paths import fast_path
+from guestlist.destinations.meta.forms import FormStore, empty_forms, grow
 from guestlist.destinations.meta.manifest import BY_COUNTRY, KEYS, MANY, ONE, TRACKING_ENABLED, UNHASHED, Key
-from guestlist.destinations.meta.match_keys import MatchKeySettings, Source, key_of_form, read_form, sources
+from guestlist.destinations.meta.match_keys import MatchKeySettings, Source, key_of_form, sources
 from guestlist.destinations.meta.relations import Materialise
 from guestlist.destinations.meta.row_keys import digest
 from guestlist.destinations.meta.rows import FALSE_WORDS
@@ -31,7 +30,6 @@ from guestlist.values.text import sha256
 Table: TypeAlias = ibis.Table
 Column: TypeAlias = ibis.Column
 
-FORM_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "country", "normal", "reason")])
 _ASKED = ("key", "raw", "country")
 _COUNTRY = "settled_country"
 _OFF = "tracking_off"
@@ -41,19 +39,11 @@ _PAIR = 2
 _LONGEST_VALUE = 1_000_000
 
 
-class FormStore(Protocol):
-    """Where forms are kept, under one `forms_digest` of the settings."""
-
-    def forms(self) -> Table:
-        """The relation `form`, with all that was appended."""
-
-    def append_forms(self, rows: pa.Table) -> None:
-        """Append rows that the relation does not have yet."""
-
-
-def empty_forms() -> Table:
-    """A relation `form` without a row."""
-    return ibis.memtable(FORM_SCHEMA.empty_table())
+@cache
+def _hashed_countries() -> Table:
+    # One memory table for all expressions: one that is made again is then known to the compiler.
+    digests = country_of_hash()
+    return ibis.memtable(pa.table({"digest": list(digests), "code": list(digests.values())}))
 
 
 def trait_columns(settings: MatchKeySettings) -> dict[str, str]:
@@ -64,18 +54,6 @@ def trait_columns(settings: MatchKeySettings) -> dict[str, str]:
     single = [source.trait for key in KEYS if key not in MANY for source in sources(key, settings)]
     traits = dict.fromkeys((*single, *TRACKING_ENABLED))
     return {trait: f"t{n}_{re.sub('[^a-z0-9]+', '_', trait.lower())}" for n, trait in enumerate(traits)}
-
-
-def form_of_distinct(form: str, raws: pa.Array, countries: pa.Array, settings: MatchKeySettings) -> pa.Table:
-    """The rows of `form` for distinct raw values and the settled countries of their rows ("" when not known)."""
-    normals, reasons = [], []
-    for raw, country in zip(raws.to_pylist(), countries.to_pylist(), strict=True):
-        reading = read_form(form, raw, country, settings)
-        normals.append(reading.normal)
-        reasons.append(reading.reason or ",".join(reading.flags) or None)
-    keys = pa.repeat(pa.scalar(form), len(raws))
-    columns = [keys, raws, countries, pa.array(normals, pa.string()), pa.array(reasons, pa.string())]
-    return pa.table([column.cast(pa.string()) for column in columns], schema=FORM_SCHEMA)
 
 
 def grow_forms(
@@ -96,26 +74,13 @@ def missing_forms(profiles: Table, store: FormStore, settings: MatchKeySettings)
 
 def _missing(uses: "Iterator[_Use]", store: FormStore, settings: MatchKeySettings) -> Table:
     known = store.forms()
-    parts = [ibis.memtable(FORM_SCHEMA.empty_table()).select(*_ASKED)]
+    parts = [empty_forms().select(*_ASKED)]
     for use in uses:
         of_form = known.filter(known.key == use.form)
         # What is known is left out first: as a rule that is all.
         new = _uncovered(use, settings).anti_join(of_form, ["raw", "country"])
         parts.append(new.select(key=ibis.literal(use.form), raw=new.raw, country=new.country))
     return ibis.union(*parts).distinct()
-
-
-def grow(
-    missing: Table, store: FormStore, settings: MatchKeySettings, *, read: Callable[[Table], pa.Table] | None = None
-) -> int:
-    """Read these values into the store."""
-    lines = read(missing) if read else missing.to_pyarrow()
-    forms = lines.column("key").unique().to_pylist()
-    for form in forms:
-        values = lines.filter(pc.equal(lines.column("key"), form))
-        raws, countries = (values.column(name).combine_chunks() for name in ("raw", "country"))
-        store.append_forms(form_of_distinct(form, raws, countries, settings))
-    return int(lines.num_rows)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,9 +231,7 @@ def _settle(profiles: Table, forms: Table, settings: MatchKeySettings) -> Table:
 
 
 def _recognise(read: Table, keep: Iterable[str]) -> Table:
-    digests = country_of_hash()
-    known = ibis.memtable(pa.table({"digest": list(digests), "code": list(digests.values())}))
-    joined = read.left_join(known, [("COUNTRY_normal", "digest")])
+    joined = read.left_join(_hashed_countries(), [("COUNTRY_normal", "digest")])
     settled = ibis.ifelse(_is_hashed(joined.COUNTRY_reason), joined.code.fill_null(""), joined.COUNTRY_normal)
     return joined.select(*keep, "COUNTRY", "COUNTRY_reason", **{_COUNTRY: settled})
 

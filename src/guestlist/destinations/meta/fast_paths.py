@@ -33,7 +33,9 @@ _US_ZIP = "^[0-9]{5}(-?[0-9]{4})?$"
 
 # Countries whose national numbers never begin with the digit that is dialled before them, by calling code. Valid
 # there and without trunk zero means: one reading, valid, digits kept.
-_PHONE_COUNTRIES = {"us": "1", "gb": "44", "de": "49", "fr": "33", "es": "34", "nl": "31", "pl": "48"}
+PHONE_COUNTRIES = {"us": "1", "gb": "44", "de": "49", "fr": "33", "es": "34", "nl": "31", "pl": "48"}
+UNSURE = "4949"
+"""Of German area codes 49… fewer numbers are valid than the patterns for its kinds of numbers let through."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,15 +89,15 @@ def _extern_id(raw: Column, _country: Column, _settings: MatchKeySettings) -> Fa
 
 def _phone(raw: Column, _country: Column, _settings: MatchKeySettings) -> FastPath:
     """Numbers as `+digits` that are valid by the library's own patterns. Taking signs out costs more than a join."""
-    return FastPath(guard=raw.re_search(_phone_pattern()), normal=raw.substr(1))
+    return FastPath(guard=raw.re_search(phone_pattern()) & ~raw.startswith(f"+{UNSURE}"), normal=raw.substr(1))
 
 
 @cache
-def _phone_pattern() -> str:
-    return "|".join(rf"^\+{code}(?:{_national_pattern(country)})$" for country, code in _PHONE_COUNTRIES.items())
+def phone_pattern() -> str:
+    return "|".join(rf"^\+{code}(?:{national_pattern(country)})$" for country, code in PHONE_COUNTRIES.items())
 
 
-def _national_pattern(country: str) -> str:
+def national_pattern(country: str) -> str:
     metadata: Any = phonenumbers.PhoneMetadata.metadata_for_region(country.upper(), None)
     return "|".join(dict.fromkeys(kind.national_number_pattern for kind in (metadata.fixed_line, metadata.mobile)))
 

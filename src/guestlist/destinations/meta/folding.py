@@ -53,13 +53,17 @@ def _fold(ledger: Ledger, batches: Sequence[Batch]) -> None:
         return ledger.materialise(f"folding_{name}", lines.filter(lines.batch.isin(ids)))
 
     op = told("op")
+    had = ledger.materialise("folding_ledger", ledger.table("ledger").semi_join(op, _ROW))
     folded = fold(
-        ledger.materialise("folding_ledger", ledger.table("ledger").semi_join(op, _ROW)),
+        had,
         Batches(op=op, op_person=told("op_person"), outcome=outcome, named=told("named")),
         materialise=ledger.materialise,
     )
     persons = ledger.materialise("folded_persons", folded.ledger_person)
-    ledger.merge("ledger", folded.ledger, _ROW)
+    if ledger.count("folding_ledger"):
+        ledger.merge("ledger", folded.ledger, _ROW)
+    else:  # as in a first sync: nothing to look for and take away
+        ledger.append("ledger", folded.ledger)
     ledger.add_unknown("ledger_person", persons, [*_ROW, "profile_id"])
 
 

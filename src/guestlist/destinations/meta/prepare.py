@@ -13,18 +13,14 @@ import ibis
 import orjson
 import pyarrow as pa
 
-from guestlist.destinations.meta.columns import (
-    FORM_SCHEMA,
-    Table,
-    grow_forms,
-    prepare_rows,
-)
+from guestlist.destinations.meta.columns import Table, grow_forms, prepare_rows
+from guestlist.destinations.meta.forms import FORM_SCHEMA
 from guestlist.destinations.meta.keymask import KEY_COLUMNS
 from guestlist.destinations.meta.manifest import KEYS, Key
 from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
 from guestlist.destinations.meta.profile_table import present_traits, profile_table, used
 from guestlist.destinations.meta.refusals import DoNotSend, Refusal, carriers, in_memory, withdraw
-from guestlist.destinations.meta.relations import KEY
+from guestlist.destinations.meta.relations import KEY, LISTED_KEY
 from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.store.engine import Warehouse
 from guestlist.store.ledger import Ledger
@@ -182,23 +178,11 @@ def _changed(
     known = known.filter((known.destination == destination) & (known.made_under == under) & (known.n == 0))
     known = known.select("profile_id", "fingerprint")
     if ledger.count("profile_row"):
-        said = warehouse.materialise("known_rows", _reader(ledger, known))
+        said = warehouse.materialise("known_rows", ledger.reader(known))
         prints = prints.anti_join(said, ["profile_id", "fingerprint"])
     # Slices of neighbours: the relations of people are kept in this order.
     place = ibis.row_number().over(order_by=prints.profile_id)
     return warehouse.materialise("changed_people", prints.mutate(place=place.cast("int64")))
-
-
-def _reader(store: Warehouse, rows: Table) -> pa.RecordBatchReader:
-    """A stream of the rows, for the other store to read."""
-    schema = rows.schema().to_pyarrow()
-    # UUIDs travel as text.
-    schema = pa.schema([pa.field(f.name, pa.string() if _is_uuid(rows, f.name) else f.type) for f in schema])
-    return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in store.stream(rows)))
-
-
-def _is_uuid(rows: Table, name: str) -> bool:
-    return bool(rows.schema()[name].is_uuid())
 
 
 def _fingerprints(warehouse: Warehouse, people: Table, settings: MatchKeySettings) -> Table:
@@ -254,14 +238,14 @@ def _hand_over(warehouse: Warehouse, ledger: Ledger, destination: str, rows: Tab
     once = _once(warehouse, cells).select(*ROW)
     # Inside a transaction the warehouse streams what is temporary, too.
     with warehouse.transaction(), ledger.transaction():
-        ledger.delete_keys("profile_row", _reader(warehouse, who), on)
-        ledger.append("profile_row", _reader(warehouse, whose))
-        ledger.add_unknown("row", _reader(warehouse, once), ["destination", "row_key"])
-        ledger.delete_keys("blank_cell", _reader(warehouse, who), on)
-        ledger.append("blank_cell", _reader(warehouse, _blank_cells(rows, destination)))
-        ledger.delete_keys("withheld", _reader(warehouse, who), on)
+        ledger.delete_keys("profile_row", warehouse.reader(who), on)
+        ledger.append("profile_row", warehouse.reader(whose))
+        ledger.add_unknown("row", warehouse.reader(once), ["destination", "row_key"])
+        ledger.delete_keys("blank_cell", warehouse.reader(who), on)
+        ledger.append("blank_cell", warehouse.reader(_blank_cells(rows, destination)))
+        ledger.delete_keys("withheld", warehouse.reader(who), on)
         withheld = warehouse.temporary("carriers").select("profile_id", destination=ibis.literal(destination))
-        ledger.append("withheld", _reader(warehouse, withheld))
+        ledger.append("withheld", warehouse.reader(withheld))
 
 
 def _once(warehouse: Warehouse, cells: Table) -> Table:
@@ -318,8 +302,8 @@ def want(
         return ledger.materialise(f"{what}_{named}", rows)
 
     with warehouse.transaction(), ledger.transaction():
-        member = keep("member", _reader(warehouse, members.select("profile_id").distinct()))
-        listed = keep("listed", _reader(warehouse, do_not_send.people.select("profile_id").distinct()))
+        member = keep("member", warehouse.reader(members.select("profile_id").distinct()))
+        listed = keep("listed", warehouse.reader(do_not_send.people.select("profile_id").distinct()))
         theirs = ledger.table("profile_row").filter(lambda t: t.destination == destination)
         theirs = keep("theirs", theirs.semi_join(member, "profile_id").select("profile_id", "row_key", "cannot"))
         sendable = theirs.filter(theirs.cannot.isnull()).anti_join(listed, "profile_id")
@@ -345,6 +329,8 @@ def want(
 
 def _listed_keys(ledger: Ledger, sync: str, destination: str, do_not_send: DoNotSend) -> Table:
     """The keys at Meta by this sync whose value is listed."""
+    if do_not_send.nobody:
+        return ibis.memtable([], schema=LISTED_KEY)
     there = ledger.table("ledger").filter(lambda t: (t.sync == sync) & (t.live != 0))
     row = ledger.table("row").filter(lambda t: t.destination == destination)
     row = row.semi_join(there, "row_key")

@@ -23,6 +23,7 @@ REFUSED_UNDER = {"destination": "string", "digest": "string"}
 """Which refusals the rows of a destination were made under."""
 WITHHELD = {"destination": "string", "profile_id": "string"}
 """People from whose rows a refused value was left out."""
+_NO_VALUES = pa.schema([(name, pa.string()) for name in ("key", "sent", "reason")]).empty_table()
 _REASONS = {"hub": Reason.SHARED_BY_MANY.value, "blocked_value": Reason.BLOCKED_VALUE.value}
 
 
@@ -34,6 +35,7 @@ class DoNotSend:
     people: Table  # (profile_id) in the warehouse: those with a listed identifier
     token_of: Callable[[Column, Column], Column]  # of columns key and sent value
     digest: str
+    nobody: bool = False  # the list is empty: no value needs to be looked up in it
 
 
 def refused_values(identity_decision: Table) -> Table:
@@ -62,9 +64,11 @@ class Refusal:
 
     def among(self, rows: Table, settings: MatchKeySettings) -> Table:
         """(key, sent, reason) of the refused values that the rows carry."""
-        found = [self._listed(rows, key, key) for key in STRONG]
-        if settings.extern_id is not None:
-            found.append(self._listed(rows, "EXTERN_ID", settings.extern_id))
+        found = [ibis.memtable(_NO_VALUES)]
+        if not self.do_not_send.nobody:
+            found += [self._listed(rows, key, key) for key in STRONG]
+            if settings.extern_id is not None:
+                found.append(self._listed(rows, "EXTERN_ID", settings.extern_id))
         if self.others is not None:
             values = ibis.union(*(_values(rows, key) for key in STRONG))
             found.append(values.join(ibis.memtable(self.others), ["key", "sent"]).select("key", "sent", "reason"))
