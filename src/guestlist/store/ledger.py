@@ -128,11 +128,17 @@ class Ledger(Warehouse):
             ).fetchall()
             return answer
 
-    def add_unknown(self, name: str, rows: Rows, on: Sequence[str]) -> int:
-        """Add the lines whose values in `on` are not there yet, streamed past what is. No two of `rows` share these."""
-        with self.transaction(), self._source(rows) as source:
+    def add_unknown(self, name: str, rows: Rows, on: Sequence[str], *, keys: Table) -> int:
+        """Add the lines whose values in `on` are not there yet. `keys` has these of all `rows`, each once.
+
+        What is there is looked up by the keys first: that is small, while the relation and the rows may be large.
+        """
+        with self.transaction():
+            self.materialise("keys_there", self.table(name).select(*on).semi_join(keys, list(on)))
             same = ", ".join(f'"{column}"' for column in on)
-            return self._insert(name, f'SELECT new.* FROM ({source}) AS new ANTI JOIN "{name}" USING ({same})')  # noqa: S608
+            with self._source(rows) as source:
+                new = f"SELECT new.* FROM ({source}) AS new ANTI JOIN temp.main.keys_there USING ({same})"  # noqa: S608
+                return self._insert(name, new)
 
     def replace_lines(self, name: str, keys: Rows, rows: Rows, on: Sequence[str]) -> None:
         """Take away the lines whose values in `on` are among `keys`, and add `rows`; both, or none."""

@@ -151,7 +151,7 @@ MANY = 130_000  # more than the engine keeps in one group of lines
         lambda ledger: ledger.append("old", NONE),
         lambda ledger: ledger.append("old", ledger.table("old").filter(_.id < 0)),
         lambda ledger: ledger.merge("old", NONE, ["id"]),
-        lambda ledger: ledger.add_unknown("old", PEOPLE, ["id"]),
+        lambda ledger: ledger.add_unknown("old", PEOPLE, ["id"], keys=ibis.memtable(PEOPLE)),
         lambda ledger: ledger.replace_lines("old", PEOPLE.select(["id"]), NONE, ["id"]),
     ],
     ids=["create", "replace", "append", "expression", "merge", "add_unknown", "replace_lines"],
@@ -163,7 +163,7 @@ def test_many_lines_after_none_are_found(tmp_path: Path, none: Callable[[Ledger]
         with ledger.transaction():
             none(ledger)
             name = "fresh" if ledger.has("fresh") else "old"
-            on = {} if many == "append" else {"on": ["id"]}
+            on = {"append": {}, "merge": {"on": ["id"]}, "add_unknown": {"on": ["id"], "keys": ids}}[many]
             added = getattr(ledger, many)(name, ids.mutate(name=_.id.cast("string")), **on)
             assert added == MANY
             assert _found(ledger, name) == (["77"], MANY)

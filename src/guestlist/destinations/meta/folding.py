@@ -64,7 +64,7 @@ def _fold(ledger: Ledger, batches: Sequence[Batch]) -> None:
         ledger.merge("ledger", folded.ledger, _ROW)
     else:  # as in a first sync: nothing to look for and take away
         ledger.append("ledger", folded.ledger)
-    ledger.add_unknown("ledger_person", persons, [*_ROW, "profile_id"])
+    ledger.add_unknown("ledger_person", persons, [*_ROW, "profile_id"], keys=persons)
 
 
 def write_named(ledger: Ledger, batch: Batch, named: Iterable[tuple[object, str]]) -> None:

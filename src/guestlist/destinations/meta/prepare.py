@@ -240,7 +240,8 @@ def _hand_over(warehouse: Warehouse, ledger: Ledger, destination: str, rows: Tab
     with warehouse.transaction(), ledger.transaction():
         ledger.delete_keys("profile_row", warehouse.reader(who), on)
         ledger.append("profile_row", warehouse.reader(whose))
-        ledger.add_unknown("row", warehouse.reader(once), ["destination", "row_key"])
+        keys = ledger.materialise("keys_of_rows", warehouse.reader(once.select("destination", "row_key")))
+        ledger.add_unknown("row", warehouse.reader(once), ["destination", "row_key"], keys=keys)
         ledger.delete_keys("blank_cell", warehouse.reader(who), on)
         ledger.append("blank_cell", warehouse.reader(_blank_cells(rows, destination)))
         ledger.delete_keys("withheld", warehouse.reader(who), on)
