@@ -241,7 +241,7 @@ class Warehouse:
             return self._added(name, self._changed(f"INSERT INTO {_quoted(name)} BY NAME {source}"))
         self._changed(f"CREATE OR REPLACE TEMP TABLE inserted AS {source}")
         insert = f"INSERT INTO {_quoted(name)} BY NAME SELECT * FROM temp.main.inserted"  # noqa: S608 a checked name
-        first, rest = self._changed(f"{insert} LIMIT 1"), self._changed(f"{insert} OFFSET 1")
+        first, rest = self._changed(f"{insert} WHERE rowid = 0"), self._changed(f"{insert} WHERE rowid > 0")
         self._connection.execute("DROP TABLE temp.main.inserted")
         self._added(name, rest)
         return first + rest

@@ -6,7 +6,7 @@ this file is used by several workers at once: they take turns.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
 from types import MappingProxyType
@@ -21,9 +21,17 @@ _COMPILED: dict[Hashable, list[tuple[str, str]]] = {}
 class Ledger(Warehouse):
     """One DuckDB file. `schemas` names its lasting relations; the destination that fills them says what they hold."""
 
-    # Nearly all of it is digests: to halve them takes four times as long as to write them.
-    # And each fold would otherwise end with rewriting what the one before it wrote.
-    _tuning = MappingProxyType({"force_compression": "uncompressed", "checkpoint_threshold": "256MB"})
+    _tuning = MappingProxyType(
+        {
+            # Nearly all of it is digests: to halve them takes four times as long as to write them.
+            "force_compression": "uncompressed",
+            # Each fold would otherwise end with rewriting what the one before it wrote, and each slice of rows likewise.
+            "checkpoint_threshold": "256MB",
+            "max_vacuum_tasks": 1,
+            # Nothing here goes by the order in which lines were written.
+            "preserve_insertion_order": False,
+        }
+    )
 
     def __init__(
         self,
@@ -110,6 +118,7 @@ class Ledger(Warehouse):
 
         `where` says which lines of `among` count, `kept` which of the relation. A column of `bits` is blank where the
         line's mask `sent` lacks its bit. `between` says from which to which place in the relation to look, if known.
+        Reads on a connection of its own, what is committed: nobody who writes meanwhile is waited for.
         """
         cells = (
             f"CASE WHEN asked.sent & {bits[c]} <> 0 THEN kept.\"{c}\" ELSE '' END" if c in bits else f'kept."{c}"'
@@ -122,11 +131,10 @@ class Ledger(Warehouse):
             f'SELECT kept."{by}"::VARCHAR, {", ".join(cells)} FROM "{name}" AS kept'  # noqa: S608
             f' JOIN (SELECT "{by}", sent FROM "{among}" WHERE {asked}) AS asked ON kept."{by}" = asked."{by}"{ours}{place}'
         )
-        with self.lock:
-            answer: list[tuple[Any, ...]] = self._connection.execute(
-                query, [*where.values(), *kept.values(), *(between or ())]
-            ).fetchall()
-            return answer
+        asking = [*where.values(), *kept.values(), *(between or ())]
+        with closing(self._connection.cursor()) as reader:
+            answer: list[tuple[Any, ...]] = reader.execute(query, asking).fetchall()
+        return answer
 
     def add_unknown(self, name: str, rows: Rows, on: Sequence[str], *, keys: Table) -> int:
         """Add the lines whose values in `on` are not there yet. `keys` has these of all `rows`, each once.

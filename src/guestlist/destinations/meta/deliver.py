@@ -8,6 +8,7 @@ says; so a crash, a lost answer and a refusal all end in the same place, and the
 import random
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
@@ -127,6 +128,8 @@ class Delivery:
     _wanted: Wanted | None = field(default=None, init=False)
     _packer: Packer | None = field(default=None, init=False)
     _answered: list[Batch] = field(default_factory=list, init=False)
+    _folder: ThreadPoolExecutor | None = field(default=None, init=False)
+    _folding: Future[None] | None = field(default=None, init=False)
     _failures: int = field(default=0, init=False)  # in a row
     _unknown: int = field(default=0, init=False)  # errors that the table does not know
     _put_off: bool = field(default=False, init=False)  # removals were refused in this run
@@ -137,6 +140,10 @@ class Delivery:
 
     def run(self) -> Report:
         """Bring Meta to what is wanted, as far as it lets us now."""
+        with ThreadPoolExecutor(1, thread_name_prefix="fold") as self._folder:
+            return self._run()
+
+    def _run(self) -> Report:
         recover(self.ledger, self.journal, now=self._now())
         for _ in range(_ROUNDS):
             drawn = self._draw_up()
@@ -194,6 +201,7 @@ class Delivery:
             end = self._send_each(drawn)
         finally:
             self._fold()
+            self._await_fold()
         done = end is _End.ALL_TAKEN or self._finished
         self.journal.move_plan(drawn.plan.id, PlanState.DONE if done else PlanState.SUPERSEDED, now=self._now())
         if drawn.waits is not None:
@@ -293,8 +301,16 @@ class Delivery:
             report.in_doubt += answer.invalid or 0
 
     def _fold(self) -> None:
-        fold_answered(self.ledger, self.journal, self._answered, now=self._now())
-        self._answered = []
+        """What was answered into the ledger, beside the sending of what comes next: one fold at a time, in order."""
+        self._await_fold()
+        assert self._folder is not None
+        answered, self._answered = self._answered, []
+        self._folding = self._folder.submit(fold_answered, self.ledger, self.journal, answered, now=self._now())
+
+    def _await_fold(self) -> None:
+        folding, self._folding = self._folding, None
+        if folding is not None:
+            folding.result()
 
     # --- what an answer means for the rest ----------------------------------------------------------------------------
 
