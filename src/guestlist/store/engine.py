@@ -34,7 +34,8 @@ _LOCKS: Mapping[str, Any] = {
     "allow_persistent_secrets": False,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
-    # Identifiers of 128 bits travel from store to store as they are, not as text.
+    # Identifiers of 128 bits travel from store to store as they are, not as text. Beware: so does the sum of a column
+    # of whole numbers, which Arrow cannot read; `count(where=…)` counts without one.
     "arrow_lossless_conversion": True,
     # Without this an unknown table name in a query would pick up a Python variable of that name.
     "python_enable_replacements": False,

@@ -24,7 +24,7 @@ def sent(ledger: Ledger, profile_id: str) -> list[Sent]:
     lines = ledger.table("ledger").semi_join(whose, ["sync", "row_key"])
     taken_out = (lines.remove_sent_at > lines.add_sent_at).fill_null(False)
     found = lines.group_by("sync").aggregate(
-        rows=((lines.live != 0) & ~taken_out).sum(),
+        rows=lines.count(where=(lines.live != 0) & ~taken_out),
         added_at=lines.add_sent_at.max(),
         removed_at=lines.remove_sent_at.max(),
     )
