@@ -113,8 +113,10 @@ class Ledger(Warehouse):
         kept: Mapping[str, object],
         bits: Mapping[str, int],
         between: tuple[int, int] | None,
-    ) -> list[tuple[Any, ...]]:
-        """Of a relation's lines those that `among` names: `by` as text, then the columns.
+    ) -> list[tuple[str, str]]:
+        """Of a relation's lines those that `among` names: `by` as text, then the columns as the text of one JSON array.
+
+        Written by the engine: as values, one by one, they would cost four times as much.
 
         `where` says which lines of `among` count, `kept` which of the relation. A column of `bits` is blank where the
         line's mask `sent` lacks its bit. `between` says from which to which place in the relation to look, if known.
@@ -128,12 +130,12 @@ class Ledger(Warehouse):
         ours = "".join(f' AND kept."{column}" = ?' for column in kept)
         place = " AND kept.rowid BETWEEN ? AND ?" if between else ""
         query = (
-            f'SELECT kept."{by}"::VARCHAR, {", ".join(cells)} FROM "{name}" AS kept'  # noqa: S608
+            f'SELECT kept."{by}"::VARCHAR, json_array({", ".join(cells)}) FROM "{name}" AS kept'  # noqa: S608
             f' JOIN (SELECT "{by}", sent FROM "{among}" WHERE {asked}) AS asked ON kept."{by}" = asked."{by}"{ours}{place}'
         )
         asking = [*where.values(), *kept.values(), *(between or ())]
         with closing(self._connection.cursor()) as reader:
-            answer: list[tuple[Any, ...]] = reader.execute(query, asking).fetchall()
+            answer: list[tuple[str, str]] = reader.execute(query, asking).fetchall()
         return answer
 
     def add_unknown(self, name: str, rows: Rows, on: Sequence[str], *, keys: Table) -> int:

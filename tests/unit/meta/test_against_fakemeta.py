@@ -19,7 +19,8 @@ from guestlist.destinations.meta.doctor import Health, examine
 from guestlist.destinations.meta.pace import Direction
 from guestlist.store.vault import Secret
 
-ROWS = [[sha256(f"person{n}@example.com".encode()).hexdigest(), "x"] for n in range(3)]
+PEOPLE = [sha256(f"person{n}@example.com".encode()).hexdigest() for n in range(3)]
+ROWS = [json.dumps([person, "x"]) for person in PEOPLE]
 SCHEMA = ["EMAIL", "EXTERN_ID"]
 
 
@@ -101,7 +102,7 @@ def test_rows_go_both_ways_in_bodies(client: MetaClient, audience: str, directio
 
 
 def test_a_row_that_meta_names(client: MetaClient, audience: str) -> None:
-    sent = client.send("add", audience, SCHEMA, [ROWS[0], [ROWS[1][0], ""]], mark())
+    sent = client.send("add", audience, SCHEMA, [ROWS[0], json.dumps([PEOPLE[1], ""])], mark())
     assert sent.answer is not None
     assert (sent.answer.received, sent.answer.invalid) == (2, 1)
     assert sent.answer.named == {1: "empty external ID"}

@@ -19,7 +19,8 @@ from guestlist.store.vault import Secret
 
 TOKEN, APP_SECRET = "EAAcanarytoken", "canary-app-secret"
 EMAIL = "f1904cf1a9d73a55fa5de0ac823c4403ded71afd4c3248d00bdcd0866552bb79"
-ROWS = [[EMAIL, "crm-1"], ["", "crm-2"], [EMAIL, "crm-3"]]
+CELLS = [[EMAIL, "crm-1"], ["", "crm-2"], [EMAIL, "crm-3"]]
+ROWS = [orjson.dumps(cells).decode() for cells in CELLS]
 SCHEMA = ["EMAIL", "EXTERN_ID"]
 MARK = Mark(session_id=77, batch_seq=1, last=False)
 TAKEN = {"audience_id": "238", "session_id": "77", "num_received": 3, "num_invalid_entries": 0}
@@ -163,7 +164,7 @@ def test_no_samples_are_no_trouble(samples: Any) -> None:
 
 def test_a_reason_that_repeats_a_cell_is_not_kept() -> None:
     content = TAKEN | {"invalid_entry_samples": {'["","Anna"]': "no person anna here"}}
-    answer = answering(200, content).send("add", "238", SCHEMA, [["", "Anna"]], MARK).answer
+    answer = answering(200, content).send("add", "238", SCHEMA, ['["", "Anna"]'], MARK).answer
     assert answer is not None
     assert answer.named == {0: "declined"}
 
@@ -186,7 +187,7 @@ def test_an_upload_on_the_wire(direction: Any, method: str) -> None:
     assert request.headers["content-type"] == "application/json"
     proof = hmac.new(APP_SECRET.encode(), TOKEN.encode(), hashlib.sha256).hexdigest()
     assert orjson.loads(request.content) == {
-        "payload": {"schema": SCHEMA, "data": ROWS, "is_raw": True},
+        "payload": {"schema": SCHEMA, "data": CELLS, "is_raw": True},
         "session": {"session_id": 77, "batch_seq": 1, "last_batch_flag": False},
         "appsecret_proof": proof,
     }

@@ -121,8 +121,8 @@ def _subcode(error: Mapping[str, Any]) -> int | None:
     return _integer(data.get("error_subcode")) if isinstance(data, dict) else None
 
 
-def read_users(reply: Reply, rows: Sequence[Sequence[Any]]) -> UsersAnswer | None:
-    """The counts of an upload, None where they are missing: then the answer is not to be trusted."""
+def read_users(reply: Reply, rows: Sequence[str]) -> UsersAnswer | None:
+    """The counts of an upload of these rows, None where they are missing: then the answer is not to be trusted."""
     received = _integer(reply.body.get("num_received"))
     invalid = _integer(reply.body.get("num_invalid_entries"))
     if received is None or invalid is None:
@@ -136,13 +136,13 @@ def read_users(reply: Reply, rows: Sequence[Sequence[Any]]) -> UsersAnswer | Non
     )
 
 
-def _name_rows(samples: Mapping[str, Any], rows: Sequence[Sequence[Any]]) -> dict[int, str]:
+def _name_rows(samples: Mapping[str, Any], rows: Sequence[str]) -> dict[int, str]:
     """Samples name a row by its cells; from here on only its number and a harmless reason are known."""
     reasons = {tuple(cells): reason for key, reason in samples.items() if isinstance(cells := _cells(key), list)}
     if not reasons:
         return {}
-    found = ((number, reasons.get(tuple(row))) for number, row in enumerate(rows))
-    return {number: _harmless(reason, rows[number]) for number, reason in found if reason is not None}
+    found = ((number, cells, reasons.get(tuple(cells))) for number, cells in enumerate(map(orjson.loads, rows)))
+    return {number: _harmless(reason, cells) for number, cells, reason in found if reason is not None}
 
 
 def _cells(key: str) -> Any:

@@ -149,12 +149,12 @@ class MetaClient:
     # --- rows ---------------------------------------------------------------------------------------------------------
 
     def send(
-        self, direction: Direction, audience: str, schema: Sequence[str], rows: Sequence[Sequence[Any]], mark: Mark
+        self, direction: Direction, audience: str, schema: Sequence[str], rows: Sequence[str], mark: Mark
     ) -> UsersReply:
-        """Add or remove rows. Never raises for what Meta or the network does."""
+        """Add or remove rows, each the text of a JSON array. Never raises for what Meta or the network does."""
         method: Method = "POST" if direction == "add" else "DELETE"
         body = {
-            "payload": {"schema": list(schema), "data": rows, "is_raw": True},
+            "payload": {"schema": list(schema), "data": orjson.Fragment(f"[{','.join(rows)}]"), "is_raw": True},
             "session": {"session_id": mark.session_id, "batch_seq": mark.batch_seq, "last_batch_flag": mark.last},
         }
         reply = self.call(method, f"{_digits(audience)}/users", body)

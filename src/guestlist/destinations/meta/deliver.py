@@ -45,7 +45,7 @@ class Sender(Protocol):
     usage: Usage
 
     def send(
-        self, direction: Direction, audience: str, schema: Sequence[str], rows: Sequence[Sequence[str]], mark: Mark
+        self, direction: Direction, audience: str, schema: Sequence[str], rows: Sequence[str], mark: Mark
     ) -> UsersReply: ...
 
 

@@ -5,7 +5,7 @@ batches are cut in the order in which rows are kept, so that reading one batch l
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import ibis
@@ -44,10 +44,10 @@ class Parcel:
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What a batch sends now: the cells of each row, and which row it is."""
+    """What a batch sends now: the cells of each row, a JSON array as text, and which row it is."""
 
-    row_keys: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    row_keys: Sequence[str]
+    rows: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +177,9 @@ class Packer:
         if len(lines) != rows:
             # The engine moves what it keeps when much of it was deleted.
             lines = self._cells(parcel, None)
-        return Load(row_keys=tuple(line[0] for line in lines), rows=[line[1:] for line in lines])
+        return Load(row_keys=[key for key, _ in lines], rows=[cells for _, cells in lines])
 
-    def _cells(self, parcel: Parcel, between: tuple[int, int] | None) -> list[tuple[str, ...]]:
+    def _cells(self, parcel: Parcel, between: tuple[int, int] | None) -> list[tuple[str, str]]:
         removed = parcel.schema if parcel.direction == "remove" else ()
         bits: dict[str, int] = {key: BIT[CELL_KIND[key]] for key in removed}
         return self.ledger.picked(
