@@ -3,11 +3,12 @@
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from shlex import join
 
+from guestlist.demo.prompt import HangsError, Prompt
 from guestlist.demo.screen import Screen
 from guestlist.demo.shop import Shop
 from guestlist.demo.simulator import Simulator, beside
@@ -47,6 +48,7 @@ class Stage:
     shop: Shop
     meta: Simulator
     screen: Screen
+    prompt: Prompt = field(default_factory=Prompt)
     day: int = 1
     proof: Proof | None = None
 
@@ -57,13 +59,15 @@ class Stage:
     def run(self, *words: str, last: int = 14) -> str:
         """One of the product's commands, to its end; what it printed. It must succeed."""
         began = time.monotonic()
-        ended = self._finished(words)
+        try:
+            ended = self.prompt.run(words, longest=_LONGEST)
+        except HangsError as error:
+            raise DemoStoppedError(f"guestlist {words[0]} hangs") from error
         self.screen.command(shown(words), time.monotonic() - began)
-        said = ended.stdout + ended.stderr
-        self.screen.output(said, words[0], last if ended.returncode == 0 else 40)
-        if ended.returncode:
-            raise DemoStoppedError(f"guestlist {words[0]} ended with {ended.returncode}")
-        return said
+        self.screen.output(ended.said, words[0], last if ended.code == 0 else 40)
+        if ended.code:
+            raise DemoStoppedError(f"guestlist {words[0]} ended with {ended.code}")
+        return ended.said
 
     def run_and_kill(self, *words: str, rule: int) -> None:
         """One of the product's commands, killed (-9) as soon as the simulator holds back an answer."""
@@ -83,20 +87,6 @@ class Stage:
             self.screen.output(place.read_text("utf-8", "replace"), words[0], 40)
             raise DemoStoppedError(f"guestlist {words[0]} ended before it could be killed")
         self.screen.command(shown(words), time.monotonic() - began, "killed (kill -9)")
-
-    def _finished(self, words: tuple[str, ...]) -> "subprocess.CompletedProcess[str]":
-        try:
-            return subprocess.run(  # noqa: S603 - our own program
-                _command(words),
-                capture_output=True,
-                check=False,
-                encoding="utf-8",
-                errors="replace",
-                stdin=subprocess.DEVNULL,
-                timeout=_LONGEST,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise DemoStoppedError(f"guestlist {words[0]} hangs") from error
 
 
 def shown(words: tuple[str, ...]) -> str:
