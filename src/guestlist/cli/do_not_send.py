@@ -135,7 +135,7 @@ def add(
         new = records.journal.list_do_not_send(entries)
         counts = {"new": new, "given": len(entries)}
         records.journal.audit(actor="command line", action="do-not-send add", about="list", counts=counts, now=now)
-        gone = hand_over(here, records) if new else True
+        gone = hand_over(here, records)
     if as_json:
         told = {"listed": new, "already_listed": len(entries) - new, "left_meta": gone, "not_read": _bad_facts(bad)}
         answer(told)

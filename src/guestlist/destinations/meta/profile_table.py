@@ -126,17 +126,23 @@ def _together(table: Table, key: Key, settings: MatchKeySettings, present: froze
 def _known(key: Key, trait: Column, given: list[Column], settings: MatchKeySettings) -> Column:
     """Whether a trait is what an identifier says already, as it nearly always is: identifiers come from traits."""
     plain = ibis.or_(*((trait == value).fill_null(False) for value in given))
-    path = _spelled(trait) if key == "PHONE" else fast_path(key, trait, ibis.literal(""), settings)
-    if path is None or key == "MADID":
+    path = _plainly(key, trait, settings)
+    if path is None:
         return plain
     normal = ibis.or_(*((path.normal == value).fill_null(False) for value in given))
     return ibis.cases((plain, True), (normal, path.guard), else_=False)
 
 
-def _spelled(phone: Column) -> FastPath:
-    """An international number without the signs between its digits: it reads the same. Brackets may hold a zero."""
-    digits = reduce(lambda text, sign: text.replace(sign, ""), " -./", phone)
-    return FastPath(guard=phone.re_search(r"^\+[0-9 ./-]+$").fill_null(False), normal=digits)
+def _plainly(key: Key, trait: Column, settings: MatchKeySettings) -> FastPath | None:
+    """How a plain value of the trait looks as an identifier, where that is cheaper to say than to look up."""
+    if key == "EMAIL":
+        return fast_path(key, trait, ibis.literal(""), settings)
+    if key != "PHONE" or settings.value_maps.get(key):
+        return None
+    # An international number reads the same without the signs in it. Brackets may hold a zero, `.0` is a decimal.
+    digits = reduce(lambda text, sign: text.replace(sign, ""), " -./", trait)
+    guard = trait.re_search(r"^\+[0-9 ./-]+$") & ~trait.re_search(r"\.0+$")
+    return FastPath(guard=guard.fill_null(False), normal=digits)
 
 
 def _gathered(
