@@ -13,9 +13,10 @@ import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from guestlist.audiences.conditions import split_path
 from guestlist.audiences.definition import DENYING, Amount, Matches, Moment, Presence, Relative, Scalar, Test
+from guestlist.audiences.steps import EACH, split_path
 from guestlist.audiences.times import end_of, shifted, start_of
+from guestlist.store.engine import json_texts
 
 # Keys the compiler is known to spell right in a path; any other key goes through a map.
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
@@ -43,9 +44,12 @@ class Value:
 
 
 def property_value(properties: ir.StringColumn, path: str) -> Value:
-    """A property by its dotted path; a whole number in the path is also a place in a list."""
+    """A property by its dotted path; a whole number in the path is a place in a list, `$` each of its elements."""
+    parts = split_path(path)
     json = properties.cast("json")
-    for part in split_path(path):
+    if EACH in parts:
+        return _elements(json_texts(json, *parts))
+    for part in parts:
         json = _member(json, part)
     raw = json.cast("string")
     return Value(
@@ -62,6 +66,18 @@ def _member(json: ir.JSONValue, part: str) -> ir.JSONValue:
     if part.isdecimal() and part.isascii():
         return ibis.ifelse(json.cast("string").startswith("["), json[int(part)], json[part])
     return json[part] if PLAIN_KEY.fullmatch(part) else json.try_cast("map<string, json>").get(part)
+
+
+def _elements(texts: ir.ArrayValue) -> Value:
+    """All that stands at the places of a path, as one list."""
+    joined = texts.join(EDGE)  # without what is null
+    return Value(
+        present=joined.notnull() & (texts.length() > 0),
+        text=ibis.null("string"),
+        number=ibis.null("float64"),
+        is_list=joined.notnull() & (texts.length() > 0),
+        elements=texts,
+    )
 
 
 def trait_value(value: ir.StringColumn, number: ir.FloatingColumn) -> Value:

@@ -3,6 +3,7 @@
 Nothing here knows YAML or an engine. `document` makes these values, `compile` turns them into expressions.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -14,8 +15,9 @@ NumberComparator = Literal["greater_than", "at_least", "less_than", "at_most"]
 DateComparator = Literal["before", "after"]
 RelativeComparator = Literal["within_last", "within_next", "before_last", "after_next"]
 PresenceComparator = Literal["exists", "absent"]
+LikeComparator = Literal["equals", "not_equals", "greater_than", "at_least", "less_than", "at_most"]
 CountComparator = Literal["at_least", "exactly", "at_most"]
-Reducer = Literal["sum", "average", "min", "max", "distinct"]
+Reducer = Literal["sum", "average", "min", "max", "distinct", "first", "last", "most_frequent"]
 Mode = Literal["mirror", "add_only", "remove_only"]
 
 # True only where a value exists and differs, so people without the value are in neither `equals` nor `not_equals`.
@@ -66,23 +68,76 @@ class Presence:
     comparator: PresenceComparator
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """A property of the event that a next step follows, or a trait of the person."""
+
+    of: Literal["parent", "trait"]
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Like:
+    """A property beside another value of the same person, instead of one that is written down."""
+
+    comparator: LikeComparator
+    reference: Reference
+
+
 Test = Matches | Amount | Moment | Relative | Presence
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PropertyTest:
-    """`path` is dotted; a literal dot is written `\\.`."""
+    """`path` is dotted; a literal dot is written `\\.`, and `$` is any element of a list."""
 
     path: str
-    test: Test
+    test: Test | Like
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EveryTest:
+    tests: tuple["Filter", ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AnyTest:
+    tests: tuple["Filter", ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NoTest:
+    """True where `test` is not, also where there is nothing to test."""
+
+    test: "Filter"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Then:
+    """How often the same person did a step after one event, its parent. The same instant is not after.
+
+    `within` elapses from the parent on: a day is 24 hours here.
+    """
+
+    step: "Step"
+    count: "Count"
+    within: Duration | None = None
+
+    @property
+    def happened(self) -> bool:
+        """Whether the step has to have been done: otherwise it may, or must, be missing."""
+        return self.count.comparator != "at_most" and self.count.number > 0
+
+
+Filter = PropertyTest | EveryTest | AnyTest | NoTest | Then
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Step:
-    """Which events count: by name, by properties, by source."""
+    """Which events count: by name, by source, and by filters that each single event must pass."""
 
     event: str
-    where: tuple[PropertyTest, ...] = ()
+    where: tuple[Filter, ...] = ()
     source: Matches | None = None
 
 
@@ -116,17 +171,12 @@ class Count:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Aggregate:
+    """`minimum`: so often the most frequent value must be there, or there is none."""
+
     reducer: Reducer
     property: str
-    test: Amount | Matches
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Then:
-    """What the same person did (or did not do) after each single event of the parent."""
-
-    step: Step
-    happened: bool
+    test: Test
+    minimum: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +184,6 @@ class Event:
     step: Step
     measure: Count | Aggregate = field(default_factory=Count)
     window: Window | None = None
-    then: Then | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +195,22 @@ class Trait:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Member:
     audience: str
+    inside: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IdentifierList:
+    """Identifiers of one type in a column: of a file, by its path from the space's folder, or of what a query gives."""
+
+    identifier: str
+    column: str
+    file: str | None = None
+    query: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Listed:
+    list: IdentifierList
     inside: bool
 
 
@@ -164,38 +229,105 @@ class Not:
     condition: "Condition"
 
 
-Condition = All | AnyOf | Not | Event | Trait | Member
+Condition = All | AnyOf | Not | Event | Trait | Member | Listed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sync:
-    """`every` None: as soon as something changes. `adopt`: an audience id at Meta, or False to make a new one."""
+    """`every` None: as soon as something changes. `adopt`: an audience id at Meta, or False to make a new one.
+
+    `groups`: only these are sent; empty means everybody who is not held out.
+    """
 
     to: str
     every: Duration | None = Duration(amount=15, unit="minutes")
     mode: Mode = "mirror"
     adopt: str | Literal[False] | None = None
     rename: Literal["follow", "keep"] = "follow"
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """A share of the members, drawn by lot: the same people at every evaluation."""
+
+    name: str
+    percent: float
+
+
+HOLDOUT = "holdout"
+"""The group that no sync sends: its people are members, and are left alone to see what the others do differently."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Definition:
+    """`since`: events before that date do not count; "now" means before the definition was first evaluated.
+
+    `anonymous`: whether people count who are known by nothing that an ad platform or a person would call them.
+    `sample`: only so many percent of those for whom `who` is true are members.
+    """
+
     key: str
     name: str
     who: Condition
     description: str = ""
     syncs: tuple[Sync, ...] = ()
     owner: Literal["files", "page"] = "files"
+    anonymous: bool = True
+    since: date | Literal["now"] | None = None
+    sample: float = 100
+    split: tuple[Group, ...] = ()
+
+
+def parts(condition: Condition) -> tuple[Condition, ...]:
+    """The conditions directly inside one."""
+    match condition:
+        case All(conditions=inside) | AnyOf(conditions=inside):
+            return inside
+        case Not(condition=inside):
+            return (inside,)
+        case _:
+            return ()
+
+
+def every(condition: Condition) -> Iterator[Condition]:
+    """The condition and all that are inside it, outermost first."""
+    yield condition
+    for part in parts(condition):
+        yield from every(part)
 
 
 def references(condition: Condition) -> frozenset[str]:
     """The audiences a condition asks about."""
-    match condition:
-        case Member(audience=audience):
-            return frozenset({audience})
-        case All(conditions=parts) | AnyOf(conditions=parts):
-            return frozenset().union(*(references(part) for part in parts))
-        case Not(condition=part):
-            return references(part)
-        case _:
-            return frozenset()
+    return frozenset(one.audience for one in every(condition) if isinstance(one, Member))
+
+
+def nexts(filters: Iterable[Filter]) -> Iterator[Then]:
+    """The next steps among filters, those inside groups too, but not those of the steps themselves."""
+    for one in filters:
+        match one:
+            case Then():
+                yield one
+            case EveryTest(tests=tests) | AnyTest(tests=tests):
+                yield from nexts(tests)
+            case NoTest(test=test):
+                yield from nexts((test,))
+
+
+def property_tests(filters: Iterable[Filter]) -> Iterator[PropertyTest]:
+    """The tests of properties among filters, those inside groups too, but not those of next steps."""
+    for one in filters:
+        match one:
+            case PropertyTest():
+                yield one
+            case EveryTest(tests=tests) | AnyTest(tests=tests):
+                yield from property_tests(tests)
+            case NoTest(test=test):
+                yield from property_tests((test,))
+
+
+def steps(step: Step) -> Iterator[Step]:
+    """The step and every step that may follow it, at any depth."""
+    yield step
+    for then in nexts(step.where):
+        yield from steps(then.step)

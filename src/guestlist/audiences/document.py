@@ -11,19 +11,21 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from guestlist.audiences.conditions import read_condition
 from guestlist.audiences.definition import Condition, Definition, Duration, Mode, Sync, references
+from guestlist.audiences.lots import read_groups, read_history, read_percent, read_split
 from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
 from guestlist.audiences.reading import (
     join,
     known_keys,
     read_duration,
+    read_flag,
     read_mapping,
     read_text,
     read_word,
     shown,
 )
 
-KEYS = ("key", "name", "description", "who", "sync", "owner")
-SYNC_KEYS = ("to", "every", "mode", "adopt", "rename")
+KEYS = ("key", "name", "description", "who", "anonymous", "history", "sample", "split", "holdout", "sync", "owner")
+SYNC_KEYS = ("to", "every", "mode", "adopt", "rename", "groups")
 KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MODES = get_args(Mode)
 OWNERS = ("files", "page")
@@ -138,9 +140,15 @@ def _read_definition(value: object, mistakes: Mistakes) -> Definition | None:
     name = read_text(body["name"], "name", mistakes) if "name" in body else key
     description = read_text(body["description"], "description", mistakes) if "description" in body else ""
     who = _read_who(body, mistakes)
-    syncs = _read_syncs(body["sync"], mistakes) if "sync" in body else ()
+    split = read_split(body, mistakes)
+    syncs = _read_syncs(body["sync"], {group.name for group in split}, mistakes) if "sync" in body else ()
     owner = read_word(body.get("owner", "files"), OWNERS, "owner", mistakes)
-    if key is None or name is None or description is None or who is None or owner is None:
+    anonymous = read_flag(body.get("anonymous", True), "anonymous", mistakes)
+    since = read_history(body.get("history", "all"), "history", mistakes)
+    sample = read_percent(body.get("sample", "100%"), "sample", mistakes)
+    if key is None or name is None or description is None or who is None:
+        return None
+    if owner is None or anonymous is None or sample is None:
         return None
     return Definition(
         key=key,
@@ -149,6 +157,10 @@ def _read_definition(value: object, mistakes: Mistakes) -> Definition | None:
         who=who,
         syncs=syncs,
         owner=cast(Literal["files", "page"], owner),
+        anonymous=anonymous,
+        since=since,
+        sample=sample,
+        split=split,
     )
 
 
@@ -172,10 +184,10 @@ def _read_who(body: Mapping[str, object], mistakes: Mistakes) -> Condition | Non
     return None
 
 
-def _read_syncs(value: object, mistakes: Mistakes) -> tuple[Sync, ...]:
+def _read_syncs(value: object, groups: set[str], mistakes: Mistakes) -> tuple[Sync, ...]:
     listed = value if isinstance(value, list) else [value]
     paths = [f"sync[{n}]" if isinstance(value, list) else "sync" for n in range(len(listed))]
-    read_all = [_read_sync(part, path, mistakes) for part, path in zip(listed, paths, strict=True)]
+    read_all = [_read_sync(part, path, groups, mistakes) for part, path in zip(listed, paths, strict=True)]
     syncs = tuple(sync for sync in read_all if sync is not None)
     seen: set[str] = set()
     for sync, path in zip(read_all, paths, strict=True):
@@ -185,7 +197,7 @@ def _read_syncs(value: object, mistakes: Mistakes) -> tuple[Sync, ...]:
     return syncs
 
 
-def _read_sync(value: object, path: str, mistakes: Mistakes) -> Sync | None:
+def _read_sync(value: object, path: str, groups: set[str], mistakes: Mistakes) -> Sync | None:
     body = {"to": value} if isinstance(value, str) else read_mapping(value, path, mistakes)
     if body is None:
         return None
@@ -197,10 +209,11 @@ def _read_sync(value: object, path: str, mistakes: Mistakes) -> Sync | None:
     mode = read_word(body.get("mode", "mirror"), MODES, join(path, "mode"), mistakes)
     adopt = _read_adopt(body["adopt"], join(path, "adopt"), mistakes) if "adopt" in body else None
     rename = read_word(body.get("rename", "follow"), RENAMES, join(path, "rename"), mistakes)
+    sent = read_groups(body["groups"], groups, join(path, "groups"), mistakes) if "groups" in body else ()
     if to is None or mode is None or rename is None:
         return None
     kept = cast(Literal["follow", "keep"], rename)
-    return Sync(to=to, every=every, mode=cast(Mode, mode), adopt=adopt, rename=kept)
+    return Sync(to=to, every=every, mode=cast(Mode, mode), adopt=adopt, rename=kept, groups=sent)
 
 
 def _read_every(value: object, path: str, mistakes: Mistakes) -> Duration | None:

@@ -10,9 +10,9 @@ import ibis
 import ibis.expr.types as ir
 
 from guestlist.audiences import compile as compiling
-from guestlist.audiences.compile import Question, Relations, stamp
 from guestlist.audiences.definition import Definition, references
 from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes
+from guestlist.audiences.question import Question, Relations, stamp
 from guestlist.audiences.reading import read_moment
 from guestlist.audiences.times import end_of
 
@@ -70,7 +70,7 @@ def relations(warehouse: Warehouse) -> Relations:
 def members(definition: Definition, question: Question, others: Iterable[Definition] = ()) -> ir.Table:
     """Who is in as of the question, the audiences it asks about worked out as of then too."""
     known = in_order({each.key: each for each in (*others, definition)}.values())
-    return compiling.members(definition.who, replace(question, inline={each.key: each for each in known}))
+    return compiling.members(definition, replace(question, inline={each.key: each for each in known}))
 
 
 def evaluate(
@@ -79,7 +79,7 @@ def evaluate(
     """Brings membership up to `at`, one audience after another; yields each when its members are recorded."""
     for definition in in_order(definitions):
         question = Question(relations=relations(warehouse), as_of=at, zone=zone)
-        found = warehouse.materialise("members_now", compiling.members(definition.who, question))
+        found = warehouse.materialise("members_now", compiling.members(definition, question))
         changed = changes(question.relations.membership, definition.key, found, at)
         # Written down first: the changes read the relation that they are merged into.
         warehouse.merge("membership", warehouse.materialise("membership_changes", changed), INTERVAL)

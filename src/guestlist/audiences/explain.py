@@ -8,7 +8,9 @@ from typing import Any
 import ibis.expr.types as ir
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.compile import Question, Relations, event_rows, people, recorded, step_rows, trait_rows
+from guestlist.audiences.compile import people
+from guestlist.audiences.matching import event_rows, names_parent, step_rows
+from guestlist.audiences.question import Question, Relations, recorded, trait_rows
 
 # Enough to understand; the counts say how many there are in all.
 SHOWN = 10
@@ -77,6 +79,8 @@ def _reason(condition: d.Condition, path: str, question: Question) -> Reason:
             return Reason(path=path, condition=condition, holds=not reason.holds, parts=(reason,))
         case d.Member():
             return _of_member(condition, path, question)
+        case d.Listed():
+            return Reason(path=path, condition=condition, holds=_holds(condition, question))
         case d.Trait():
             seen = tuple(TraitSeen(trait=row.pop("key"), **row) for row in _trait_facts(condition, question))
             return Reason(path=path, condition=condition, holds=_holds(condition, question), traits=seen)
@@ -95,9 +99,7 @@ def _of_member(condition: d.Member, path: str, question: Question) -> Reason:
 
 def _of_event(condition: d.Event, path: str, question: Question) -> Reason:
     rows = event_rows(condition, question)
-    after: tuple[EventSeen, ...] = ()
-    if condition.then is not None:
-        after = _events(step_rows(condition.then.step, question, after=None, until=question.as_of))
+    after = tuple(seen for then in d.nexts(condition.step.where) for seen in _came_after(then, question))
     return Reason(
         path=path,
         condition=condition,
@@ -106,6 +108,13 @@ def _of_event(condition: d.Event, path: str, question: Question) -> Reason:
         events=_events(rows),
         next_steps=after,
     )
+
+
+def _came_after(then: d.Then, question: Question) -> tuple[EventSeen, ...]:
+    """What there is of a next step, whatever it followed."""
+    alone = replace(then.step, where=tuple(one for one in then.step.where if not isinstance(one, d.Then)))
+    alone = replace(alone, where=tuple(one for one in alone.where if not names_parent(one)))
+    return _events(step_rows(alone, question, after=None, until=question.as_of))
 
 
 def _holds(condition: d.Condition, question: Question) -> bool:
@@ -120,7 +129,7 @@ def _events(rows: ir.Table) -> tuple[EventSeen, ...]:
 
 
 def _trait_facts(condition: d.Trait, question: Question) -> list[dict[str, Any]]:
-    return [dict(row) for row in _rows(trait_rows(condition, question).select("key", "value", "at", "source"))]
+    return [dict(row) for row in _rows(trait_rows(condition.trait, question).select("key", "value", "at", "source"))]
 
 
 def _rows(table: ir.Table) -> list[Mapping[str, Any]]:

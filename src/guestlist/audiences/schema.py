@@ -7,21 +7,19 @@ import json
 from collections.abc import Iterable
 from importlib import resources
 
-from guestlist.audiences.conditions import (
-    AGGREGATE_COMPARATORS,
+from guestlist.audiences.comparators import (
     COMPARATORS,
-    COUNTS,
     DATES,
     NUMBERS,
     ONE_VALUE,
     PRESENCE,
-    REDUCERS,
     RELATIVE,
     SOME_VALUES,
-    STEP_KEYS,
 )
 from guestlist.audiences.document import KEY, MODES, OWNERS, RENAMES
+from guestlist.audiences.events import NUMBER_COMPARATORS, OF_NUMBERS, OF_VALUES, REDUCERS
 from guestlist.audiences.reading import UNITS
+from guestlist.audiences.steps import COUNTS, LIKE, STEP_KEYS
 
 Schema = dict[str, object]
 
@@ -39,6 +37,12 @@ MOMENT: Schema = {
     "description": "A date, or a date and time. Without an offset it is the space's zone.",
 }
 NUMBER: Schema = {"type": "number"}
+PERCENT: Schema = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 100},
+        {"type": "string", "pattern": r"^\s*[0-9]{1,3}(\.[0-9]+)?\s*%?\s*$"},
+    ]
+}
 
 
 def schema() -> Schema:
@@ -49,19 +53,22 @@ def schema() -> Schema:
         "$defs": {
             "condition": {
                 "type": "object",
-                "oneOf": [ref(kind) for kind in ("group", "not", "event", "trait", "member")],
+                "oneOf": [ref(kind) for kind in ("group", "not", "event", "trait", "member", "list")],
             },
             "group": {"oneOf": [_closed({word: _some("condition")}, required=(word,)) for word in ("all", "any")]},
             "not": _closed({"not": ref("condition")}, required=("not",)),
             "event": _event(),
-            "step": _closed(_step(), required=("event",)),
+            "next": _next(COUNTS),
+            "never": _next(()),
             "trait": {
                 **_closed({"trait": TEXT, **_tests()}, required=("trait",)),
                 "minProperties": 2,
                 "maxProperties": 2,
             },
             "member": {"oneOf": [_closed({w: TEXT}, required=(w,)) for w in ("member_of", "not_member_of")]},
-            "tests": {**_closed(_tests()), "minProperties": 1},
+            "list": {"oneOf": [_closed({word: _list()}, required=(word,)) for word in ("in_list", "not_in_list")]},
+            "where": _where(),
+            "tests": {**_closed(_filter_tests()), "minProperties": 1},
             "sync": _closed(_sync(), required=("to",)),
         },
     }
@@ -79,6 +86,10 @@ def _some(name: str) -> Schema:
     return {"type": "array", "items": ref(name), "minItems": 1}
 
 
+def _one_or_some(name: str) -> Schema:
+    return {"oneOf": [ref(name), _some(name)]}
+
+
 def _envelope() -> Schema:
     return {
         "key": {"type": "string", "pattern": f"^{KEY.pattern}$", "description": "Names the audience; never changes."},
@@ -87,6 +98,11 @@ def _envelope() -> Schema:
         "who": {**ref("condition"), "description": "Who belongs to the audience."},
         "sync": {"oneOf": [TEXT, ref("sync"), {"type": "array", "items": {"oneOf": [TEXT, ref("sync")]}}]},
         "owner": {"enum": list(OWNERS)},
+        "anonymous": {"type": "boolean", "description": "false: only people with more than an anonymous_id."},
+        "history": {"type": "string", "description": "all, from_now, or the date from which on events count."},
+        "sample": {**PERCENT, "description": "Only this share of them, drawn by lot."},
+        "holdout": {**PERCENT, "description": "The share of members that no sync sends."},
+        "split": {"type": "array", "items": {"type": "object", "additionalProperties": PERCENT}, "minItems": 1},
     }
 
 
@@ -100,6 +116,7 @@ def _sync() -> Schema:
             "description": "The id of an audience at Meta to take over, or false to make a new one.",
         },
         "rename": {"enum": list(RENAMES)},
+        "groups": {"anyOf": [TEXT, {"type": "array", "items": TEXT, "minItems": 1}]},
     }
 
 
@@ -116,12 +133,49 @@ def _tests() -> Schema:
     return {name: found[name] for name in COMPARATORS}
 
 
+def _filter_tests() -> Schema:
+    """Tests of a property; some compare with another property or a trait as well."""
+    reference = {"oneOf": [_closed({word: TEXT}, required=(word,)) for word in ("parent", "trait")]}
+    return {name: {"anyOf": [test, reference]} if name in LIKE else test for name, test in _tests().items()}
+
+
+def _where() -> Schema:
+    """Properties by name; some words stand for groups, unless what is below them says otherwise."""
+    values: tuple[Schema, ...] = (SCALAR, LIST, ref("tests"))
+    groups: dict[str, Schema] = {
+        "all": _some("where"),
+        "any": _some("where"),
+        "not": ref("where"),
+        "then": _one_or_some("next"),
+        "then_not": _one_or_some("never"),
+    }
+    named: Schema = {word: {"anyOf": [*values, group]} for word, group in groups.items()}
+    return {"type": "object", "properties": named, "additionalProperties": {"anyOf": list(values)}}
+
+
+def _list() -> Schema:
+    names: Schema = {"file": TEXT, "query": TEXT, "column": TEXT, "type": TEXT}
+    whole = {**_closed(names), "oneOf": [{"required": ["file"]}, {"required": ["query"]}]}
+    return {"anyOf": [TEXT, whole]}
+
+
 def _step() -> Schema:
-    where = {"type": "object", "additionalProperties": {"anyOf": [SCALAR, LIST, ref("tests")]}}
     source = {
         "anyOf": [SCALAR, LIST, {**_closed({n: _tests()[n] for n in (*ONE_VALUE, *SOME_VALUES)}), "minProperties": 1}]
     }
-    return dict(zip(STEP_KEYS, (TEXT, where, source), strict=True))
+    return {
+        **dict(zip(STEP_KEYS, (TEXT, ref("where"), source), strict=True)),
+        "then": _one_or_some("next"),
+        "then_not": _one_or_some("never"),
+    }
+
+
+def _next(counts: tuple[str, ...]) -> Schema:
+    elapsing = sorted(word for word, unit in UNITS.items() if unit not in {"months", "years"})
+    within = {"type": "string", "pattern": r"^\s*[0-9]{1,6}\s*(" + "|".join(elapsing) + r")\s*$"}
+    numbers: Schema = {name: {"type": "integer", "minimum": 0} for name in counts}
+    whole = _closed({**_step(), "within": within, **numbers}, required=("event",))
+    return {**whole, "allOf": [_not_both(*pair) for pair in _pairs(counts)]} if counts else whole
 
 
 def _event() -> Schema:
@@ -132,28 +186,44 @@ def _event() -> Schema:
         "between": between,
         "from": MOMENT,
         "to": MOMENT,
-        "then": ref("step"),
-        "then_not": ref("step"),
         **dict.fromkeys(REDUCERS, TEXT),
-        **dict.fromkeys((*COUNTS, *AGGREGATE_COMPARATORS), NUMBER),
+        "minimum": {"type": "integer", "minimum": 1, "description": "So often the most frequent value must be there."},
+        **_tests(),
+        **{name: {"type": "integer", "minimum": 0} for name in COUNTS if name not in COMPARATORS},
     }
-    aggregated = {"anyOf": [{"required": [name]} for name in REDUCERS]}
-    counts: Schema = {name: {"type": "integer", "minimum": 0} for name in COUNTS}
-    only_counts = {**counts, **{name: False for name in AGGREGATE_COMPARATORS if name not in COUNTS}}
+    measures = tuple(dict.fromkeys((*COUNTS, *COMPARATORS)))
+    counted: Schema = {
+        **{name: {"type": "integer", "minimum": 0} for name in COUNTS},
+        **{name: False for name in measures if name not in COUNTS},
+        "minimum": False,
+    }
+    of_numbers: Schema = {
+        **dict.fromkeys(NUMBER_COMPARATORS, NUMBER),
+        **{name: False for name in measures if name not in NUMBER_COMPARATORS},
+        "minimum": False,
+    }
     return {
         **_closed(properties, required=("event",)),
         "allOf": [
             *(_not_both(*pair) for pair in _pairs(("within", "between", "from"))),
-            *(_not_both(*pair) for pair in (("within", "to"), ("between", "to"), ("then", "then_not"))),
+            *(_not_both(*pair) for pair in (("within", "to"), ("between", "to"))),
             *(_not_both(*pair) for pair in _pairs(REDUCERS)),
-            *(_not_both(*pair) for pair in _pairs(tuple(dict.fromkeys((*COUNTS, *AGGREGATE_COMPARATORS))))),
+            *(_not_both(*pair) for pair in _pairs(measures)),
             {
-                "if": aggregated,
-                "then": {"anyOf": [{"required": [name]} for name in AGGREGATE_COMPARATORS]},
-                "else": {"properties": only_counts},
+                "if": _one_of_them(OF_NUMBERS),
+                "then": {"properties": of_numbers, **_one_of_them(NUMBER_COMPARATORS)},
+                "else": {
+                    "if": _one_of_them(OF_VALUES),
+                    "then": {"properties": {"exactly": False}, **_one_of_them(COMPARATORS)},
+                    "else": {"properties": counted},
+                },
             },
         ],
     }
+
+
+def _one_of_them(names: Iterable[str]) -> Schema:
+    return {"anyOf": [{"required": [name]} for name in names]}
 
 
 def _pairs(names: tuple[str, ...]) -> list[tuple[str, str]]:

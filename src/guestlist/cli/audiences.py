@@ -13,11 +13,11 @@ from typing import Annotated, Any, TextIO
 import typer
 
 from guestlist.audiences import evaluate as evaluating
-from guestlist.audiences.compile import Question
 from guestlist.audiences.definition import Definition, references
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.explain import explain as explained
 from guestlist.audiences.mistakes import DefinitionError, did_you_mean
+from guestlist.audiences.question import Question
 from guestlist.cli import explaining, people, wording
 from guestlist.cli.frame import (
     AsJson,

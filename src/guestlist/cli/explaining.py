@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.conditions import split_path
 from guestlist.audiences.explain import EventSeen, Reason, TraitSeen
+from guestlist.audiences.steps import split_path
 from guestlist.cli import masking, wording
 from guestlist.cli.people import Person
 from guestlist.destinations.meta.sent import Sent
@@ -88,6 +88,8 @@ class Told:
                 yield from (self._trait(seen) for seen in reason.traits)
                 if not reason.traits:
                     yield "nothing is known of it"
+            case d.Listed():
+                yield "by the list as it is now"
             case d.Member(audience=audience) if not reason.parts:
                 yield f"by the record of {audience}"
 
@@ -97,7 +99,7 @@ class Told:
             yield f"  {self._event(seen, condition)}"
         if len(reason.events) < reason.counted:
             yield f"  and {reason.counted - len(reason.events):,} earlier"
-        if condition.then is not None:
+        if any(True for _ in d.nexts(condition.step.where)):
             yield "what came after" if reason.next_steps else "nothing came after"
             for seen in reason.next_steps:
                 yield f"  {self._event(seen, condition)}"
@@ -174,8 +176,7 @@ def _money(amount: str, currency: str | None) -> str:
 
 
 def _asked(condition: d.Event) -> Iterator[str]:
-    steps = [condition.step] + ([condition.then.step] if condition.then else [])
-    yield from (test.path for step in steps for test in step.where)
+    yield from (test.path for step in d.steps(condition.step) for test in d.property_tests(step.where))
     if isinstance(condition.measure, d.Aggregate):
         yield condition.measure.property
 

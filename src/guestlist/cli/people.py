@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TextIO
 
-from guestlist.audiences.compile import Question, stamp
+from guestlist.audiences.question import Question, stamp
 from guestlist.cli import masking
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.pipeline import identity_rules

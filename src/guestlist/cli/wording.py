@@ -33,37 +33,34 @@ _REDUCED = {
     "min": "smallest",
     "max": "largest",
     "distinct": "number of different",
+    "first": "first",
+    "last": "last",
+    "most_frequent": "most frequent",
 }
 
 
 def lines(condition: d.Condition, depth: int = 0) -> Iterator[str]:
     """The condition and what is inside it, indented by depth."""
     yield "  " * depth + words(condition)
-    for part in parts(condition):
+    for part in d.parts(condition):
         yield from lines(part, depth + 1)
-
-
-def parts(condition: d.Condition) -> tuple[d.Condition, ...]:
-    """The conditions directly inside one."""
-    match condition:
-        case d.All(conditions=inside) | d.AnyOf(conditions=inside):
-            return inside
-        case d.Not(condition=inside):
-            return (inside,)
-        case _:
-            return ()
 
 
 def names(condition: d.Condition) -> frozenset[tuple[str, str]]:
     """Every event and trait that is asked about, as (`event` or `trait`, name)."""
+    return frozenset(found for one in d.every(condition) for found in _names(one))
+
+
+def _names(condition: d.Condition) -> Iterator[tuple[str, str]]:
     match condition:
-        case d.Event(step=step, then=then):
-            steps = [step] if then is None else [step, then.step]
-            return frozenset(("event", each.event) for each in steps)
         case d.Trait(trait=trait):
-            return frozenset({("trait", trait)})
-        case _:
-            return frozenset().union(*(names(part) for part in parts(condition)))
+            yield "trait", trait
+        case d.Event(step=step):
+            for each in d.steps(step):
+                yield "event", each.event
+                tests = (one.test for one in d.property_tests(each.where))
+                likes = (test.reference for test in tests if isinstance(test, d.Like))
+                yield from (("trait", reference.path) for reference in likes if reference.of == "trait")
 
 
 def words(condition: d.Condition) -> str:
@@ -77,6 +74,9 @@ def words(condition: d.Condition) -> str:
             return "not:"
         case d.Member(audience=audience, inside=inside):
             return f"{'is' if inside else 'is not'} in the audience {audience}"
+        case d.Listed(list=listed, inside=inside):
+            where = listed.file or "a query"
+            return f"{'is' if inside else 'is not'} among the {listed.identifier}s of {where}"
         case d.Trait(trait=trait, test=test):
             return f"{trait} {_test(test)}"
         case d.Event():
@@ -85,7 +85,7 @@ def words(condition: d.Condition) -> str:
 
 def _event(event: d.Event) -> str:
     told = [_did(event), _where(event.step), _window(event.window), _measure(event.measure)]
-    return " ".join(part for part in told if part) + _then(event.then)
+    return " ".join(part for part in told if part) + _nexts(event.step)
 
 
 def _did(event: d.Event) -> str:
@@ -107,9 +107,13 @@ def _measure(measure: d.Count | d.Aggregate) -> str:
             return f"with the {_REDUCED[reducer]} {name} {_test(test)}"
 
 
-def _test(test: d.Test) -> str:
+def _test(test: d.Test | d.Like) -> str:
     said = _TESTS[test.comparator]
     match test:
+        case d.Like(reference=d.Reference(of="parent", path=path)):
+            return f"{said} the same as {path} before" if test.comparator == "equals" else f"{said} {path} before"
+        case d.Like(reference=reference):
+            return f"{said} the person's {reference.path}"
         case d.Matches(values=values):
             return f"{said} {' or '.join(_scalar(value) for value in values)}"
         case d.Amount(number=number):
@@ -129,10 +133,24 @@ def _scalar(value: d.Scalar) -> str:
 
 
 def _where(step: d.Step) -> str:
-    told = [f"{test.path} {_test(test.test)}" for test in step.where]
+    told = [_filter(one) for one in step.where if not isinstance(one, d.Then)]
     if step.source is not None:
         told.append(f"source {_test(step.source)}")
     return f"where {' and '.join(told)}" if told else ""
+
+
+def _filter(one: d.Filter) -> str:
+    match one:
+        case d.PropertyTest(path=path, test=test):
+            return f"{path} {_test(test)}"
+        case d.EveryTest(tests=tests):
+            return f"({' and '.join(_filter(test) for test in tests)})"
+        case d.AnyTest(tests=tests):
+            return f"({' or '.join(_filter(test) for test in tests)})"
+        case d.NoTest(test=test):
+            return f"not {_filter(test)}"
+        case d.Then():
+            return _then(one)
 
 
 def _window(window: d.Window | None) -> str:
@@ -150,12 +168,15 @@ def _end(word: str, moment: date | None) -> list[str]:
     return [] if moment is None else [word, moment.isoformat()]
 
 
-def _then(then: d.Then | None) -> str:
-    if then is None:
-        return ""
-    return f", and after it {'did' if then.happened else 'did not do'} " + " ".join(
-        part for part in (then.step.event, _where(then.step)) if part
-    )
+def _nexts(step: d.Step) -> str:
+    return "".join(f", and {_then(one)}" for one in step.where if isinstance(one, d.Then))
+
+
+def _then(then: d.Then) -> str:
+    did = "did not do" if then.count == d.Count(comparator="exactly", number=0) else "did"
+    soon = f"within {then.within} after it" if then.within else "after it"
+    told = [soon, did, then.step.event, _where(then.step), "" if did == "did not do" else _measure(then.count)]
+    return " ".join(part for part in told if part) + _nexts(then.step)
 
 
 def sync(one: d.Sync) -> str:

@@ -332,6 +332,11 @@ def _text_at(_document: dt.json, _path: dt.string) -> dt.string:
     """The text of a value; of anything but a string, its JSON."""
 
 
+@ibis.udf.scalar.builtin(name="json_extract_string")  # type: ignore[untyped-decorator]
+def _texts_at(_document: dt.json, _path: dt.string) -> dt.Array(dt.string):  # type: ignore[valid-type]
+    """The same of every value that the path leads to; an empty list where it leads nowhere."""
+
+
 @ibis.udf.scalar.builtin(name="json_extract")  # type: ignore[untyped-decorator]
 def _part_at(_document: dt.json, _path: dt.string) -> dt.json:
     """A part of a document."""
@@ -340,6 +345,11 @@ def _part_at(_document: dt.json, _path: dt.string) -> dt.json:
 @ibis.udf.scalar.builtin(name="json_type")  # type: ignore[untyped-decorator]
 def _kind_at(_document: dt.json, _path: dt.string) -> dt.string:
     """OBJECT, ARRAY, VARCHAR, BOOLEAN, NULL, or one of several numbers; null where there is nothing."""
+
+
+@ibis.udf.scalar.builtin(name="list_has_any")  # type: ignore[untyped-decorator]
+def _has_any(_one: dt.Array(dt.string), _other: dt.Array(dt.string)) -> dt.boolean:  # type: ignore[valid-type]
+    """Whether two lists share an element that is not null."""
 
 
 @ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
@@ -364,6 +374,15 @@ def json_text(document: Any, *keys: str) -> Any:
     return (_kind_at(document, _path(keys)) == "NULL").ifelse(ibis.null("string"), text)
 
 
+def json_texts(document: Any, *keys: str) -> Any:
+    """The texts of all values that these keys lead to, as a list; the key `$` is every place in a list.
+
+    Keys of digits are places, too. No key may hold a quotation mark.
+    """
+    steps = ("[*]" if key == "$" else f"[{key}]" if key.isdecimal() else f'."{key}"' for key in keys)
+    return _texts_at(document, f"${''.join(steps)}")
+
+
 def json_part(document: Any, *keys: str) -> Any:
     """The JSON at these keys, as text."""
     return _part_at(document, _path(keys)).cast("string")
@@ -374,6 +393,11 @@ def json_kind(document: Any, *keys: str) -> Any:
     kind = _kind_at(document, _path(keys))
     plain = {"VARCHAR": "string", "OBJECT": "object", "ARRAY": "array", "BOOLEAN": "boolean", "NULL": "null"}
     return kind.isnull().ifelse(ibis.null("string"), kind.cases(*plain.items(), else_="number"))
+
+
+def overlap(one: Any, other: Any) -> Any:
+    """Whether two lists of texts share one; null where one of them is missing."""
+    return _has_any(one, other)
 
 
 def instant_in(zone: str, clock: Any) -> Any:

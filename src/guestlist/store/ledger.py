@@ -5,7 +5,7 @@ repeated after a crash. So data is written here first and pointed at from the jo
 this file is used by several workers at once: they take turns.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
@@ -15,6 +15,7 @@ from typing import Any
 from guestlist.store.engine import Materialise, Rows, Table, Warehouse
 
 MEMORY_LIMIT = "400MB"
+_COMMA = ", ',', "
 _COMPILED: dict[Hashable, list[tuple[str, str]]] = {}
 
 
@@ -105,32 +106,35 @@ class Ledger(Warehouse):
     def picked(
         self,
         name: str,
-        columns: Sequence[str],
+        columns: Mapping[str, int | None],
         *,
         by: str,
         among: str,
         where: Mapping[str, object],
         kept: Mapping[str, object],
-        bits: Mapping[str, int],
+        quoted: Container[str],
         between: tuple[int, int] | None,
     ) -> list[tuple[str, str]]:
         """Of a relation's lines those that `among` names: `by` as text, then the columns as the text of one JSON array.
 
-        Written by the engine: as values, one by one, they would cost four times as much.
+        Written by the engine: as values, one by one, they would cost four times as much. Columns that are not in
+        `quoted` may hold nothing that JSON has to escape, as digests do not.
 
-        `where` says which lines of `among` count, `kept` which of the relation. A column of `bits` is blank where the
-        line's mask `sent` lacks its bit. `between` says from which to which place in the relation to look, if known.
+        `where` says which lines of `among` count, `kept` which of the relation. A column with a bit is blank where
+        the line's mask `sent` lacks it. `between` says from which to which place in the relation to look, if known.
         Reads on a connection of its own, what is committed: nobody who writes meanwhile is waited for.
         """
-        cells = (
-            f"CASE WHEN asked.sent & {bits[c]} <> 0 THEN kept.\"{c}\" ELSE '' END" if c in bits else f'kept."{c}"'
-            for c in columns
-        )
+        cells = {
+            column: f"CASE WHEN asked.sent & {bit} <> 0 THEN kept.\"{column}\" ELSE '' END"
+            if bit
+            else f'kept."{column}"'
+            for column, bit in columns.items()
+        }
         asked = " AND ".join(f'"{column}" = ?' for column in where)
         ours = "".join(f' AND kept."{column}" = ?' for column in kept)
         place = " AND kept.rowid BETWEEN ? AND ?" if between else ""
         query = (
-            f'SELECT kept."{by}"::VARCHAR, json_array({", ".join(cells)}) FROM "{name}" AS kept'  # noqa: S608
+            f'SELECT kept."{by}"::VARCHAR, {_json_array(cells, quoted)} FROM "{name}" AS kept'  # noqa: S608
             f' JOIN (SELECT "{by}", sent FROM "{among}" WHERE {asked}) AS asked ON kept."{by}" = asked."{by}"{ours}{place}'
         )
         asking = [*where.values(), *kept.values(), *(between or ())]
@@ -171,3 +175,10 @@ class Ledger(Warehouse):
             changed = self.materialise("changed_profiles", changed.select(*lines.columns))
             if self.delete_keys(name, told, ["profile_id"]):
                 self.append(name, changed.anti_join(self.table(name), list(lines.columns)))
+
+
+def _json_array(cells: Mapping[str, str], quoted: Container[str]) -> str:
+    """An expression for a line's cells as JSON. The engine's own `json_array` takes half as long again."""
+    literals_side_by_side = "', '"
+    texts = (f"to_json({cell})" if column in quoted else f"""'"', {cell}, '"'""" for column, cell in cells.items())
+    return f"concat('[', {_COMMA.join(texts)}, ']')".replace(literals_side_by_side, "")

@@ -14,8 +14,8 @@ import pytest
 
 from guestlist import pipeline
 from guestlist.audiences import document
-from guestlist.audiences.compile import Question
 from guestlist.audiences.evaluate import as_of, members, relations
+from guestlist.audiences.question import Question
 from guestlist.cli.imports import As, import_files
 from guestlist.cli.space import init
 from guestlist.space import open_space

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 import ibis
 import pyarrow as pa
 
-from guestlist.audiences.compile import Question, Relations, members
+from guestlist.audiences.compile import members
 from guestlist.audiences.document import read
+from guestlist.audiences.question import Question, Relations
 
 BERLIN = ZoneInfo("Europe/Berlin")
 STAMP = pa.timestamp("us")
@@ -89,6 +90,6 @@ class History:
 
     def members(self, who: str, as_of: str, zone: ZoneInfo = BERLIN) -> str:
         """Who is in, as one sorted word: profile ids here are single letters."""
-        condition = read(f"key: a\nwho: {who}").who
-        found = self.engine.to_pyarrow(members(condition, self.question(as_of, zone)))
+        definition = read(f"key: a\nwho: {who}")
+        found = self.engine.to_pyarrow(members(definition, self.question(as_of, zone)))
         return "".join(sorted(found["profile_id"].to_pylist()))

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tests.stages.audiences.histories import BERLIN, History, event, trait, utc
 
-from guestlist.audiences.compile import Question
-from guestlist.audiences.conditions import COMPARATORS
+from guestlist.audiences.comparators import COMPARATORS
 from guestlist.audiences.document import read
 from guestlist.audiences.evaluate import members
+from guestlist.audiences.question import Question
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "audiences.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
@@ -23,9 +23,14 @@ HISTORY = History(
         event("b", "Product Added", "2026-03-09"),
         event("c", "Product Added", "2026-03-08"),
         event("c", "Order Completed", "2026-03-09", {"total": 500, "tags": ["shoes"], "delivery": {"country": "DE"}}),
+        event("d", "Product Added", "2026-02-20T10:00:00", {"id": 4}),
+        event("d", "Checkout Started", "2026-02-21", {"id": 4}),
+        event("d", "Order Completed", "2026-02-25", {"products": [{"id": 4}]}),
     ],
     traits=[
         trait("a", "country", "NO"),
+        trait("a", "usual_total", 80),
+        trait("b", "usual_total", 30),
         trait("b", "level", "gold"),
         trait("c", "level", "silver"),
         trait("c", "next_birthday", "2026-03-24"),
@@ -35,13 +40,18 @@ HISTORY = History(
 EXPECTED = {
     "left_a_cart": "b",
     "loyal_in_the_north": "a",
-    "quiet": "bd",
+    "quiet": "b",
     "big_spenders": "a",
     "bought_shoes": "b",
     "january": "a",
     "birthday_soon": "c",
     "everyone_but_gold": "acd",
-    "two_accounts": "abc",
+    "two_accounts": "abcd",
+    "came_for_shoes": "bc",
+    "left_at_the_till": "d",
+    "added_but_did_not_buy_that": "bc",
+    "above_their_habit": "a",
+    "two_offers": "abcd",
 }
 
 

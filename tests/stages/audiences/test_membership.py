@@ -10,12 +10,12 @@ import pyarrow as pa
 import pytest
 from tests.stages.audiences.histories import BERLIN, EVENT, MEMBERSHIP, TRAIT, History, event, table, trait, utc
 
-from guestlist.audiences.compile import Question
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.document import read
 from guestlist.audiences.evaluate import as_of, evaluate, in_order, members
 from guestlist.audiences.explain import Reason, explain
 from guestlist.audiences.mistakes import DefinitionError
+from guestlist.audiences.question import Question
 
 
 def audience(key: str, who: str) -> Definition:

@@ -60,9 +60,11 @@ def test_the_cart_of_the_design() -> None:
     assert found.name == "Left a cart"
     assert found.syncs == (Sync(to="main"),)
     assert found.who == Event(
-        step=Step(event="Product Added"),
+        step=Step(
+            event="Product Added",
+            where=(Then(step=Step(event="Order Completed"), count=Count(comparator="exactly", number=0)),),
+        ),
         window=Within(last=days(7)),
-        then=Then(step=Step(event="Order Completed"), happened=False),
     )
 
 
@@ -153,8 +155,18 @@ MISTAKES = [
     ("{event: A, where: {a: {}}}", "who.where.a", "needs a comparator", ""),
     ("{event: A, where: {a: }}", "who.where.a", "not nothing", "`absent`"),
     ("{event: A, where: total}", "who.where", "must be a mapping", ""),
-    ("{event: A, then: {event: B}, then_not: {event: C}}", "who", "has `then` and `then_not`", "Keep one"),
-    ("{event: A, then: {event: B, within: 1 day}}", "who.then.within", "not possible in a next step", ""),
+    ("{event: A, then: {event: B, between: [1d, 2d]}}", "who.then.between", "not possible in a next step", "`within`"),
+    ("{event: A, then: {event: B, within: 1 month}}", "who.then.within", "no fixed time", "`30 days`"),
+    ("{event: A, then_not: {event: B, at_least: 2}}", "who.then_not.at_least", "means never", "`then`"),
+    ("{event: A, then: {event: B, sum: total}}", "who.then.sum", "is not known", ""),
+    ("{event: A, then: []}", "who.then", "empty list", ""),
+    ("{event: A, where: {id: {equals: {parent: id}}}}", "who.where.id.equals", "there is none", ""),
+    ("{event: A, where: {id: {contains: {trait: id}}}}", "who.where.id.contains", "written down only", ""),
+    ("{event: A, first: city}", "who", "`first` needs a comparator", ""),
+    ("{event: A, sum: total, contains: x}", "who", "`sum` needs a comparator", ""),
+    ("{event: A, sum: total, at_least: 5, minimum: 2}", "who.minimum", "`most_frequent` only", ""),
+    ("{in_list: {column: email}}", "who.in_list", "needs one of `file` and `query`", ""),
+    ("{in_list: {file: a.csv, colum: email}}", "who.in_list.colum", "is not known", "`column`"),
     ("{event: A, then: B}", "who.then", "must be a mapping", ""),
     ("{event: A, source: {one: web}}", "who.source.one", "is not known", "`one_of`"),
     ("{trait: x}", "who", "needs a comparator", ""),

@@ -15,6 +15,7 @@ READER_ONLY = {
     "{event: A, within: 0 days}",
     "{event: A, within: 999999 years}",
     "{event: A, between: [30 days, 7 days]}",
+    "{event: A, where: {id: {equals: {parent: id}}}}",
     "{event: A, from: 2026-02-30}",
     "{event: A, from: 2026-02-02, to: 2026-02-01}",
     "{event: A, where: {a..b: 1}}",

@@ -180,16 +180,15 @@ class Packer:
         return Load(row_keys=[key for key, _ in lines], rows=[cells for _, cells in lines])
 
     def _cells(self, parcel: Parcel, between: tuple[int, int] | None) -> list[tuple[str, str]]:
-        removed = parcel.schema if parcel.direction == "remove" else ()
-        bits: dict[str, int] = {key: BIT[CELL_KIND[key]] for key in removed}
+        removed = parcel.direction == "remove"
         return self.ledger.picked(
             "row",
-            parcel.schema,
+            {key: BIT[CELL_KIND[key]] if removed else None for key in parcel.schema},
             by="row_key",
             among="op",
             where={"ordinal": parcel.ordinal, "batch": parcel.batch},
             kept={"destination": self.destination},
-            bits=bits,
+            quoted={"EXTERN_ID"},  # the only cell that is neither a digest nor of letters, digits and hyphens
             between=between,
         )
 

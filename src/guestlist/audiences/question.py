@@ -1,0 +1,72 @@
+"""What a definition is asked of: which data, as of when, on which calendar; and what these relations held then."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import ibis
+import ibis.expr.types as ir
+
+from guestlist.audiences import definition as d
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Relations:
+    """What conditions are asked of. `identifier` names everybody; without it, everybody has an event or a trait."""
+
+    event: ir.Table
+    trait: ir.Table
+    membership: ir.Table
+    identifier: ir.Table | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Question:
+    """Asked of which data, as of when, on which calendar.
+
+    `inline` are audiences worked out rather than looked up. `lists` has the people (profile_id) of each list.
+    `begun` says when an audience was first evaluated, where it was. Events before `floor` do not count.
+    """
+
+    relations: Relations
+    as_of: datetime
+    zone: ZoneInfo
+    inline: Mapping[str, d.Definition] = field(default_factory=dict)
+    lists: Mapping[d.IdentifierList, ir.Table] = field(default_factory=dict)
+    begun: Mapping[str, datetime] = field(default_factory=dict)
+    floor: datetime | None = None
+
+
+def everybody(question: Question) -> ir.Table:
+    """Everyone known by `as_of`."""
+    relations = question.relations
+    if relations.identifier is not None:
+        known = relations.identifier
+        return known.filter(known.first_seen <= stamp(known.first_seen, question.as_of)).select("profile_id").distinct()
+    tables = [table.filter(table.at <= stamp(table.at, question.as_of)) for table in (relations.event, relations.trait)]
+    return ibis.union(*(table.select("profile_id") for table in tables), distinct=True)
+
+
+def recorded(audience: str, question: Question) -> ir.Table:
+    """Who was in an audience at `as_of`, by its recorded history."""
+    history = question.relations.membership
+    entered = history.entered_at <= stamp(history.entered_at, question.as_of)
+    stayed = history.exited_at.isnull() | (history.exited_at > stamp(history.exited_at, question.as_of))
+    return history.filter(history.audience == audience, entered, stayed).select("profile_id").distinct()
+
+
+def trait_rows(name: str, question: Question) -> ir.Table:
+    """The value each person held at `as_of`: the last one; a last one that is null took the trait away."""
+    trait = question.relations.trait
+    then = trait.filter(trait.key == name, trait.at <= stamp(trait.at, question.as_of))
+    newest_first = [ibis.desc(column) for column in ("at", "source", "value", "number")]
+    place = ibis.row_number().over(group_by="profile_id", order_by=newest_first)
+    return then.mutate(place=place).filter(ibis._.place == 0).drop("place")
+
+
+def stamp(column: ir.TimestampColumn, instant: datetime) -> ir.TimestampScalar:
+    """An instant as the column keeps instants: UTC, with the zone said or not."""
+    utc = instant.astimezone(UTC)
+    kind = column.type()
+    return ibis.literal(utc if kind.timezone else utc.replace(tzinfo=None), type=kind)
