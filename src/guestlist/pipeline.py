@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import ibis
 
 from guestlist.audiences.definition import Definition
-from guestlist.audiences.evaluate import evaluate
+from guestlist.audiences.evaluate import AUDIENCE_GROUP, evaluate
 from guestlist.profiles.events import events
 from guestlist.profiles.identity import Identity
 from guestlist.profiles.identity import resolve as resolve_identity
@@ -123,4 +123,21 @@ def find_members(
 ) -> tuple[Definition, ...]:
     """Bring the membership of every audience up to this instant; gives the audiences in the order of evaluation."""
     with warehouse.transaction():
+        _keep_groups(warehouse)
         return tuple(evaluate(warehouse, definitions, at, zone))
+
+
+def _keep_groups(warehouse: Warehouse) -> None:
+    """Of people who became one, the group that was drawn first is the group of all of them."""
+    if not warehouse.has("audience_group"):
+        return
+    drawn, alias = warehouse.table("audience_group"), warehouse.table("alias")
+    merged = drawn.semi_join(alias.filter(alias.profile_id != alias.survivor), "profile_id")
+    if not warehouse.read(merged.limit(1)).num_rows:
+        return
+    told = drawn.left_join(alias, "profile_id")
+    told = told.select("audience", "name", "drawn_at", profile_id=ibis.coalesce(told.survivor, told.profile_id))
+    first = told.group_by("audience", "profile_id").aggregate(
+        name=told.name.argmin(told.drawn_at), drawn_at=told.drawn_at.min()
+    )
+    warehouse.replace("audience_group", first.select(*AUDIENCE_GROUP))

@@ -21,6 +21,7 @@ from guestlist import pipeline
 from guestlist.audiences.definition import AnyOf, Definition
 from guestlist.audiences.definition import Sync as SyncWish
 from guestlist.audiences.document import read_folder
+from guestlist.audiences.evaluate import sent_to
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import Connections, clock_of, open_connections
 from guestlist.destinations.meta.account import Keeper, Wish
@@ -182,9 +183,12 @@ class Syncing:
 
     def _members(self, bounds: Sequence[Bound]) -> Any:
         membership = self.warehouse.table("membership")
-        audiences = [bound.definition.key for bound in bounds]
-        inside = membership.filter(membership.audience.isin(audiences), membership.exited_at.isnull())
-        return inside.select("profile_id").distinct()
+        parts = []
+        for bound in bounds:
+            inside = membership.filter(membership.audience == bound.definition.key, membership.exited_at.isnull())
+            inside = inside.select("profile_id")
+            parts.append(sent_to(self.warehouse, inside, bound.definition, bound.wish.groups))
+        return ibis.union(*parts).distinct() if len(parts) > 1 else parts[0].distinct()
 
     def look_ahead(self, bound: Bound) -> Outlook:
         """What a sync would do now. Nothing is sent."""

@@ -68,6 +68,17 @@ def share(percent: float) -> str:
     return f"{round(_LOTS * percent / WHOLE):08x}" if percent < WHOLE else "g"
 
 
+def group_of(profile_id: ir.StringColumn, definition: d.Definition) -> ir.StringValue:
+    """The group that a person draws, "" for none of them."""
+    # Another lot than that of `sample`: one in ten by the same lot would all be of the first group.
+    drawn, upto = lot(profile_id, f"{definition.key}\x1fsplit"), 0.0
+    branches = []
+    for group in definition.split:
+        upto += group.percent
+        branches.append((drawn < share(upto), group.name))
+    return ibis.cases(*branches, else_="")
+
+
 def people(condition: d.Condition, question: Question) -> People:
     match condition:
         case d.All(conditions=parts):

@@ -10,13 +10,17 @@ import ibis
 import ibis.expr.types as ir
 
 from guestlist.audiences import compile as compiling
-from guestlist.audiences.definition import Definition, references
+from guestlist.audiences.definition import HOLDOUT, Definition, references
 from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes
 from guestlist.audiences.question import Question, Relations, stamp
 from guestlist.audiences.reading import read_moment
 from guestlist.audiences.times import end_of
 
 INTERVAL = ("audience", "profile_id", "entered_at")
+AUDIENCE_GROUP = {"audience": "string", "profile_id": "string", "name": "string", "drawn_at": "timestamp('UTC')"}
+"""Key (audience, profile_id): the group that was drawn for a person, "" for none of them. Kept for good."""
+BEGUN = {"audience": "string", "at": "timestamp('UTC')"}
+"""When an audience that counts from then on was first evaluated."""
 
 
 class Warehouse(Protocol):
@@ -26,6 +30,9 @@ class Warehouse(Protocol):
     def has(self, name: str) -> bool: ...
     def materialise(self, name: str, rows: Any) -> Any: ...
     def merge(self, name: str, rows: Any, on: Sequence[str]) -> Any: ...
+    def create(self, name: str, schema: Mapping[str, str]) -> None: ...
+    def append(self, name: str, rows: Any) -> Any: ...
+    def read(self, rows: Any) -> Any: ...
 
 
 def as_of(text: str, zone: ZoneInfo) -> datetime:
@@ -77,13 +84,59 @@ def evaluate(
     warehouse: Warehouse, definitions: Iterable[Definition], at: datetime, zone: ZoneInfo
 ) -> Iterator[Definition]:
     """Brings membership up to `at`, one audience after another; yields each when its members are recorded."""
-    for definition in in_order(definitions):
-        question = Question(relations=relations(warehouse), as_of=at, zone=zone)
+    known = in_order(definitions)
+    begun = _begin(warehouse, known, at)
+    for definition in known:
+        question = Question(relations=relations(warehouse), as_of=at, zone=zone, begun=begun)
         found = warehouse.materialise("members_now", compiling.members(definition, question))
         changed = changes(question.relations.membership, definition.key, found, at)
         # Written down first: the changes read the relation that they are merged into.
         warehouse.merge("membership", warehouse.materialise("membership_changes", changed), INTERVAL)
+        if definition.split:
+            _draw(warehouse, definition, found, at)
         yield definition
+
+
+def begun(warehouse: Warehouse) -> dict[str, datetime]:
+    """When each audience that counts from then on was first evaluated."""
+    if not warehouse.has("begun"):
+        return {}
+    lines = warehouse.read(warehouse.table("begun")).to_pylist()
+    return {line["audience"]: line["at"] for line in lines}
+
+
+def _begin(warehouse: Warehouse, definitions: Iterable[Definition], at: datetime) -> dict[str, datetime]:
+    warehouse.create("begun", BEGUN)
+    known = begun(warehouse)
+    new = sorted({each.key for each in definitions if each.since == "now"} - known.keys())
+    if new:
+        warehouse.append("begun", ibis.memtable({"audience": new, "at": [at] * len(new)}, schema=BEGUN))
+    return known | dict.fromkeys(new, at)
+
+
+def _draw(warehouse: Warehouse, definition: Definition, found: ir.Table, at: datetime) -> None:
+    """Draw a group for each member who has none yet, so that nobody changes sides when the shares are changed."""
+    warehouse.create("audience_group", AUDIENCE_GROUP)
+    drawn = warehouse.table("audience_group")
+    fresh = found.anti_join(drawn.filter(drawn.audience == definition.key), "profile_id")
+    lines = fresh.select(
+        "profile_id",
+        audience=ibis.literal(definition.key),
+        name=compiling.group_of(fresh.profile_id, definition),
+        drawn_at=stamp(drawn.drawn_at, at),
+    )
+    warehouse.append("audience_group", warehouse.materialise("groups_drawn", lines.select(*AUDIENCE_GROUP)))
+
+
+def sent_to(warehouse: Warehouse, found: ir.Table, definition: Definition, groups: Sequence[str]) -> ir.Table:
+    """Those of the members whom a sync sends: of these groups, or all but the hold-out."""
+    if not definition.split or not warehouse.has("audience_group"):
+        return found
+    drawn = warehouse.table("audience_group")
+    drawn = drawn.filter(drawn.audience == definition.key)
+    if groups:
+        return found.semi_join(drawn.filter(drawn.name.isin(sorted(groups))), "profile_id")
+    return found.anti_join(drawn.filter(drawn.name == HOLDOUT), "profile_id")
 
 
 def changes(membership: ir.Table, audience: str, found: ir.Table, at: datetime) -> ir.Table:

@@ -374,7 +374,12 @@ def _read(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
 def _question(warehouse: Warehouse, space: Space, at: datetime | None) -> Question:
     if at is None:
         at = clock_of(space).now()
-    return Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
+    return Question(
+        relations=evaluating.relations(warehouse),
+        as_of=at,
+        zone=space.settings.zone,
+        begun=evaluating.begun(warehouse),
+    )
 
 
 def _instant(as_of: str | None, space: Space) -> datetime | None:

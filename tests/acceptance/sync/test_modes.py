@@ -68,6 +68,25 @@ def test_one_audience_to_two_destinations(shop: Shop) -> None:
     assert shop.type("plan", "vip@brand").code == 0
 
 
+def test_each_group_goes_to_its_account_and_the_hold_out_to_none(shop: Shop) -> None:
+    account = shop.meta.post("accounts", name="Second")["ad_account"]
+    token = shop.meta.post("tokens", accounts=[account])["access_token"]
+    assert shop.connect("brand", account=account, token=token).code == 0
+    groups = "holdout: 30%\nsplit: [{ first: 50 }, { second: 50 }]"
+    shop.want("t0", "t1", sync=f"[{{ to: main, groups: first }}, {{ to: brand, groups: second }}]\n{groups}")
+    assert {one["state"] for one in shop.type("sync", "--json").facts["syncs"]} == {"done"}
+
+    first, second = (shop.meta.members(each["id"]) for each in shop.meta.get("audiences")["audiences"])
+    members = shop.type("audiences", "members", "vip", "--json").out.splitlines()
+    assert len(members) == len(shop.wanted)  # the hold-out is in the audience, and at nobody's
+    assert first and second and not first & second  # noqa: PT018 three facts of one picture
+    assert first | second < shop.wanted
+    # What was drawn stays, though the shares are others now.
+    shop.want("t0", "t1", sync="[{ to: main, groups: first }]\nholdout: 90%\nsplit: [{ first: 100 }]")
+    assert shop.sync()["code"] == 0
+    assert first in [shop.meta.members(each["id"]) for each in shop.meta.get("audiences")["audiences"]]
+
+
 def test_a_new_name_follows_and_everything_again(shop: Shop) -> None:
     assert shop.sync()["code"] == 0
     first = shop.audience()

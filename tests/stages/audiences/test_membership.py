@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import ibis
-import pyarrow as pa
 import pytest
-from tests.stages.audiences.histories import BERLIN, EVENT, MEMBERSHIP, TRAIT, History, event, table, trait, utc
+from tests.stages.audiences.histories import BERLIN, EVENT, TRAIT, History, event, table, trait, utc
 
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.document import read
@@ -16,38 +15,37 @@ from guestlist.audiences.evaluate import as_of, evaluate, in_order, members
 from guestlist.audiences.explain import Reason, explain
 from guestlist.audiences.mistakes import DefinitionError
 from guestlist.audiences.question import Question
+from guestlist.store import Warehouse
 
 
 def audience(key: str, who: str) -> Definition:
     return read(f"key: {key}\nwho: {who}")
 
 
-class Warehouse:
-    """The store's promises over one in-memory engine."""
+AT = "timestamp('UTC')"
+STAY = {"audience": "string", "profile_id": "string", "entered_at": AT, "exited_at": AT}
+NAME = {"type": "string", "profile_id": "string", "first_seen": AT}
 
-    def __init__(self, events: Sequence[Any], traits: Sequence[Any] = ()) -> None:
-        self.engine = ibis.duckdb.connect()
-        self.engine.create_table("event", table(events, EVENT))
-        self.engine.create_table("trait", table(traits, TRAIT))
-        self.engine.create_table("membership", table([], MEMBERSHIP))
 
-    def table(self, name: str) -> Any:
-        return self.engine.table(name)
+class Space:
+    """A warehouse as an import leaves it."""
 
-    def has(self, name: str) -> bool:
-        return name in {"event", "trait", "membership"}
+    def __init__(self, folder: Path, events: Sequence[Any] = (), traits: Sequence[Any] = ()) -> None:
+        self.warehouse = Warehouse(folder / "warehouse.duckdb")
+        self.warehouse.replace("event", table(events, EVENT))
+        self.warehouse.replace("trait", table(traits, TRAIT))
+        self.warehouse.create("membership", STAY)
 
-    def materialise(self, name: str, rows: Any) -> Any:
-        return self.engine.create_table(name, self.engine.to_pyarrow(rows), overwrite=True)
+    def evaluate(self, day: str, *definitions: Definition) -> list[str]:
+        with self.warehouse.transaction():
+            return [one.key for one in evaluate(self.warehouse, definitions, utc(f"2026-03-{day}"), BERLIN)]
 
-    def merge(self, name: str, rows: Any, on: Sequence[str]) -> None:
-        new = self.engine.to_pyarrow(rows).to_pylist()
-        kept = {tuple(row[key] for key in on): row for row in self.engine.to_pyarrow(self.table(name)).to_pylist()}
-        kept |= {tuple(row[key] for key in on): row for row in new}
-        self.engine.create_table(name, pa.Table.from_pylist(list(kept.values()), schema=MEMBERSHIP), overwrite=True)
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.warehouse.read(self.warehouse.table(name)).to_pylist()
+        return found
 
     def stays(self) -> list[tuple[str, str, str, str]]:
-        rows = self.engine.to_pyarrow(self.table("membership")).to_pylist()
+        rows = self.rows("membership")
         return sorted((r["audience"], r["profile_id"], _day(r["entered_at"]), _day(r["exited_at"])) for r in rows)
 
 
@@ -55,15 +53,17 @@ def _day(instant: datetime | None) -> str:
     return "" if instant is None else f"{instant:%d}"
 
 
-def test_people_enter_stay_leave_and_come_back() -> None:
-    warehouse = Warehouse([event("a", "V", "2026-03-01"), event("b", "V", "2026-03-03"), event("a", "V", "2026-03-06")])
+def test_people_enter_stay_leave_and_come_back(tmp_path: Path) -> None:
+    space = Space(
+        tmp_path, [event("a", "V", "2026-03-01"), event("b", "V", "2026-03-03"), event("a", "V", "2026-03-06")]
+    )
     recent = audience("recent", "{event: V, within: 2 days}")
     others = audience("others", "{not_member_of: recent}")
 
     for day in ("02", "04", "04", "06", "07"):
-        assert len(list(evaluate(warehouse, [others, recent], utc(f"2026-03-{day}"), BERLIN))) == 2
+        assert space.evaluate(day, others, recent) == ["recent", "others"]
 
-    assert warehouse.stays() == [
+    assert space.stays() == [
         ("others", "a", "04", "06"),
         ("others", "b", "06", ""),
         ("recent", "a", "02", "04"),
@@ -72,12 +72,11 @@ def test_people_enter_stay_leave_and_come_back() -> None:
     ]
 
 
-def test_a_clock_set_back_ends_no_stay_before_it_began() -> None:
-    warehouse = Warehouse([event("a", "V", "2026-03-05")])
-    seen = audience("seen", "{event: V}")
+def test_a_clock_set_back_ends_no_stay_before_it_began(tmp_path: Path) -> None:
+    space = Space(tmp_path, [event("a", "V", "2026-03-05")])
     for day in ("06", "04"):
-        list(evaluate(warehouse, [seen], utc(f"2026-03-{day}"), BERLIN))
-    assert warehouse.stays() == [("seen", "a", "06", "06")]
+        space.evaluate(day, audience("seen", "{event: V}"))
+    assert space.stays() == [("seen", "a", "06", "06")]
 
 
 def test_audiences_come_after_those_they_ask_about() -> None:
