@@ -8,6 +8,7 @@ A crash at any point costs the work of one stage: it is done again from what was
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import ibis
@@ -116,6 +117,16 @@ def _follow_survivors(warehouse: Warehouse) -> None:
     ended = past.aggregate(exited_at=told.exited_at.max()).anti_join(now_in, ["audience", "profile_id", "entered_at"])
     columns = tuple(_MEMBERSHIP)
     warehouse.replace("membership", now_in.select(*columns).union(ended.select(*columns)))
+
+
+def traits_then(warehouse: Warehouse, at: datetime, *, profile_id: str | None = None) -> Any:
+    """Relation `trait` as it was at an instant gone by, of everybody or of one person; ends with this process."""
+    message, whose = warehouse.table("message"), warehouse.table("message_profile")
+    if profile_id is not None:
+        whose = whose.filter(whose.profile_id == profile_id)
+        message = message.semi_join(whose, ["source", "message_id"])
+    said = message.filter(message["at"] <= ibis.literal(at, "timestamp('UTC')"))
+    return warehouse.materialise("trait_then", traits(said, whose, warehouse.materialise))
 
 
 def find_members(

@@ -5,6 +5,7 @@ A list passes when one of its elements does; a denying test passes when none doe
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ import ibis.expr.types as ir
 from guestlist.audiences.definition import DENYING, Amount, Matches, Moment, Presence, Relative, Scalar, Test
 from guestlist.audiences.steps import EACH, split_path
 from guestlist.audiences.times import end_of, shifted, start_of
-from guestlist.store.engine import json_texts
+from guestlist.store.engine import json_part, json_text, json_texts
 
 # Keys the compiler is known to spell right in a path; any other key goes through a map.
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
@@ -43,23 +44,52 @@ class Value:
     json: ir.StringValue | None = None
 
 
-def property_value(properties: ir.StringColumn, path: str) -> Value:
+def property_value(events: ir.Table, path: str) -> Value:
     """A property by its dotted path; a whole number in the path is a place in a list, `$` each of its elements."""
+    if _column("json", path) in events.columns:
+        return _taken(events, path)
     parts = split_path(path)
-    json = properties.cast("json")
+    document = events.properties.cast("json")
     if EACH in parts:
-        return _elements(json_texts(json, *parts))
-    for part in parts:
-        json = _member(json, part)
-    raw = json.cast("string")
-    return Value(
-        present=raw != "null",
-        text=ibis.coalesce(json.str, raw.nullif("null")),
-        number=raw.replace('"', "").try_cast("float64"),
-        is_list=raw.startswith("["),
-        elements=json.try_cast("array<string>"),
-        json=raw,
-    )
+        return _elements(json_texts(document, *parts))
+    if all(PLAIN_KEY.fullmatch(part) for part in parts):
+        raw, text = json_part(document, *parts), json_text(document, *parts)
+    else:
+        for part in parts:
+            document = _member(document, part)
+        raw = document.cast("string")
+        text = ibis.coalesce(document.str, raw.nullif("null"))
+    return _value(raw, text, _number(raw))
+
+
+def _value(raw: ir.StringValue, text: ir.StringValue, number: ir.FloatingValue) -> Value:
+    """A value by its JSON, what that says as text, and as a number."""
+    is_list = raw.startswith("[")
+    # Nothing but lists is parsed once more.
+    elements = ibis.ifelse(is_list, raw, ibis.null("string")).cast("json").try_cast("array<string>")
+    return Value(present=raw != "null", text=text, number=number, is_list=is_list, elements=elements, json=raw)
+
+
+def taken_out(events: ir.Table, kept: Sequence[str], paths: Iterable[str]) -> ir.Table:
+    """Events with some properties as columns, where `property_value` finds them. No path may have a `$` in it."""
+    columns: dict[str, ir.Value] = {}
+    for path in paths:
+        value = property_value(events, path)
+        columns |= {_column("json", path): value.json, _column("text", path): value.text}
+        columns |= {_column("number", path): value.number}
+    return events.select(*kept, **columns)
+
+
+def _taken(events: ir.Table, path: str) -> Value:
+    return _value(*(events[_column(part, path)] for part in ("json", "text", "number")))
+
+
+def _column(part: str, path: str) -> str:
+    return f"{part}:{path}"
+
+
+def _number(raw: ir.StringValue) -> ir.FloatingValue:
+    return raw.replace('"', "").try_cast("float64")
 
 
 def _member(json: ir.JSONValue, part: str) -> ir.JSONValue:

@@ -1,9 +1,8 @@
 """A definition -> an Ibis expression of the people it is true for; every value bound, no text of any engine."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import reduce
 
 import ibis
 import ibis.expr.types as ir
@@ -21,7 +20,7 @@ ANONYMOUS = ("anonymous_id",)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class People:
-    """The people in `ids`, or (when `but`) everybody but them: so "not" costs nothing until the very end."""
+    """The people in `ids`, some perhaps more than once, or (when `but`) everybody but them."""
 
     ids: ir.Table
     but: bool = False
@@ -34,7 +33,7 @@ def members(definition: d.Definition, question: Question) -> ir.Table:
     """One column, profile_id, each person once."""
     floor = _floor(definition, question)
     found = people(definition.who, replace(question, floor=floor))
-    ids = found.ids if not found.but else everybody(question).anti_join(found.ids, "profile_id")
+    ids = everybody(question).anti_join(found.ids, "profile_id") if found.but else found.ids.distinct()
     if definition.sample < WHOLE:
         ids = ids.filter(lot(ids.profile_id, definition.key) < share(definition.sample))
     identifier = question.relations.identifier
@@ -80,13 +79,56 @@ def group_of(profile_id: ir.StringColumn, definition: d.Definition) -> ir.String
 
 
 def people(condition: d.Condition, question: Question) -> People:
+    """Groups of conditions are worked out in one go, whatever they nest: each person gets a mark for every condition
+    that names them, and the marks decide.
+    """
+    leaves = tuple(dict.fromkeys(d.leaves(condition)))
+    found = {leaf: _leaf(leaf, question) for leaf in leaves}
+    if not isinstance(condition, d.All | d.AnyOf | d.Not):
+        return found[condition]
+    marked = _marked([one.ids for one in found.values()])
+    places = {leaf: divmod(number, _MARKS) for number, leaf in enumerate(leaves)}
+
+    def told(leaf: d.Leaf) -> ir.BooleanValue:
+        column, place = places[leaf]
+        has = (marked[f"marks_{column}"] & (1 << place)) != 0
+        return ~has if found[leaf].but else has
+
+    # Nobody has a mark of whom no condition tells anything, so that what holds without marks holds for all the rest.
+    if d.holds(condition, lambda leaf: found[leaf].but):
+        return People(ids=marked.filter(~_decided(condition, told)).select("profile_id"), but=True)
+    return People(ids=marked.filter(_decided(condition, told)).select("profile_id"))
+
+
+_MARKS = 62
+
+
+def _marked(found: Sequence[ir.Table]) -> ir.Table:
+    """(profile_id, marks_0, …): bit n % 62 of column n // 62 says that a person is in the n-th table."""
+    columns = [f"marks_{column}" for column in range(-(-len(found) // _MARKS))]
+    parts = []
+    for number, ids in enumerate(found):
+        column, place = divmod(number, _MARKS)
+        marks = {name: ibis.literal(1 << place if n == column else 0, "int64") for n, name in enumerate(columns)}
+        parts.append(ids.select("profile_id", **marks))
+    lines = ibis.union(*parts) if len(parts) > 1 else parts[0]
+    return lines.group_by("profile_id").agg(**{name: lines[name].bit_or() for name in columns})
+
+
+def _decided(condition: d.Condition, told: Callable[[d.Leaf], ir.BooleanValue]) -> ir.BooleanValue:
     match condition:
         case d.All(conditions=parts):
-            return _all([people(part, question) for part in parts])
+            return ibis.and_(*(_decided(part, told) for part in parts))
         case d.AnyOf(conditions=parts):
-            return _all([people(part, question).inverted() for part in parts]).inverted()
+            return ibis.or_(*(_decided(part, told) for part in parts))
         case d.Not(condition=part):
-            return people(part, question).inverted()
+            return ~_decided(part, told)
+        case _:
+            return told(condition)
+
+
+def _leaf(condition: d.Leaf, question: Question) -> People:
+    match condition:
         case d.Event():
             return _event(condition, question)
         case d.Trait():
@@ -96,15 +138,6 @@ def people(condition: d.Condition, question: Question) -> People:
         case d.Listed():
             found = People(ids=question.lists[condition.list])
             return found if condition.inside else found.inverted()
-
-
-def _all(parts: Sequence[People]) -> People:
-    named = [part.ids for part in parts if not part.but]
-    excepted = [part.ids for part in parts if part.but]
-    if not named:
-        return People(ids=ibis.union(*excepted, distinct=True) if len(excepted) > 1 else excepted[0], but=True)
-    inside = reduce(lambda left, right: left.semi_join(right, "profile_id"), named)
-    return People(ids=reduce(lambda left, right: left.anti_join(right, "profile_id"), excepted, inside))
 
 
 def _member(condition: d.Member, question: Question) -> People:
@@ -156,7 +189,7 @@ def _at_least(found: ir.Table, number: int) -> People:
     if number == 0:
         return People(ids=found.filter(ibis.literal(False)).select("profile_id"), but=True)
     if number == 1:
-        return People(ids=found.select("profile_id").distinct())
+        return People(ids=found.select("profile_id"))
     counted = found.group_by("profile_id").agg(n=found.count())
     return People(ids=counted.filter(counted.n >= number).select("profile_id"))
 

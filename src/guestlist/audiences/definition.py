@@ -3,7 +3,7 @@
 Nothing here knows YAML or an engine. `document` makes these values, `compile` turns them into expressions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
@@ -229,7 +229,8 @@ class Not:
     condition: "Condition"
 
 
-Condition = All | AnyOf | Not | Event | Trait | Member | Listed
+Leaf = Event | Trait | Member | Listed
+Condition = All | AnyOf | Not | Leaf
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -295,6 +296,26 @@ def every(condition: Condition) -> Iterator[Condition]:
     yield condition
     for part in parts(condition):
         yield from every(part)
+
+
+def leaves(condition: Condition) -> Iterator[Leaf]:
+    """The conditions that are no groups."""
+    for one in every(condition):
+        if not isinstance(one, All | AnyOf | Not):
+            yield one
+
+
+def holds(condition: Condition, told: Callable[[Leaf], bool]) -> bool:
+    """Whether a condition is true, given whether each of those that are no groups is."""
+    match condition:
+        case All(conditions=inside):
+            return all(holds(part, told) for part in inside)
+        case AnyOf(conditions=inside):
+            return any(holds(part, told) for part in inside)
+        case Not(condition=inside):
+            return not holds(inside, told)
+        case _:
+            return told(condition)
 
 
 def references(condition: Condition) -> frozenset[str]:

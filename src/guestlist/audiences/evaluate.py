@@ -14,6 +14,7 @@ from guestlist.audiences.definition import HOLDOUT, Definition, references
 from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes
 from guestlist.audiences.question import Question, Relations, stamp
 from guestlist.audiences.reading import read_moment
+from guestlist.audiences.scanning import scanned
 from guestlist.audiences.times import end_of
 
 INTERVAL = ("audience", "profile_id", "entered_at")
@@ -85,9 +86,12 @@ def evaluate(
 ) -> Iterator[Definition]:
     """Brings membership up to `at`, one audience after another; yields each when its members are recorded."""
     known = in_order(definitions)
-    begun = _begin(warehouse, known, at)
+    warehouse.create("begun", BEGUN)
+    warehouse.create("audience_group", AUDIENCE_GROUP)
+    question = Question(relations=relations(warehouse), as_of=at, zone=zone, begun=_begin(warehouse, known, at))
+    question = scanned(question, known, warehouse.materialise)
     for definition in known:
-        question = Question(relations=relations(warehouse), as_of=at, zone=zone, begun=begun)
+        question = replace(question, relations=relations(warehouse))
         found = warehouse.materialise("members_now", compiling.members(definition, question))
         changed = changes(question.relations.membership, definition.key, found, at)
         # Written down first: the changes read the relation that they are merged into.
@@ -106,7 +110,6 @@ def begun(warehouse: Warehouse) -> dict[str, datetime]:
 
 
 def _begin(warehouse: Warehouse, definitions: Iterable[Definition], at: datetime) -> dict[str, datetime]:
-    warehouse.create("begun", BEGUN)
     known = begun(warehouse)
     new = sorted({each.key for each in definitions if each.since == "now"} - known.keys())
     if new:
@@ -116,7 +119,6 @@ def _begin(warehouse: Warehouse, definitions: Iterable[Definition], at: datetime
 
 def _draw(warehouse: Warehouse, definition: Definition, found: ir.Table, at: datetime) -> None:
     """Draw a group for each member who has none yet, so that nobody changes sides when the shares are changed."""
-    warehouse.create("audience_group", AUDIENCE_GROUP)
     drawn = warehouse.table("audience_group")
     fresh = found.anti_join(drawn.filter(drawn.audience == definition.key), "profile_id")
     lines = fresh.select(

@@ -1,16 +1,17 @@
 """Why a person is in an audience or not: each condition true or false, and what made it so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
+import ibis
 import ibis.expr.types as ir
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.compile import people
 from guestlist.audiences.matching import event_rows, names_parent, step_rows
-from guestlist.audiences.question import Question, Relations, recorded, trait_rows
+from guestlist.audiences.question import Question, Relations, trait_rows
 
 # Enough to understand; the counts say how many there are in all.
 SHOWN = 10
@@ -47,91 +48,117 @@ class Reason:
     traits: tuple[TraitSeen, ...] = ()
 
 
-def explain(definition: d.Definition, profile_id: str, question: Question) -> Reason:
+class Store(Protocol):
+    """What explaining needs of the store."""
+
+    def materialise(self, name: str, rows: Any, /) -> Any: ...
+    def read(self, rows: Any, /) -> Any: ...
+
+
+def explain(definition: d.Definition, profile_id: str, question: Question, store: Store) -> Reason:
     """Asks every condition about this one person, over this person's own history only."""
-    alone = replace(question, relations=_only(question.relations, profile_id))
-    return _reason(definition.who, "who", alone)
+    alone = _only(question, profile_id, store)
+    conditions = list(_leaves(definition.who, alone))
+    return _Explaining(question=alone, store=store, told=_told(conditions, alone, store)).reason(definition.who, "who")
 
 
-def _only(relations: Relations, profile_id: str) -> Relations:
-    def cut(table: ir.Table) -> ir.Table:
-        return table.filter(table.profile_id == profile_id)
+def _only(question: Question, profile_id: str, store: Store) -> Question:
+    """The question over what is known of one person, read once."""
 
-    identifier = None if relations.identifier is None else cut(relations.identifier)
-    return Relations(
-        event=cut(relations.event),
-        trait=cut(relations.trait),
-        membership=cut(relations.membership),
+    def cut(name: str, table: ir.Table) -> ir.Table:
+        found: ir.Table = store.materialise(f"explained_{name}", table.filter(table.profile_id == profile_id))
+        return found
+
+    relations = question.relations
+    identifier = None if relations.identifier is None else cut("identifier", relations.identifier)
+    own = Relations(
+        event=cut("event", relations.event),
+        trait=cut("trait", relations.trait),
+        membership=cut("membership", relations.membership),
         identifier=identifier,
     )
+    lists = {key: cut(f"list_{n}", table) for n, (key, table) in enumerate(question.lists.items())}
+    return replace(question, relations=own, lists=lists, scans={})
 
 
-def _reason(condition: d.Condition, path: str, question: Question) -> Reason:
-    match condition:
-        case d.All(conditions=parts) | d.AnyOf(conditions=parts):
-            word = "all" if isinstance(condition, d.All) else "any"
-            reasons = tuple(_reason(part, f"{path}.{word}[{n}]", question) for n, part in enumerate(parts))
-            outcomes = [reason.holds for reason in reasons]
-            holds = all(outcomes) if word == "all" else any(outcomes)
-            return Reason(path=path, condition=condition, holds=holds, parts=reasons)
-        case d.Not(condition=part):
-            reason = _reason(part, f"{path}.not", question)
-            return Reason(path=path, condition=condition, holds=not reason.holds, parts=(reason,))
-        case d.Member():
-            return _of_member(condition, path, question)
-        case d.Listed():
-            return Reason(path=path, condition=condition, holds=_holds(condition, question))
-        case d.Trait():
-            seen = tuple(TraitSeen(trait=row.pop("key"), **row) for row in _trait_facts(condition, question))
-            return Reason(path=path, condition=condition, holds=_holds(condition, question), traits=seen)
-        case d.Event():
-            return _of_event(condition, path, question)
+def _leaves(condition: d.Condition, question: Question) -> Iterator[d.Leaf]:
+    """The conditions that are no groups, those of the audiences it asks about too."""
+    for leaf in d.leaves(condition):
+        inner = question.inline.get(leaf.audience) if isinstance(leaf, d.Member) else None
+        if inner is None:
+            yield leaf
+        else:
+            yield from _leaves(inner.who, question)
 
 
-def _of_member(condition: d.Member, path: str, question: Question) -> Reason:
-    inner = question.inline.get(condition.audience)
-    if inner is None:
-        inside = bool(_rows(recorded(condition.audience, question)))
-        return Reason(path=path, condition=condition, holds=inside == condition.inside)
-    reason = _reason(inner.who, f"{path}.{condition.audience}", question)
-    return Reason(path=path, condition=condition, holds=reason.holds == condition.inside, parts=(reason,))
+def _told(conditions: Iterable[d.Leaf], question: Question, store: Store) -> dict[d.Leaf, bool]:
+    """Whether each condition holds, all asked at once: the relations hold one person, so anybody found is that person."""
+    leaves = tuple(dict.fromkeys(conditions))
+    found = [people(leaf, question) for leaf in leaves]
+    parts = [one.ids.select(number=ibis.literal(number, "int32")) for number, one in enumerate(found)]
+    lines = ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0].distinct()
+    named = {row["number"] for row in store.read(lines).to_pylist()}
+    return {leaf: (number in named) != found[number].but for number, leaf in enumerate(leaves)}
 
 
-def _of_event(condition: d.Event, path: str, question: Question) -> Reason:
-    rows = event_rows(condition, question)
-    after = tuple(seen for then in d.nexts(condition.step.where) for seen in _came_after(then, question))
-    return Reason(
-        path=path,
-        condition=condition,
-        holds=_holds(condition, question),
-        counted=_rows(rows.aggregate(n=rows.count()))[0]["n"],
-        events=_events(rows),
-        next_steps=after,
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Explaining:
+    """One person and one definition; `told` says of each condition whether it holds."""
 
+    question: Question
+    store: Store
+    told: Mapping[d.Leaf, bool]
 
-def _came_after(then: d.Then, question: Question) -> tuple[EventSeen, ...]:
-    """What there is of a next step, whatever it followed."""
-    alone = replace(then.step, where=tuple(one for one in then.step.where if not isinstance(one, d.Then)))
-    alone = replace(alone, where=tuple(one for one in alone.where if not names_parent(one)))
-    return _events(step_rows(alone, question, after=None, until=question.as_of))
+    def reason(self, condition: d.Condition, path: str) -> Reason:
+        match condition:
+            case d.All(conditions=parts) | d.AnyOf(conditions=parts):
+                word = "all" if isinstance(condition, d.All) else "any"
+                reasons = tuple(self.reason(part, f"{path}.{word}[{n}]") for n, part in enumerate(parts))
+                outcomes = [reason.holds for reason in reasons]
+                holds = all(outcomes) if word == "all" else any(outcomes)
+                return Reason(path=path, condition=condition, holds=holds, parts=reasons)
+            case d.Not(condition=part):
+                reason = self.reason(part, f"{path}.not")
+                return Reason(path=path, condition=condition, holds=not reason.holds, parts=(reason,))
+            case d.Member():
+                return self._of_member(condition, path)
+            case d.Listed():
+                return Reason(path=path, condition=condition, holds=self.told[condition])
+            case d.Trait():
+                seen = tuple(TraitSeen(trait=row.pop("key"), **row) for row in self._facts(condition))
+                return Reason(path=path, condition=condition, holds=self.told[condition], traits=seen)
+            case d.Event():
+                return self._of_event(condition, path)
 
+    def _of_member(self, condition: d.Member, path: str) -> Reason:
+        inner = self.question.inline.get(condition.audience)
+        if inner is None:
+            return Reason(path=path, condition=condition, holds=self.told[condition])
+        reason = self.reason(inner.who, f"{path}.{condition.audience}")
+        return Reason(path=path, condition=condition, holds=reason.holds == condition.inside, parts=(reason,))
 
-def _holds(condition: d.Condition, question: Question) -> bool:
-    """The relations hold one person, so anybody found is that person."""
-    found = people(condition, question)
-    return bool(_rows(found.ids.limit(1))) != found.but
+    def _of_event(self, condition: d.Event, path: str) -> Reason:
+        counted, events = self._events(event_rows(condition, self.question))
+        after = tuple(seen for then in d.nexts(condition.step.where) for seen in self._came_after(then))
+        holds = self.told[condition]
+        return Reason(path=path, condition=condition, holds=holds, counted=counted, events=events, next_steps=after)
 
+    def _came_after(self, then: d.Then) -> tuple[EventSeen, ...]:
+        """What there is of a next step, whatever it followed."""
+        where = tuple(one for one in then.step.where if not isinstance(one, d.Then) and not names_parent(one))
+        step = replace(then.step, where=where)
+        return self._events(step_rows(step, self.question, after=None, until=self.question.as_of))[1]
 
-def _events(rows: ir.Table) -> tuple[EventSeen, ...]:
-    newest = rows.order_by(rows.at.desc(), rows.message_id).limit(SHOWN)
-    return tuple(EventSeen(**row) for row in _rows(newest.select("event", "at", "source", "message_id", "properties")))
+    def _events(self, rows: ir.Table) -> tuple[int, tuple[EventSeen, ...]]:
+        """How many there are, and the newest."""
+        told = rows.select("event", "at", "source", "message_id", "properties", counted=rows.count().over())
+        newest = self._rows(told.order_by(told.at.desc(), told.message_id).limit(SHOWN))
+        counted = newest[0]["counted"] if newest else 0
+        return counted, tuple(EventSeen(**{k: v for k, v in row.items() if k != "counted"}) for row in newest)
 
+    def _facts(self, condition: d.Trait) -> list[dict[str, Any]]:
+        return self._rows(trait_rows(condition.trait, self.question).select("key", "value", "at", "source"))
 
-def _trait_facts(condition: d.Trait, question: Question) -> list[dict[str, Any]]:
-    return [dict(row) for row in _rows(trait_rows(condition.trait, question).select("key", "value", "at", "source"))]
-
-
-def _rows(table: ir.Table) -> list[Mapping[str, Any]]:
-    rows: list[Mapping[str, Any]] = table.to_pyarrow().to_pylist()
-    return rows
+    def _rows(self, table: ir.Table) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.store.read(table).to_pylist()
+        return rows

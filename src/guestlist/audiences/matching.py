@@ -33,8 +33,8 @@ def step_rows(step: d.Step, question: Question, *, after: datetime | None, until
 
 
 def _named(step: d.Step, question: Question, *, after: datetime | None, until: datetime) -> ir.Table:
-    event = question.relations.event
-    tests = [event.event == step.event, event.at <= stamp(event.at, until)]
+    event = question.events(step.event)
+    tests = [event.at <= stamp(event.at, until)]
     if after is not None:
         tests.append(event.at > stamp(event.at, after))
     if step.source is not None:
@@ -70,7 +70,7 @@ def holds(one: d.Filter, leaf: Callable[[Leaf], ir.BooleanValue]) -> ir.BooleanV
 
 def _plain(one: d.PropertyTest, events: ir.Table, question: Question) -> ir.BooleanValue:
     assert not isinstance(one.test, d.Like)
-    value = property_value(events.properties, one.path)
+    value = property_value(events, one.path)
     return passes(value, one.test, question.as_of, question.zone).fill_null(False)
 
 
@@ -103,7 +103,7 @@ def _tested(one: d.PropertyTest, events: ir.Table, question: Question) -> ir.Boo
         return _plain(one, events, question)
     name = one.test.reference.path
     held = trait_value(events[_trait_column(name)], events[f"{_trait_column(name)}_number"])
-    return _alike(_Side.of(property_value(events.properties, one.path)), _Side.of(held), one.test.comparator)
+    return _alike(_Side.of(property_value(events, one.path)), _Side.of(held), one.test.comparator)
 
 
 def _trait_column(name: str) -> str:
@@ -227,7 +227,7 @@ class _Pairs:
 def _read(events: ir.Table, paths: dict[int, str], side: str) -> dict[str, ir.Value]:
     columns: dict[str, ir.Value] = {}
     for place, path in paths.items():
-        columns |= _Side.of(property_value(events.properties, path)).columns(side, place)
+        columns |= _Side.of(property_value(events, path)).columns(side, place)
     return columns
 
 

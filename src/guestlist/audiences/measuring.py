@@ -13,7 +13,7 @@ OF_VALUES = ("first", "last", "most_frequent")
 
 def numbers(found: ir.Table, reducer: d.Reducer, path: str) -> ir.Table:
     """(profile_id, measured): one number for each person with an event, null where none of them has the property."""
-    value = property_value(found.properties, path)
+    value = property_value(found, path)
     rows = found.select("profile_id", number=value.number, text=value.text)
     rows = rows.mutate(number=ibis.ifelse(finite(rows.number), rows.number, ibis.null("float64")))
     return rows.group_by("profile_id").agg(measured=_reduced(rows, reducer))
@@ -38,7 +38,7 @@ def values(found: ir.Table, reducer: d.Reducer, path: str, minimum: int = 1) -> 
 
     Events of one instant go by their message id. Of values that are equally frequent the first by alphabet counts.
     """
-    value = property_value(found.properties, path)
+    value = property_value(found, path)
     told = found.select("profile_id", "at", "message_id", text=value.text)
     told = told.filter(told.text.notnull())
     if reducer == "most_frequent":

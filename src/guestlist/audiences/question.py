@@ -27,6 +27,7 @@ class Question:
 
     `inline` are audiences worked out rather than looked up. `lists` has the people (profile_id) of each list.
     `begun` says when an audience was first evaluated, where it was. Events before `floor` do not count.
+    `scans` has, for some events by name, a relation in place of `event` (see `scanning`).
     """
 
     relations: Relations
@@ -36,6 +37,15 @@ class Question:
     lists: Mapping[d.IdentifierList, ir.Table] = field(default_factory=dict)
     begun: Mapping[str, datetime] = field(default_factory=dict)
     floor: datetime | None = None
+    scans: Mapping[str, ir.Table] = field(default_factory=dict)
+
+    def events(self, name: str) -> ir.Table:
+        """The events of a name, at any time."""
+        event = self.scans.get(name)
+        if event is not None:
+            return event
+        every = self.relations.event
+        return every.filter(every.event == name)
 
 
 def everybody(question: Question) -> ir.Table:
@@ -57,12 +67,9 @@ def recorded(audience: str, question: Question) -> ir.Table:
 
 
 def trait_rows(name: str, question: Question) -> ir.Table:
-    """The value each person held at `as_of`: the last one; a last one that is null took the trait away."""
+    """The value that each person has: relation `trait` holds one of a name."""
     trait = question.relations.trait
-    then = trait.filter(trait.key == name, trait.at <= stamp(trait.at, question.as_of))
-    newest_first = [ibis.desc(column) for column in ("at", "source", "value", "number")]
-    place = ibis.row_number().over(group_by="profile_id", order_by=newest_first)
-    return then.mutate(place=place).filter(ibis._.place == 0).drop("place")
+    return trait.filter(trait.key == name, trait.at <= stamp(trait.at, question.as_of))
 
 
 def stamp(column: ir.TimestampColumn, instant: datetime) -> ir.TimestampScalar:

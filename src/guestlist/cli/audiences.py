@@ -12,6 +12,7 @@ from typing import Annotated, Any, TextIO
 
 import typer
 
+from guestlist import pipeline
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition, references
 from guestlist.audiences.document import read_folder
@@ -249,10 +250,13 @@ def explain(
     guestlist audiences explain win_back email:jane@example.org
     """
     here = open_space(space)
-    with _asked(here, key, as_of) as (warehouse, one, question, definitions):
+    definitions, one = _read(here, key)
+    at = _instant(as_of, here)
+    with people.known_people(here) as warehouse, warehouse.transaction():
         profile_id = people.find(warehouse, here, person)
+        question = _question(warehouse, here, at, profile_id)
         inline = {each.key: each for each in definitions}
-        reason = explained(one, profile_id, replace(question, inline=inline))
+        reason = explained(one, profile_id, replace(question, inline=inline), warehouse)
         told = explaining.Told(
             person=people.one_person(warehouse, profile_id, one.key, question, reveal=reveal),
             audience=one,
@@ -357,7 +361,8 @@ def _asked(
 ) -> Iterator[tuple[Warehouse, Definition, Question, tuple[Definition, ...]]]:
     definitions, one = _read(space, key)
     at = _instant(as_of, space)
-    with people.known_people(space) as warehouse:
+    # What is temporary is seen by a stream of a transaction only.
+    with people.known_people(space) as warehouse, warehouse.transaction():
         yield warehouse, one, _question(warehouse, space, at), definitions
 
 
@@ -371,12 +376,14 @@ def _read(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
     raise WrongUseError("unknown_audience", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
 
 
-def _question(warehouse: Warehouse, space: Space, at: datetime | None) -> Question:
-    if at is None:
-        at = clock_of(space).now()
+def _question(warehouse: Warehouse, space: Space, at: datetime | None, person: str | None = None) -> Question:
+    """Of now, or of an instant gone by: `person` where nobody else is asked about."""
+    relations = evaluating.relations(warehouse)
+    if at is not None:
+        relations = replace(relations, trait=pipeline.traits_then(warehouse, at, profile_id=person))
     return Question(
-        relations=evaluating.relations(warehouse),
-        as_of=at,
+        relations=relations,
+        as_of=clock_of(space).now() if at is None else at,
         zone=space.settings.zone,
         begun=evaluating.begun(warehouse),
     )

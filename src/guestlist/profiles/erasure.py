@@ -16,7 +16,7 @@ from guestlist.profiles.relations import Column, Table, in_memory
 from guestlist.store import Warehouse
 from guestlist.values.email import read_email
 
-_OF_A_PERSON = ("identifier", "identity_decision", "trait", "event", "membership", "message_profile")
+_OF_A_PERSON = ("identifier", "identity_decision", "trait", "event", "membership", "audience_group", "message_profile")
 _OF_A_MESSAGE = ("message", "identifier_use", "identity_decision", "message_profile")
 _MESSAGE = ["source", "message_id"]
 _DOCUMENTS = ("traits", "properties", "context")
@@ -104,7 +104,7 @@ def erase(warehouse: Warehouse, profile_ids: Sequence[str]) -> Erased:
 
 
 def _forget_profiles(warehouse: Warehouse, people: Table) -> None:
-    for name in _OF_A_PERSON:
+    for name in filter(warehouse.has, _OF_A_PERSON):
         warehouse.delete_keys(name, people, ["profile_id"])
     warehouse.delete_keys("alias", people.select(survivor="profile_id"), ["survivor"])
 

@@ -329,7 +329,7 @@ def _merge_patch(_whole: dt.json, _patch: dt.json) -> dt.json:
 
 @ibis.udf.scalar.builtin(name="json_extract_string")  # type: ignore[untyped-decorator]
 def _text_at(_document: dt.json, _path: dt.string) -> dt.string:
-    """The text of a value; of anything but a string, its JSON."""
+    """The text of a value; of anything but a string, its JSON. Null where there is nothing, or null."""
 
 
 @ibis.udf.scalar.builtin(name="json_extract_string")  # type: ignore[untyped-decorator]
@@ -370,8 +370,7 @@ def with_fields(document: Any, fields: Mapping[str, Any]) -> Any:
 
 def json_text(document: Any, *keys: str) -> Any:
     """The text of the value at these keys, null where there is none."""
-    text = _text_at(document, _path(keys))
-    return (_kind_at(document, _path(keys)) == "NULL").ifelse(ibis.null("string"), text)
+    return _text_at(document, _path(keys))
 
 
 def json_texts(document: Any, *keys: str) -> Any:

@@ -42,6 +42,10 @@ RELATIONS: Mapping[str, pa.Schema] = {
         [("profile_id", TEXT), ("key", TEXT), ("value", TEXT), ("number", pa.float64()), ("at", AT), ("source", TEXT)]
     ),
     "membership": pa.schema([("audience", TEXT), ("profile_id", TEXT), ("entered_at", AT), ("exited_at", AT)]),
+    "message": pa.schema(
+        [("source", TEXT), ("message_id", TEXT), ("type", TEXT), ("at", AT), ("traits", TEXT), ("event", TEXT)]
+    ),
+    "message_profile": pa.schema([("source", TEXT), ("message_id", TEXT), ("profile_id", TEXT)]),
     "alias": pa.schema([("profile_id", TEXT), ("survivor", TEXT)]),
 }
 JANE, JOSE, SHEET = "a1b2c3d4" * 4, "b2c3d4e5" * 4, "c3d4e5f6" * 4
@@ -176,5 +180,7 @@ def peopled(tmp_path_factory: pytest.TempPathFactory) -> Path:
             {"audience": "win_back", "profile_id": JOSE, "entered_at": NOW - 2.5 * hour, "exited_at": NOW - 1.5 * hour},
         ],
         alias=[{"profile_id": "ffff0000" * 4, "survivor": JANE}],
+        message=[],
+        message_profile=[],
     )
     return folder

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -37,6 +38,9 @@ TRAIT = pa.schema(
 )
 MEMBERSHIP = pa.schema(
     [("audience", pa.string()), ("profile_id", pa.string()), ("entered_at", STAMP), ("exited_at", STAMP)]
+)
+IDENTIFIER = pa.schema(
+    [("type", pa.string()), ("value", pa.string()), ("profile_id", pa.string()), ("first_seen", STAMP)]
 )
 Row = Mapping[str, Any]
 
@@ -74,6 +78,16 @@ def table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
     return pa.Table.from_pylist(filled, schema=schema)
 
 
+def _identifiers(rows: Sequence[Row]) -> pa.Table:
+    """Everybody of whom anything is known, since it was."""
+    seen: dict[str, datetime] = {}
+    for row in rows:
+        at = datetime.fromisoformat(row["at"])
+        seen[row["profile_id"]] = min(at, seen.get(row["profile_id"], at))
+    lines = [{"type": "user_id", "value": who, "profile_id": who, "first_seen": at} for who, at in seen.items()]
+    return pa.Table.from_pylist(lines, schema=IDENTIFIER)
+
+
 class History:
     """Events, traits and stays, loaded once and asked many times."""
 
@@ -83,10 +97,23 @@ class History:
             event=self.engine.create_table("event", table(events, EVENT)),
             trait=self.engine.create_table("trait", table(traits, TRAIT)),
             membership=self.engine.create_table("membership", table(stays, MEMBERSHIP)),
+            identifier=self.engine.create_table("identifier", _identifiers([*events, *traits])),
         )
 
     def question(self, as_of: str, zone: ZoneInfo = BERLIN) -> Question:
-        return Question(relations=self.relations, as_of=utc(as_of), zone=zone)
+        """Of the values of a trait the last one up to then, as relation `trait` has it; null took the trait away."""
+        trait = self.relations.trait
+        then = trait.filter(trait.at <= utc(as_of).replace(tzinfo=None))
+        newest_first = [ibis.desc(column) for column in ("at", "source", "value", "number")]
+        place = ibis.row_number().over(group_by=["profile_id", "key"], order_by=newest_first)
+        last = then.mutate(place=place).filter(lambda t: (t.place == 0) & t.value.notnull()).drop("place")
+        return Question(relations=replace(self.relations, trait=last), as_of=utc(as_of), zone=zone)
+
+    def materialise(self, name: str, rows: Any) -> Any:
+        return self.engine.create_table(name, rows, overwrite=True)
+
+    def read(self, rows: Any) -> pa.Table:
+        return self.engine.to_pyarrow(rows)
 
     def members(self, who: str, as_of: str, zone: ZoneInfo = BERLIN) -> str:
         """Who is in, as one sorted word: profile ids here are single letters."""

@@ -157,7 +157,7 @@ def test_every_condition_is_explained_with_what_made_it_so() -> None:
         ],
         traits=[trait("a", "country", "AT"), trait("b", "staff", True)],
     )
-    reason = explain(audience("x", WHO), "a", history.question("2026-03-10"))
+    reason = explain(audience("x", WHO), "a", history.question("2026-03-10"), history)
 
     assert outline(reason) == [
         ("who", False),
@@ -187,5 +187,5 @@ def test_an_explanation_agrees_with_the_members(profile: str) -> None:
     )
     for who in ("{event: V}", "{event: W, exactly: 0}", "{all: [{event: V}, {event: W, at_most: 0}]}"):
         inside = profile in history.members(who, "2026-03-10")
-        reason = explain(audience("x", who), profile, history.question("2026-03-10"))
+        reason = explain(audience("x", who), profile, history.question("2026-03-10"), history)
         assert reason.holds == inside or profile == "nobody"
