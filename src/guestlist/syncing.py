@@ -21,7 +21,8 @@ from guestlist import pipeline
 from guestlist.audiences.definition import AnyOf, Definition
 from guestlist.audiences.definition import Sync as SyncWish
 from guestlist.audiences.document import read_folder
-from guestlist.audiences.evaluate import sent_to
+from guestlist.audiences.evaluate import begun, members, relations, sent_to
+from guestlist.audiences.question import Question
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import Connections, clock_of, open_connections
 from guestlist.destinations.meta.account import Keeper, Wish
@@ -161,6 +162,24 @@ class Syncing:
             do_not_send=listed,
         )
 
+    def reach(self, bound: Bound) -> Wanted:
+        """What Meta should have if the definition as it is now were evaluated; nothing of that is recorded."""
+        listed = self._do_not_send()
+        at = self.clock.now()
+        question = Question(
+            relations=relations(self.warehouse), as_of=at, zone=self.space.settings.zone, begun=begun(self.warehouse)
+        )
+        found = self.warehouse.materialise("reached", members(bound.definition, question, self.definitions))
+        self._make_rows([bound], listed, found)
+        return want(
+            self.warehouse,
+            self.ledger,
+            sync=bound.key,
+            destination=bound.wish.to,
+            members=found,
+            do_not_send=listed,
+        )
+
     def make_rows(self, some: Iterable[Bound]) -> None:
         """Make the rows of several syncs' members at once, which is cheaper than one sync after the other."""
         listed, by_destination = self._do_not_send(), defaultdict(list)
@@ -169,14 +188,14 @@ class Syncing:
         for bounds in by_destination.values():
             self._make_rows(bounds, listed)
 
-    def _make_rows(self, bounds: Sequence[Bound], listed: DoNotSend) -> None:
+    def _make_rows(self, bounds: Sequence[Bound], listed: DoNotSend, found: Any = None) -> None:
         """Of members of syncs to one destination, where rows are missing or out of date."""
         prepare(
             self.warehouse,
             self.ledger,
             destination=bounds[0].wish.to,
             settings=self._match_keys(bounds[0]),
-            members=self._members(bounds),
+            members=self._members(bounds) if found is None else found,
             do_not_send=listed,
             refused=refused_values(self.warehouse.table("identity_decision")),
         )

@@ -1,6 +1,6 @@
 """A definition -> an Ibis expression of the people it is true for; every value bound, no text of any engine."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -79,32 +79,56 @@ def group_of(profile_id: ir.StringColumn, definition: d.Definition) -> ir.String
 
 
 def people(condition: d.Condition, question: Question) -> People:
-    """Groups of conditions are worked out in one go, whatever they nest: each person gets a mark for every condition
-    that names them, and the marks decide.
-    """
-    leaves = tuple(dict.fromkeys(d.leaves(condition)))
-    found = {leaf: _leaf(leaf, question) for leaf in leaves}
+    """Those for whom a condition is true."""
     if not isinstance(condition, d.All | d.AnyOf | d.Not):
-        return found[condition]
-    marked = _marked([one.ids for one in found.values()])
-    places = {leaf: divmod(number, _MARKS) for number, leaf in enumerate(leaves)}
-
-    def told(leaf: d.Leaf) -> ir.BooleanValue:
-        column, place = places[leaf]
-        has = (marked[f"marks_{column}"] & (1 << place)) != 0
-        return ~has if found[leaf].but else has
-
-    # Nobody has a mark of whom no condition tells anything, so that what holds without marks holds for all the rest.
-    if d.holds(condition, lambda leaf: found[leaf].but):
-        return People(ids=marked.filter(~_decided(condition, told)).select("profile_id"), but=True)
-    return People(ids=marked.filter(_decided(condition, told)).select("profile_id"))
+        return _leaf(condition, question)
+    marked = Marked.of([condition], question)
+    holds = marked.holds(condition)
+    if marked.holds_for_others(condition):
+        return People(ids=marked.people.filter(~holds).select("profile_id"), but=True)
+    return People(ids=marked.people.filter(holds).select("profile_id"))
 
 
 _MARKS = 62
 
 
-def _marked(found: Sequence[ir.Table]) -> ir.Table:
-    """(profile_id, marks_0, …): bit n % 62 of column n // 62 says that a person is in the n-th table."""
+@dataclass(frozen=True, kw_only=True)
+class Marked:
+    """Conditions worked out in one go, whatever they nest: for each of those in them that are no groups, people have a
+    mark (bit n % 62 of column n // 62), and the marks decide. Who has none is in no table: `others`.
+    """
+
+    people: ir.Table
+    found: Mapping[d.Leaf, People]
+    places: Mapping[d.Leaf, tuple[int, int]]
+
+    @classmethod
+    def of(cls, conditions: Iterable[d.Condition], question: Question) -> "Marked":
+        leaves = tuple(dict.fromkeys(leaf for condition in conditions for leaf in d.leaves(condition)))
+        found = {leaf: _leaf(leaf, question) for leaf in leaves}
+        places = {leaf: divmod(number, _MARKS) for number, leaf in enumerate(leaves)}
+        return cls(people=_marks([one.ids for one in found.values()]), found=found, places=places)
+
+    def holds(self, condition: d.Condition) -> ir.BooleanValue:
+        """Whether a condition is true of each of the people here."""
+        match condition:
+            case d.All(conditions=parts):
+                return ibis.and_(*(self.holds(part) for part in parts))
+            case d.AnyOf(conditions=parts):
+                return ibis.or_(*(self.holds(part) for part in parts))
+            case d.Not(condition=part):
+                return ~self.holds(part)
+            case leaf:
+                column, place = self.places[leaf]
+                has = (self.people[f"marks_{column}"] & (1 << place)) != 0
+                return ~has if self.found[leaf].but else has
+
+    def holds_for_others(self, condition: d.Condition) -> bool:
+        """Whether it is true of everybody who is not here."""
+        return d.holds(condition, lambda leaf: self.found[leaf].but)
+
+
+def _marks(found: Sequence[ir.Table]) -> ir.Table:
     columns = [f"marks_{column}" for column in range(-(-len(found) // _MARKS))]
     parts = []
     for number, ids in enumerate(found):
@@ -115,16 +139,19 @@ def _marked(found: Sequence[ir.Table]) -> ir.Table:
     return lines.group_by("profile_id").agg(**{name: lines[name].bit_or() for name in columns})
 
 
-def _decided(condition: d.Condition, told: Callable[[d.Leaf], ir.BooleanValue]) -> ir.BooleanValue:
-    match condition:
-        case d.All(conditions=parts):
-            return ibis.and_(*(_decided(part, told) for part in parts))
-        case d.AnyOf(conditions=parts):
-            return ibis.or_(*(_decided(part, told) for part in parts))
-        case d.Not(condition=part):
-            return ~_decided(part, told)
-        case _:
-            return told(condition)
+def counts(conditions: Sequence[d.Condition], question: Question) -> ir.Table:
+    """One line, a column `n0`, `n1`, … for each condition: of how many people it is true."""
+    marked = Marked.of(conditions, question)
+    here = {f"n{n}": marked.people.count(where=marked.holds(one)) for n, one in enumerate(conditions)}
+    counted = marked.people.agg(here=marked.people.count(), **here)
+    every = everybody(question)
+    both = counted.cross_join(every.agg(everybody=every.count()))
+    return both.select(
+        **{
+            f"n{n}": both[f"n{n}"] + (both.everybody - both.here if marked.holds_for_others(one) else 0)
+            for n, one in enumerate(conditions)
+        }
+    )
 
 
 def _leaf(condition: d.Leaf, question: Question) -> People:

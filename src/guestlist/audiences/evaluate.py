@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
@@ -15,11 +15,19 @@ from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes
 from guestlist.audiences.question import Question, Relations, stamp
 from guestlist.audiences.reading import read_moment
 from guestlist.audiences.scanning import scanned
-from guestlist.audiences.times import end_of
+from guestlist.audiences.times import end_of, start_of
 
 INTERVAL = ("audience", "profile_id", "entered_at")
 AUDIENCE_GROUP = {"audience": "string", "profile_id": "string", "name": "string", "drawn_at": "timestamp('UTC')"}
 """Key (audience, profile_id): the group that was drawn for a person, "" for none of them. Kept for good."""
+EVALUATION = {
+    "audience": "string",
+    "at": "timestamp('UTC')",
+    "members": "int64",
+    "entered": "int64",
+    "exited": "int64",
+}
+"""Key (audience, at): every evaluation by which somebody entered or left."""
 BEGUN = {"audience": "string", "at": "timestamp('UTC')"}
 """When an audience that counts from then on was first evaluated."""
 
@@ -36,13 +44,13 @@ class Warehouse(Protocol):
     def read(self, rows: Any) -> Any: ...
 
 
-def as_of(text: str, zone: ZoneInfo) -> datetime:
-    """`--as-of`: a date is the last microsecond of that day in the space's zone."""
+def as_of(text: str, zone: ZoneInfo, *, begins: bool = False) -> datetime:
+    """`--as-of`: a date is the last microsecond of that day in the space's zone, or the first where it begins a span."""
     mistakes = Mistakes()
     moment: date | None = read_moment(text, "--as-of", mistakes)
     if moment is None:
         raise DefinitionError(mistakes.found)
-    return end_of(moment, zone)
+    return start_of(moment, zone) if begins else end_of(moment, zone)
 
 
 def in_order(definitions: Iterable[Definition]) -> tuple[Definition, ...]:
@@ -77,8 +85,13 @@ def relations(warehouse: Warehouse) -> Relations:
 
 def members(definition: Definition, question: Question, others: Iterable[Definition] = ()) -> ir.Table:
     """Who is in as of the question, the audiences it asks about worked out as of then too."""
-    known = in_order({each.key: each for each in (*others, definition)}.values())
-    return compiling.members(definition, replace(question, inline={each.key: each for each in known}))
+    return compiling.members(definition, with_others(question, (*others, definition)))
+
+
+def with_others(question: Question, definitions: Iterable[Definition]) -> Question:
+    """The question with audiences worked out as of then, rather than looked up in what was recorded."""
+    known = in_order({each.key: each for each in definitions}.values())
+    return replace(question, inline={each.key: each for each in known})
 
 
 def evaluate(
@@ -88,6 +101,7 @@ def evaluate(
     known = in_order(definitions)
     warehouse.create("begun", BEGUN)
     warehouse.create("audience_group", AUDIENCE_GROUP)
+    warehouse.create("evaluation", EVALUATION)
     question = Question(relations=relations(warehouse), as_of=at, zone=zone, begun=_begin(warehouse, known, at))
     question = scanned(question, known, warehouse.materialise)
     for definition in known:
@@ -95,10 +109,22 @@ def evaluate(
         found = warehouse.materialise("members_now", compiling.members(definition, question))
         changed = changes(question.relations.membership, definition.key, found, at)
         # Written down first: the changes read the relation that they are merged into.
-        warehouse.merge("membership", warehouse.materialise("membership_changes", changed), INTERVAL)
+        changed = warehouse.materialise("membership_changes", changed)
+        warehouse.merge("membership", changed, INTERVAL)
+        _note(warehouse, definition.key, found, changed, at)
         if definition.split:
             _draw(warehouse, definition, found, at)
         yield definition
+
+
+def _note(warehouse: Warehouse, audience: str, found: ir.Table, changed: ir.Table, at: datetime) -> None:
+    """Keep how many there are, and how many came and went, where any did."""
+    left = changed.exited_at.notnull()
+    numbers = changed.agg(entered=changed.count(where=~left), exited=changed.count(where=left))
+    line = numbers.cross_join(found.agg(members=found.count()))
+    line = line.filter((line.entered > 0) | (line.exited > 0))
+    line = line.mutate(audience=ibis.literal(audience), at=ibis.literal(at.astimezone(UTC), "timestamp('UTC')"))
+    warehouse.append("evaluation", line.select(*EVALUATION).cast(EVALUATION))
 
 
 def begun(warehouse: Warehouse) -> dict[str, datetime]:
@@ -128,6 +154,15 @@ def _draw(warehouse: Warehouse, definition: Definition, found: ir.Table, at: dat
         drawn_at=stamp(drawn.drawn_at, at),
     )
     warehouse.append("audience_group", warehouse.materialise("groups_drawn", lines.select(*AUDIENCE_GROUP)))
+
+
+def moves(membership: ir.Table, audience: str, since: datetime | None) -> ir.Table:
+    """(profile_id, at, change): everybody who `entered` or `left` since then, by the record."""
+    own = membership.filter(membership.audience == audience)
+    entered = own.select("profile_id", at=own.entered_at, change=ibis.literal("entered"))
+    left = own.filter(own.exited_at.notnull()).select("profile_id", at=own.exited_at, change=ibis.literal("left"))
+    both = entered.union(left)
+    return both if since is None else both.filter(both["at"] >= stamp(both["at"], since))
 
 
 def sent_to(warehouse: Warehouse, found: ir.Table, definition: Definition, groups: Sequence[str]) -> ir.Table:

@@ -1,25 +1,29 @@
 """`guestlist audiences`: check definitions, see who is in them and why, take people out as a file."""
 
-import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
-from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any
 
 import typer
 
-from guestlist import pipeline
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition, references
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.explain import explain as explained
-from guestlist.audiences.mistakes import DefinitionError, did_you_mean
-from guestlist.audiences.question import Question
+from guestlist.audiences.mistakes import did_you_mean
 from guestlist.cli import explaining, people, wording
+from guestlist.cli.asking import (
+    AsOf,
+    File,
+    Key,
+    asked,
+    instant_of,
+    list_people,
+    question_of,
+    read_one,
+    write_people,
+)
 from guestlist.cli.frame import (
     AsJson,
     Reveal,
@@ -30,11 +34,10 @@ from guestlist.cli.frame import (
     show,
     table,
 )
-from guestlist.connections import clock_of
+from guestlist.cli.previewing import changes, diff, history, preview
 from guestlist.destinations.meta.sent import Sent, sent
-from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.errors import GuestlistError
 from guestlist.space import Space, open_space
-from guestlist.store import Warehouse
 from guestlist.syncing import LEDGER_FILE, open_ledger
 
 commands = typer.Typer(
@@ -45,11 +48,6 @@ commands = typer.Typer(
 )
 
 SHOWN = 100
-
-Key = Annotated[str, typer.Argument(metavar="KEY", help="The audience, by the key in its file.")]
-AsOf = Annotated[
-    str | None, typer.Option("--as-of", metavar="DATE", help="As it was at the end of that day, such as 2026-01-31.")
-]
 
 
 @commands.command()
@@ -130,7 +128,7 @@ def _numbers(space: Space, definitions: Sequence[Definition]) -> Mapping[str, in
         return {}
     try:
         with people.known_people(space) as warehouse:
-            question = _question(warehouse, space, None)
+            question = question_of(warehouse, space, None)
             return {
                 one.key: people.count(warehouse, evaluating.members(one, question, definitions)) for one in definitions
             }
@@ -147,7 +145,7 @@ def show_audience(key: Key, *, space: SpaceDir = Path(), as_json: AsJson = False
     guestlist audiences show win_back
     """
     here = open_space(space)
-    definitions, one = _read(here, key)
+    definitions, one = read_one(here, key)
     number = _numbers(here, definitions).get(one.key)
     if as_json:
         answer({**_facts(one), "people": number})
@@ -201,7 +199,7 @@ def members(
     guestlist audiences members win_back --as-of 2026-01-31 --json --reveal
     """
     here = open_space(space)
-    with _asked(here, key, as_of) as (warehouse, one, question, definitions):
+    with asked(here, key, as_of) as (warehouse, one, question, definitions):
         found = evaluating.members(one, question, definitions)
         most = limit if limit or as_json else SHOWN
         listed = people.read_people(warehouse, found, one.key, question, reveal=reveal, limit=most)
@@ -209,27 +207,13 @@ def members(
             for person in listed:
                 answer(person.facts())
             return
-        _list_people(listed, here)
+        list_people(listed, here)
         number = people.count(warehouse, found)
         when = f" as of {as_of}" if as_of else ""
         left = number - most if most and number > most else 0
         say(f"{number:,} {'person' if number == 1 else 'people'} in {one.name}{when}.")
         if left:
             say(f"{left:,} more not shown. All of them: guestlist audiences export {one.key} --file FILE")
-
-
-def _list_people(listed: Iterator[people.Person], space: Space) -> None:
-    shown = table("person", "user id", "e-mail", "phone", "name", "in since")
-    for person in listed:
-        cells = [_first(person.ids[kind]) for kind in people.IDS]
-        since = explaining.clock(person.since, space.settings.zone) if person.since else ""
-        add_row(shown, (person.profile_id, *cells, person.whole_name(), since))
-    if shown.row_count:
-        show(shown)
-
-
-def _first(values: Sequence[str]) -> str:
-    return f"{values[0]} +{len(values) - 1}" if len(values) > 1 else "".join(values)
 
 
 @commands.command()
@@ -250,11 +234,11 @@ def explain(
     guestlist audiences explain win_back email:jane@example.org
     """
     here = open_space(space)
-    definitions, one = _read(here, key)
-    at = _instant(as_of, here)
+    definitions, one = read_one(here, key)
+    at = instant_of(as_of, here)
     with people.known_people(here) as warehouse, warehouse.transaction():
         profile_id = people.find(warehouse, here, person)
-        question = _question(warehouse, here, at, profile_id)
+        question = question_of(warehouse, here, at, profile_id)
         inline = {each.key: each for each in definitions}
         reason = explained(one, profile_id, replace(question, inline=inline), warehouse)
         told = explaining.Told(
@@ -290,9 +274,7 @@ def _sent(space: Space, profile_id: str, audience: str) -> tuple[Sent, ...] | No
 def export(
     key: Key,
     *,
-    file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where to write; the terminal or pipe when left out.")
-    ] = None,
+    file: File = None,
     as_of: AsOf = None,
     reveal: Reveal = False,
     space: SpaceDir = Path(),
@@ -305,92 +287,11 @@ def export(
     guestlist audiences export win_back --file win_back.csv --reveal
     """
     here = open_space(space)
-    with _asked(here, key, as_of) as (warehouse, one, question, definitions):
+    with asked(here, key, as_of) as (warehouse, one, question, definitions):
         found = evaluating.members(one, question, definitions)
         listed = people.read_people(warehouse, found, one.key, question, reveal=reveal)
-        if file is not None:
-            number = _write_private(file, listed)
-            _tell_written(file, number, as_json=as_json)
-        elif as_json:
-            for person in listed:
-                answer(person.facts())
-        else:
-            people.write_csv(_plain_output(), listed)
+        write_people(listed, file, as_json=as_json)
 
 
-def _plain_output() -> TextIO:
-    # CSV is UTF-8 with CR LF on every system, whatever the terminal's own habit.
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(encoding="utf-8", newline="")
-    return sys.stdout
-
-
-def _write_private(place: Path, listed: Iterator[people.Person]) -> int:
-    # Whole or not at all: a file cut short looks like an audience that lost people.
-    fresh = place.with_name(f".{place.name}.new")
-    try:
-        fresh.unlink(missing_ok=True)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 a handle, for its rights from the first
-            number = people.write_csv(out, listed)
-        fresh.replace(place)
-    except OSError as error:
-        fresh.unlink(missing_ok=True)
-        raise WrongUseError(
-            "file_not_writable",
-            f"{place} cannot be written: {error.strerror}.",
-            nothing_lost="Nothing was changed.",
-            next_step="Name another file with --file.",
-        ) from None
-    return number
-
-
-def _tell_written(place: Path, number: int, *, as_json: bool) -> None:
-    if as_json:
-        answer({"file": str(place), "people": number})
-    else:
-        say(f"{number:,} {'person' if number == 1 else 'people'} written to {place}")
-
-
-# What the commands about one audience share
-
-
-@contextmanager
-def _asked(
-    space: Space, key: str, as_of: str | None
-) -> Iterator[tuple[Warehouse, Definition, Question, tuple[Definition, ...]]]:
-    definitions, one = _read(space, key)
-    at = _instant(as_of, space)
-    # What is temporary is seen by a stream of a transaction only.
-    with people.known_people(space) as warehouse, warehouse.transaction():
-        yield warehouse, one, _question(warehouse, space, at), definitions
-
-
-def _read(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
-    """All audiences and the one that was named."""
-    definitions = evaluating.in_order(read_folder(space.audiences))
-    by_key = {one.key: one for one in definitions}
-    if key in by_key:
-        return definitions, by_key[key]
-    hint = did_you_mean(key, by_key) or (f"Here are: {', '.join(sorted(by_key))}." if by_key else "There is none yet.")
-    raise WrongUseError("unknown_audience", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
-
-
-def _question(warehouse: Warehouse, space: Space, at: datetime | None, person: str | None = None) -> Question:
-    """Of now, or of an instant gone by: `person` where nobody else is asked about."""
-    relations = evaluating.relations(warehouse)
-    if at is not None:
-        relations = replace(relations, trait=pipeline.traits_then(warehouse, at, profile_id=person))
-    return Question(
-        relations=relations,
-        as_of=clock_of(space).now() if at is None else at,
-        zone=space.settings.zone,
-        begun=evaluating.begun(warehouse),
-    )
-
-
-def _instant(as_of: str | None, space: Space) -> datetime | None:
-    try:
-        return None if as_of is None else evaluating.as_of(as_of, space.settings.zone)
-    except DefinitionError as error:
-        raise WrongUseError("bad_date", error.message, next_step="For example: --as-of 2026-01-31") from None
+for _command in (preview, diff, history, changes):
+    commands.command()(_command)

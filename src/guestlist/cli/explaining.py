@@ -55,6 +55,8 @@ class Told:
         elif last is not None:
             came, went = clock(last["entered_at"], self.zone), clock(last["exited_at"], self.zone)
             yield f"Left at {went}, was in since {came}."
+            if not self.reason.holds:
+                yield f"Left because this no longer holds: {'; '.join(_broken(self.reason))}."
         yield from self._at_meta()
         if inside != self.reason.holds and self.audience.syncs:
             yield "Enters with the next sync." if self.reason.holds else "Leaves with the next sync."
@@ -164,6 +166,19 @@ class Told:
             "source": seen.source,
             "properties": self._properties(seen, condition),
         }
+
+
+def _broken(reason: Reason) -> Iterator[str]:
+    """The conditions that keep a person out, each in words."""
+    match reason.condition:
+        case d.All():
+            yield from (words for part in reason.parts if not part.holds for words in _broken(part))
+        case d.AnyOf():
+            yield "any of " + ", ".join(wording.words(part.condition) for part in reason.parts)
+        case d.Not(condition=inside):
+            yield f"not: {wording.words(inside)}"
+        case leaf:
+            yield wording.words(leaf)
 
 
 def _money(amount: str, currency: str | None) -> str:

@@ -129,6 +129,30 @@ def read_people(
             yield person if reveal else person.masked()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """A person who entered an audience, or left it."""
+
+    at: datetime
+    change: str
+    person: Person
+
+    def facts(self) -> dict[str, Any]:
+        """For JSON."""
+        known = {name: fact for name, fact in self.person.facts().items() if name != "since"}
+        return {"at": self.at, "change": self.change, **known}
+
+
+def read_moved(warehouse: Warehouse, moves: Any, audience: str, question: Question, *, reveal: bool) -> Iterator[Moved]:
+    """Everybody in `moves` (profile_id, at, change), in order of time."""
+    told = _told(moves.select("profile_id").distinct(), audience, question)
+    whole = moves.join(told, "profile_id")
+    for batch in warehouse.stream(whole.order_by("at", "change", "profile_id")):
+        for row in batch.to_pylist():
+            person = _person(row)
+            yield Moved(at=row["at"], change=row["change"], person=person if reveal else person.masked())
+
+
 def _person(row: Mapping[str, Any]) -> Person:
     return Person(
         profile_id=row["profile_id"],
@@ -268,14 +292,14 @@ def count(warehouse: Warehouse, ids: Any) -> int:
 # Taking people out as a file
 
 
-def write_csv(file: TextIO, people: Iterator[Person]) -> int:
+def write_csv(file: TextIO, people: Iterator[Person | Moved], columns: Sequence[str] = COLUMNS) -> int:
     """Write people as CSV (RFC 4180), several values of a cell joined by `; `; give how many."""
     writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(columns)
     written = 0
     for person in people:
         facts = person.facts()
-        writer.writerow([_cell(facts[column]) for column in COLUMNS])
+        writer.writerow([_cell(facts[column]) for column in columns])
         written += 1
     return written
 

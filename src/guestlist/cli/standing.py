@@ -65,6 +65,8 @@ def _line(space: Space, journal: Journal, connections: Connections, sync: Sync, 
         account = read_destination(space.settings, sync.destination).account
         since = None if sync.right_at is None else datetime.fromtimestamp(sync.right_at / 1_000_000, UTC)
         shown = standing(connections.client(sync.destination), sync, account, since=since)
+        if shown is not None and shown.ready and shown.lower is not None and shown.upper is not None:
+            journal.note_size(sync.key, lower=shown.lower, upper=shown.upper, of=sync.people_sent)
     except GuestlistError as error:
         note = note or error
     return _Line(
@@ -207,3 +209,11 @@ def _run_facts(journal: Journal, one: Plan) -> dict[str, Any]:
 
 def _iso(microseconds: int) -> str:
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
+
+
+def expected_size(syncs: Sequence[Sync], destination: str, people: int) -> int | None:
+    """How many of so many people Meta should find, going by the sizes it showed of what this destination got before."""
+    known = [one for one in syncs if one.destination == destination and one.size_of]
+    sent = sum(one.size_of or 0 for one in known)
+    found = sum(((one.size_lower or 0) + (one.size_upper or 0)) / 2 for one in known)
+    return round(people * min(1.0, found / sent)) if sent else None

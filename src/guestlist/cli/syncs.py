@@ -34,7 +34,7 @@ from guestlist.syncing import Bound, Outlook, Syncing, open_to_sync
 SOMETHING_TO_SEND = 3
 _SECONDS_PER_CALL = 0.4
 _FEW = 100
-_CANNOT = {
+CANNOT = {
     "has_none": "no e-mail, phone or ad id",
     "only_unusable": "all of them unusable",
     "do_not_send": "on the do-not-send list",
@@ -110,7 +110,7 @@ def _about(calls: int) -> str:
 def _tell_notes(one: Outlook, *, why: bool) -> None:
     name, cannot = one.bound.definition.name, sum(one.wanted.cannot.values())
     if cannot:
-        said = "; ".join(f"{n:,} {_CANNOT.get(reason, reason)}" for reason, n in sorted(one.wanted.cannot.items()))
+        said = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.wanted.cannot.items()))
         say(f"{name}: {cannot:,} cannot be sent ({said})")
     if one.wanted.people < _FEW:
         say(f"{name}: ads need {_FEW} matched people at Meta; this has {one.wanted.people:,} that can be sent.")

@@ -302,6 +302,12 @@ class Journal(ErasureRecords):
         with self._read() as connection:
             return _one(connection, select(t.pause).where(t.pause.c.account == account), Pause)
 
+    def note_size(self, key: str, *, lower: int, upper: int, of: int) -> None:
+        """Keep what Meta shows of an audience's size, beside how many people it had from us then. Not the owner's alone."""
+        with self._write() as connection:
+            told = {"size_lower": lower, "size_upper": upper, "size_of": of}
+            connection.execute(update(t.sync).where(t.sync.c.key == key).values(told))
+
     # --- audit --------------------------------------------------------------------------------------------------------
 
     def audit(

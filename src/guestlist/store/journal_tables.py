@@ -90,6 +90,9 @@ class Sync:
     full_at: int | None = None  # when a full re-assert was last finished
     right_at: int | None = None  # when Meta was last known to be right
     people_sent: int = 0  # people whom Meta has from us, as of the last run's end
+    size_lower: int | None = None  # what Meta last showed of the audience's size,
+    size_upper: int | None = None
+    size_of: int | None = None  # and people_sent at that time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +231,9 @@ sync = Table(
     Column("full_at", BigInteger),
     Column("right_at", BigInteger),
     Column("people_sent", Integer, nullable=False, server_default="0"),
+    Column("size_lower", Integer),
+    Column("size_upper", Integer),
+    Column("size_of", Integer),
     UniqueConstraint("audience", "destination"),
     UniqueConstraint("destination", "remote_id"),  # two syncs never own one audience at Meta
 )

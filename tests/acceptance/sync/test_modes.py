@@ -99,11 +99,39 @@ def test_a_new_name_follows_and_everything_again(shop: Shop) -> None:
     assert shop.truth("VIP of the year") == RIGHT
 
 
+def test_preview_says_who_can_be_sent_and_what_to_expect_of_meta(shop: Shop) -> None:
+    first = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
+    assert first == []  # nothing was ever prepared here: a plan is needed first
+    assert shop.sync()["code"] == 0
+    shop.list_person(4)
+    shop.want("t0", "t1", "t2")
+    before = shop.uploads()
+    (told,) = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
+
+    assert (told["sync"], told["people"]) == ("vip@main", len(shop.wanted))
+    assert told["cannot"] == {"do_not_send": 1}
+    assert told["expected_at_meta"] is None
+    assert shop.uploads() == before
+    assert "can be sent (1 on the do-not-send list)." in shop.type("audiences", "preview", "vip").out
+    assert shop.sync()["added_rows"] == shop.rows_of(of_tiers(shop, "t2") - {4})
+
+
+def test_preview_goes_by_the_sizes_that_meta_showed(shop: Shop) -> None:
+    assert shop.sync()["code"] == 0
+    shop.meta.advance(SETTLED)
+    sent, shown = shop.status()["people_sent"], shop.status()
+    (told,) = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
+    middle = (shown["lower"] + shown["upper"]) / 2
+    assert told["expected_at_meta"] == round(told["people"] * min(1, middle / sent))
+
+
 def test_explain_says_what_meta_has(shop: Shop) -> None:
     assert shop.sync()["code"] == 0
     shop.meta.advance(SETTLED)
     shop.want("t1", "t2")
     assert shop.sync()["code"] == 0
-    assert "Removal taken by Meta at 20" in shop.type("audiences", "explain", "vip", "user_id:user-000004").out
+    left = shop.type("audiences", "explain", "vip", "user_id:user-000004").out
+    assert "Removal taken by Meta at 20" in left
+    assert "Left because this no longer holds: tier is one of t1 or t2." in left
     assert "Sent to Meta at 20" in shop.type("audiences", "explain", "vip", "user_id:user-000002").out
     assert "Meta" not in shop.type("audiences", "explain", "vip", "user_id:user-000003").out

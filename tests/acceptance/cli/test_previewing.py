@@ -1,0 +1,107 @@
+"""`guestlist audiences preview | diff | history | changes` as people type them."""
+
+import csv
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from guestlist.audiences.document import read
+from guestlist.pipeline import find_members
+from guestlist.space import open_space
+
+from .conftest import JANE, JOSE, SHEET, Typed
+from .test_audiences import nothing_personal
+
+BOTH = """\
+key: both
+who:
+  all:
+    - { event: Product Added }
+    - { not: { event: Order Completed } }
+    - { trait: last_name, exists: true }
+"""
+
+
+@pytest.fixture
+def told(peopled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """A copy of the space with people, and one audience more."""
+    space = shutil.copytree(peopled, tmp_path / "shop")
+    (space / "audiences" / "both.yaml").write_text(BOTH)
+    return Typed(space=space, capture=capsys)
+
+
+def test_preview_tells_what_each_condition_does(told: Typed) -> None:
+    facts = told("audiences", "preview", "both", "--json").facts
+
+    assert (facts["members"], facts["everybody"]) == (2, 3)
+    numbers = [(one["in_words"][0], one["people"], one["keeps_out"]) for one in facts["conditions"]]
+    assert numbers == [("did Product Added", 3, 0), ("not:", 2, 0), ("last_name is known", 2, 0)]
+    assert facts["known_by"] == {"email": 1, "phone": 1, "madid": 0, "any": 1, "company": 1, "members": 2}
+    assert {line["audience"]: line["both"] for line in facts["overlaps"]} == {"win_back": 1}
+    assert [person["profile_id"] for person in facts["sample"]] == [JANE[:8], SHEET[:8]]
+
+
+def test_a_condition_alone_keeps_out_those_whom_all_others_let_in(told: Typed) -> None:
+    (told.space / "audiences" / "both.yaml").write_text(BOTH.replace("exists: true", "equals: Doe"))
+    facts = told("audiences", "preview", "both", "--json").facts
+    assert facts["members"] == 1
+    assert [one["keeps_out"] for one in facts["conditions"]] == [0, 0, 1]
+
+
+def test_preview_of_one_denial_counts_everybody_else(told: Typed) -> None:
+    (told.space / "audiences" / "both.yaml").write_text("key: both\nwho: { event: Order Completed, exactly: 0 }\n")
+    facts = told("audiences", "preview", "both", "--json").facts
+    assert (facts["members"], facts["conditions"][0]["people"]) == (2, 2)
+
+
+def test_preview_as_a_person_reads_it(told: Typed) -> None:
+    out = told("audiences", "preview", "both").out
+    assert out.startswith("both: 2 of 3 people (66.7 %).")
+    assert "an e-mail 1 (50 %), a phone 1 (50 %), a mobile ad id 0 (0 %); by none of these 1." in out
+    assert "Nothing was sent, and nobody entered or left." in out
+    assert nothing_personal(out)
+    assert "jane@example.org" in told("audiences", "preview", "both", "--reveal").out
+
+
+def test_preview_records_nobody(told: Typed) -> None:
+    told("audiences", "preview", "both")
+    with open_space(told.space).open_warehouse() as warehouse:
+        audiences = warehouse.read(warehouse.table("membership")).column("audience").to_pylist()
+    assert set(audiences) == {"win_back"}
+
+
+def test_diff_tells_both_sides(told: Typed) -> None:
+    lines = told("audiences", "diff", "both", "everybody", "--json").lines
+    assert sorted((line["in"], line["profile_id"]) for line in lines) == [
+        ("both", JANE[:8]), ("both", SHEET[:8]), ("second", JOSE[:8])
+    ]  # fmt: skip
+    out = told("audiences", "diff", "both", "everybody").out
+    assert [line for line in out.splitlines() if ": " in line] == [
+        "Only in both: 0",
+        "Only in everybody: 1",
+        "In both: 2",
+    ]
+    assert nothing_personal(out)
+    assert told("audiences", "diff", "both", "nobody").code == 2
+
+
+def test_history_and_changes(told: Typed, tmp_path: Path) -> None:
+    here = open_space(told.space)
+    assert "never evaluated" in told("audiences", "history", "everybody").out
+    with here.open_warehouse() as warehouse:
+        for month, event in ((3, "Product Added"), (4, "Order Completed"), (5, "Order Completed")):
+            definition = read(f"key: everybody\nwho: {{ event: {event} }}")
+            find_members(warehouse, [definition], at=datetime(2030, month, 1, 12, tzinfo=UTC), zone=here.settings.zone)
+
+    lines = told("audiences", "history", "everybody", "--json").facts["evaluations"]
+    assert [(line["members"], line["entered"], line["exited"]) for line in lines] == [(3, 3, 0), (1, 0, 2)]
+    assert "2030-03-01" in told("audiences", "history", "everybody").out
+
+    file = tmp_path / "changes.csv"
+    assert told("audiences", "changes", "everybody", "--since", "2030-03-15", "--file", file).code == 0
+    rows = list(csv.DictReader(file.open(encoding="utf-8")))
+    assert [(row["change"], row["profile_id"]) for row in rows] == [("left", JANE[:8]), ("left", SHEET[:8])]
+    assert nothing_personal(file.read_text("utf-8"))
+    assert len(told("audiences", "changes", "everybody", "--json").lines) == 5
