@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -9,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from guestlist.audiences.conditions import read_condition
+from guestlist.audiences.conditions import Inside, read_condition
 from guestlist.audiences.definition import Condition, Definition, Duration, Mode, Sync, references
 from guestlist.audiences.lots import read_groups, read_history, read_percent, read_split
 from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
@@ -41,10 +42,11 @@ class _Constructor(SafeConstructor):
 _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.construct_yaml_str)
 
 
-def read(text: str, *, file: str = "") -> Definition:
-    """The definition in `text`; DefinitionError names every mistake."""
+def read(text: str, *, file: str = "", audiences: Iterable[str] = ()) -> Definition:
+    """The definition in `text`; DefinitionError names every mistake. `audiences`: keys that a query can ask about."""
     mistakes = Mistakes()
-    definition = _read_text(text, file, mistakes)
+    value = _load(text, file, mistakes)
+    definition = None if value is None else _read_value(value, file, mistakes, frozenset(audiences))
     if definition is None or mistakes.found:
         raise DefinitionError(mistakes.found)
     return definition
@@ -55,16 +57,18 @@ def read_folder(folder: Path, *, destinations: Iterable[str] | None = None) -> t
     mistakes = Mistakes()
     files: dict[str, tuple[str, Definition]] = {}
     named: set[str] = set()
-    for path in sorted(path for path in folder.glob("*") if path.suffix in ENDINGS):
-        definition = _read_file(path, mistakes)
-        named |= {path.stem} if definition is None else {definition.key}
+    loaded = _loaded(folder)
+    keys = frozenset(one.key for one in loaded)
+    for one in loaded:
+        definition = one.read(mistakes, keys)
+        named |= {one.key} if definition is None else {definition.key}
         if definition is None:
             continue
         if definition.key in files:
             first = files[definition.key][0]
-            mistakes.add(f"{path.name}: key", f"`{definition.key}` is already the key of {first}.")
+            mistakes.add(f"{one.file}: key", f"`{definition.key}` is already the key of {first}.")
             continue
-        files[definition.key] = (path.name, definition)
+        files[definition.key] = (one.file, definition)
     known = None if destinations is None else sorted(destinations)
     for name, definition in files.values():
         _check_names(name, definition, named, known, mistakes)
@@ -73,16 +77,46 @@ def read_folder(folder: Path, *, destinations: Iterable[str] | None = None) -> t
     return tuple(definition for _, definition in files.values())
 
 
-def _read_file(path: Path, mistakes: Mistakes) -> Definition | None:
+def keys_in(folder: Path) -> frozenset[str]:
+    """The audiences of a folder, whatever mistakes there are in it."""
+    return frozenset(one.key for one in _loaded(folder))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Loaded:
+    """A file as YAML has it, None where that failed; `key` is the file's name where it has no other."""
+
+    file: str
+    key: str
+    value: object
+    mistakes: Mistakes
+
+    def read(self, mistakes: Mistakes, audiences: frozenset[str]) -> Definition | None:
+        mistakes.found += self.mistakes.found
+        return None if self.value is None else _read_value(self.value, self.file, mistakes, audiences)
+
+
+def _loaded(folder: Path) -> tuple[_Loaded, ...]:
+    return tuple(_load_file(path) for path in sorted(folder.glob("*")) if path.suffix in ENDINGS)
+
+
+def _load_file(path: Path) -> _Loaded:
+    mistakes = Mistakes()
+    text = _text_of(path, mistakes)
+    value = None if text is None else _load(text, path.name, mistakes)
+    key = value.get("key") if isinstance(value, dict) else None
+    return _Loaded(file=path.name, key=key if isinstance(key, str) else path.stem, value=value, mistakes=mistakes)
+
+
+def _text_of(path: Path, mistakes: Mistakes) -> str | None:
     try:
         if path.stat().st_size > LARGEST:
             mistakes.add(path.name, f"is larger than {LARGEST:,} bytes: that is no definition.")
             return None
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         mistakes.add(path.name, f"is not UTF-8 (byte {error.start}).", "Save it as UTF-8.")
         return None
-    return _read_text(text, path.name, mistakes)
 
 
 def _check_names(
@@ -98,14 +132,12 @@ def _check_names(
             mistakes.add(f"{file}: sync.to", f"`{sync.to}` is not a connected destination.", hint)
 
 
-def _read_text(text: str, file: str, mistakes: Mistakes) -> Definition | None:
-    value = _load(text, file, mistakes)
-    if value is None:
-        return None
+def _read_value(value: object, file: str, mistakes: Mistakes, audiences: frozenset[str]) -> Definition | None:
     inner = Mistakes()
-    definition = _read_definition(value, inner)
-    for mistake in inner.found:
-        mistakes.add(f"{file}: {mistake.path}" if file else mistake.path, mistake.message, mistake.suggestion)
+    definition = _read_definition(value, inner, audiences)
+    for one in inner.found:
+        path = f"{file}: {one.path}" if file else one.path
+        mistakes.add(path, one.message, one.suggestion, excerpt=one.excerpt)
     return None if inner.found else definition
 
 
@@ -131,7 +163,7 @@ def _why_not_yaml(error: Exception) -> str:
     return "cannot be read as YAML."
 
 
-def _read_definition(value: object, mistakes: Mistakes) -> Definition | None:
+def _read_definition(value: object, mistakes: Mistakes, audiences: frozenset[str]) -> Definition | None:
     body = read_mapping(value, "", mistakes)
     if body is None:
         return None
@@ -139,7 +171,7 @@ def _read_definition(value: object, mistakes: Mistakes) -> Definition | None:
     key = _read_key(body, mistakes)
     name = read_text(body["name"], "name", mistakes) if "name" in body else key
     description = read_text(body["description"], "description", mistakes) if "description" in body else ""
-    who = _read_who(body, mistakes)
+    who = _read_who(body, mistakes, audiences)
     split = read_split(body, mistakes)
     syncs = _read_syncs(body["sync"], {group.name for group in split}, mistakes) if "sync" in body else ()
     owner = read_word(body.get("owner", "files"), OWNERS, "owner", mistakes)
@@ -177,9 +209,9 @@ def _read_key(body: Mapping[str, object], mistakes: Mistakes) -> str | None:
     return None
 
 
-def _read_who(body: Mapping[str, object], mistakes: Mistakes) -> Condition | None:
+def _read_who(body: Mapping[str, object], mistakes: Mistakes, audiences: frozenset[str]) -> Condition | None:
     if "who" in body:
-        return read_condition(body["who"], "who", mistakes)
+        return read_condition(body["who"], "who", mistakes, Inside(audiences=audiences))
     mistakes.add("who", "is missing: it says who belongs to the audience.", "Add `who:` with a condition.")
     return None
 

@@ -18,11 +18,11 @@ MEASURE_KEYS = tuple(dict.fromkeys((*REDUCERS, "minimum", *COUNTS, *COMPARATORS)
 EVENT_KEYS = (*STEP_KEYS, *WINDOW_KEYS, *NEXT, *MEASURE_KEYS)
 
 
-def read_event(body: Mapping[str, object], path: str, mistakes: Mistakes, _depth: int) -> d.Condition | None:
+def read_event(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Condition | None:
     known_keys(body, EVENT_KEYS, path, mistakes)
     step = read_step(body, path, mistakes)
     window = read_window(body, path, mistakes)
-    measure = _read_measure(body, path, mistakes)
+    measure = read_measure(body, path, mistakes)
     if step is None or measure is None:
         return None
     return d.Event(step=step, measure=measure, window=window)
@@ -74,7 +74,7 @@ def _read_dates(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.
     return d.Dates(start=start, end=end)
 
 
-def _read_measure(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Count | d.Aggregate | None:
+def read_measure(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Count | d.Aggregate | None:
     reducers = [name for name in REDUCERS if name in body]
     tests = [name for name in body if name in COMPARATORS or name in COUNTS]
     if len(reducers) > 1 or len(tests) > 1:

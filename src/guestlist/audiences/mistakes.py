@@ -26,12 +26,16 @@ OTHER_NAMES = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Mistake:
+    """`excerpt`: the words at fault with a mark below, in lines of their own."""
+
     path: str
     message: str
     suggestion: str = ""
+    excerpt: str = ""
 
     def __str__(self) -> str:
-        return " ".join(part for part in (f"{self.path}: {self.message}", self.suggestion) if part)
+        said = " ".join(part for part in (f"{self.path}: {self.message}", self.suggestion) if part)
+        return f"{said}\n{self.excerpt}" if self.excerpt else said
 
 
 @dataclass(kw_only=True, slots=True)
@@ -40,8 +44,8 @@ class Mistakes:
 
     found: list[Mistake] = field(default_factory=list)
 
-    def add(self, path: str, message: str, suggestion: str = "") -> None:
-        mistake = Mistake(path=path or "file", message=message, suggestion=suggestion)
+    def add(self, path: str, message: str, suggestion: str = "", *, excerpt: str = "") -> None:
+        mistake = Mistake(path=path or "file", message=message, suggestion=suggestion, excerpt=excerpt)
         if mistake not in self.found:
             self.found.append(mistake)
 

@@ -18,6 +18,7 @@ from guestlist.audiences.comparators import (
 )
 from guestlist.audiences.document import KEY, MODES, OWNERS, RENAMES
 from guestlist.audiences.events import NUMBER_COMPARATORS, OF_NUMBERS, OF_VALUES, REDUCERS
+from guestlist.audiences.query_syntax import LONGEST
 from guestlist.audiences.reading import UNITS
 from guestlist.audiences.steps import COUNTS, LIKE, STEP_KEYS
 
@@ -52,9 +53,9 @@ def schema() -> Schema:
         **_closed(_envelope(), required=("key", "who")),
         "$defs": {
             "condition": {
-                "type": "object",
-                "oneOf": [ref(kind) for kind in ("group", "not", "event", "trait", "member", "list")],
+                "oneOf": [ref(kind) for kind in ("query", "group", "not", "event", "trait", "member", "list")],
             },
+            "query": {**TEXT, "maxLength": LONGEST, "description": "A query, such as event('Visit').count() >= 2"},
             "group": {"oneOf": [_closed({word: _some("condition")}, required=(word,)) for word in ("all", "any")]},
             "not": _closed({"not": ref("condition")}, required=("not",)),
             "event": _event(),
@@ -145,7 +146,7 @@ def _where() -> Schema:
     groups: dict[str, Schema] = {
         "all": _some("where"),
         "any": _some("where"),
-        "not": ref("where"),
+        "not": _one_or_some("where"),
         "then": _one_or_some("next"),
         "then_not": _one_or_some("never"),
     }
@@ -164,7 +165,7 @@ def _step() -> Schema:
         "anyOf": [SCALAR, LIST, {**_closed({n: _tests()[n] for n in (*ONE_VALUE, *SOME_VALUES)}), "minProperties": 1}]
     }
     return {
-        **dict(zip(STEP_KEYS, (TEXT, ref("where"), source), strict=True)),
+        **dict(zip(STEP_KEYS, (TEXT, _one_or_some("where"), source), strict=True)),
         "then": _one_or_some("next"),
         "then_not": _one_or_some("never"),
     }

@@ -34,7 +34,7 @@ def read_step(
     event = read_text(body.get("event"), join(path, "event"), mistakes)
     where = reading.where(body["where"], join(path, "where")) if "where" in body else ()
     nexts = tuple(reading.nexts(body, path))
-    source = _read_source(body["source"], join(path, "source"), mistakes) if "source" in body else None
+    source = read_source(body["source"], join(path, "source"), mistakes) if "source" in body else None
     return None if event is None else d.Step(event=event, where=(*where, *nexts), source=source)
 
 
@@ -47,7 +47,13 @@ class _Filters:
         self.follows = follows
 
     def where(self, value: object, path: str) -> tuple[d.Filter, ...]:
-        """A mapping of which everything must hold."""
+        """A mapping of which everything must hold, or a list of such."""
+        if isinstance(value, list) and value:
+            listed = cast("list[object]", value)
+            return tuple(found for n, part in enumerate(listed) for found in self._mapping(part, f"{path}[{n}]"))
+        return self._mapping(value, path)
+
+    def _mapping(self, value: object, path: str) -> tuple[d.Filter, ...]:
         if self.depth > DEEPEST:
             self.mistakes.add(path, f"is nested deeper than {DEEPEST} levels.")
             return ()
@@ -58,7 +64,7 @@ class _Filters:
         here = join(path, name)
         if name in _GROUPS and _is_group(name, part):
             yield from self._group(name, part, here)
-        elif name in NEXT and isinstance(part, dict) and "event" in part:
+        elif name in NEXT and _are_steps(part):
             yield from self.nexts({name: part}, path)
         else:
             check_path(name, here, self.mistakes)
@@ -68,7 +74,7 @@ class _Filters:
         inside = _Filters(mistakes=self.mistakes, depth=self.depth + 1, follows=self.follows)
         listed = cast("list[object]", part if isinstance(part, list) else [part])
         paths = [f"{path}[{n}]" if isinstance(part, list) else path for n in range(len(listed))]
-        tests = tuple(_one(inside.where(each, here)) for each, here in zip(listed, paths, strict=True))
+        tests = tuple(_one(inside._mapping(each, here)) for each, here in zip(listed, paths, strict=True))
         yield _GROUPS[name](tests)
 
     def _tests(self, value: object, path: str) -> Iterator[d.Test | d.Like]:
@@ -124,10 +130,7 @@ class _Filters:
             return None
         self._tell_unknown(body, path)
         step = read_step(body, path, self.mistakes, depth=self.depth + 1, follows=True)
-        within = read_duration(body["within"], join(path, "within"), self.mistakes) if "within" in body else None
-        if within is not None and within.unit in {"months", "years"}:
-            told = "elapses from the event before it, and a month is no fixed time: say it in days or weeks."
-            self.mistakes.add(join(path, "within"), told, f"Did you mean `{_in_days(within)} days`?")
+        within = read_elapsing(body["within"], join(path, "within"), self.mistakes) if "within" in body else None
         count = self._count(body, path, word)
         return None if step is None or count is None else d.Then(step=step, count=count, within=within)
 
@@ -164,9 +167,15 @@ def check_path(name: str, path: str, mistakes: Mistakes) -> None:
 
 def _is_group(name: str, part: object) -> bool:
     """Whether a word stands for a group: a property may be called so, too, but has comparators or values below it."""
-    if name == "not":
-        return isinstance(part, dict) and not any(key in COMPARATORS for key in part)
+    if name == "not" and isinstance(part, dict):
+        return not any(key in COMPARATORS for key in part)
     return isinstance(part, list) and bool(part) and all(isinstance(each, dict) for each in part)
+
+
+def _are_steps(part: object) -> bool:
+    """Whether what is below `then` are steps: a property may be called so, too."""
+    listed = part if isinstance(part, list) else [part]
+    return all(isinstance(each, dict) and "event" in each for each in listed)
 
 
 def _is_reference(value: object) -> bool:
@@ -184,6 +193,15 @@ def _one(tests: tuple[d.Filter, ...]) -> d.Filter:
     return tests[0] if len(tests) == 1 else d.EveryTest(tests=tests)
 
 
+def read_elapsing(value: object, path: str, mistakes: Mistakes) -> d.Duration | None:
+    """An amount of time that elapses from an event on."""
+    within = read_duration(value, path, mistakes)
+    if within is not None and within.unit in {"months", "years"}:
+        told = "elapses from the event before it, and a month is no fixed time: say it in days or weeks."
+        mistakes.add(path, told, f"Did you mean `{_in_days(within)} days`?")
+    return within
+
+
 def _in_days(duration: d.Duration) -> int:
     return duration.amount * (30 if duration.unit == "months" else 365)
 
@@ -193,7 +211,7 @@ def read_count(comparator: str, value: object, path: str, mistakes: Mistakes) ->
     return None if number is None else d.Count(comparator=cast(d.CountComparator, comparator), number=number)
 
 
-def _read_source(value: object, path: str, mistakes: Mistakes) -> d.Matches | None:
+def read_source(value: object, path: str, mistakes: Mistakes) -> d.Matches | None:
     names = (*ONE_VALUE, *SOME_VALUES)
     body = value if isinstance(value, dict) else {"one_of" if isinstance(value, list) else "equals": value}
     known_keys(body, names, path, mistakes)

@@ -4,11 +4,15 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given, settings
 from ruamel.yaml import YAML
 from tests.unit.audiences.test_document import CART, ENVELOPE, LOYAL, MISTAKES, SYNCS
+from tests.unit.audiences.trees import conditions
 
+from guestlist.audiences import definition as d
 from guestlist.audiences.document import _Constructor
 from guestlist.audiences.schema import as_json, published, schema
+from guestlist.audiences.writing import condition_document
 
 # What only the reader can tell: the meaning of what is well-formed.
 READER_ONLY = {
@@ -20,6 +24,8 @@ READER_ONLY = {
     "{event: A, from: 2026-02-02, to: 2026-02-01}",
     "{event: A, where: {a..b: 1}}",
 }
+
+VALIDATOR = jsonschema.Draft202012Validator(schema())
 
 
 def load(text: str) -> Any:
@@ -36,7 +42,7 @@ def as_json_holds_it(value: Any) -> Any:
 
 
 def valid(text: str) -> bool:
-    return jsonschema.Draft202012Validator(schema()).is_valid(as_json_holds_it(load(text)))
+    return VALIDATOR.is_valid(as_json_holds_it(load(text)))
 
 
 def test_the_published_schema_is_the_generated_one() -> None:
@@ -62,3 +68,21 @@ def test_what_the_reader_refuses_the_schema_refuses(who: str) -> None:
 @pytest.mark.parametrize("text", [text for text, path, said, _ in ENVELOPE if path != "file" and said != "named twice"])
 def test_what_is_wrong_around_the_condition_is_refused_too(text: str) -> None:
     assert not valid(text)
+
+
+@settings(deadline=None)
+@given(conditions())
+def test_the_schema_takes_every_condition(condition: d.Condition) -> None:
+    VALIDATOR.validate({"key": "a", "who": condition_document(condition)})
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        "event('Visit').count() >= 2",
+        "{all: [\"trait('x').exists()\", {event: A}]}",
+        "{event: A, where: [{a: 1}, {a: 2}]}",
+    ],
+)
+def test_the_schema_takes_queries_and_lists_of_filters(who: str) -> None:
+    assert valid(f"key: a\nwho: {who}")
