@@ -42,11 +42,11 @@ def read_query(
     text: str, path: str, mistakes: Mistakes, *, depth: int = 0, audiences: frozenset[str] = frozenset()
 ) -> d.Condition | None:
     """`audiences`: the keys of which `trait('key') = true` asks for membership."""
-    telling = Telling(text=text, path=path, mistakes=mistakes)
-    before = len(mistakes.found)
+    telling = Telling(text=text, path=path, mistakes=Mistakes())
     written = written_in(telling)
     found = None if written is None else _Reader(telling=telling, audiences=audiences).condition(written, depth)
-    return found if len(mistakes.found) == before else None
+    mistakes.found += telling.mistakes.found
+    return None if telling.mistakes.found else found
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -218,7 +218,7 @@ def read_name(call: Call, telling: Telling) -> str | None:
 def read_trait_name(call: Call, telling: Telling) -> str | None:
     """A nested trait and one with a dot in its name are called alike here."""
     name = read_name(call, telling)
-    return None if name is None else re.sub(r"\\+\.", ".", name)
+    return None if name is None else re.sub(r"(?<!\\)\\+\.", ".", name)
 
 
 def read_property(call: Call, telling: Telling) -> d.Reference | str | None:
@@ -234,6 +234,6 @@ def _path(call: Call, telling: Telling) -> str | None:
     name = read_name(call, telling)
     if name is None:
         return None
-    path = re.sub(r"\\+\.", r"\\.", name)
+    path = re.sub(r"(?<!\\)\\+\.", r"\\.", name)
     as_in_documents(telling, call.at, f"`{name}`", lambda inner: check_path(path, "", inner))
     return path

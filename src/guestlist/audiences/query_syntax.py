@@ -189,20 +189,29 @@ class Telling:
     mistakes: Mistakes
 
     def tell(self, at: int, message: str, suggestion: str = "") -> None:
+        if len(self.mistakes.found) >= _ENOUGH:
+            return
+        message = re.sub(r"`([^`]{40})[^`]+`", r"`\1…`", message)
         before = self.text[:at]
         line, column = before.count("\n") + 1, at - (before.rfind("\n") + 1) + 1
         place = f"line {line}, column {column}" if "\n" in self.text else f"column {column}"
         self.mistakes.add(self.path, f"{place}: {message}", suggestion, excerpt=self._excerpt(line, column))
 
     def _excerpt(self, line: int, column: int) -> str:
-        words = self.text.split("\n")[line - 1].expandtabs(1).rstrip("\r")
-        start = max(0, column - 1 - _AROUND)
-        shown = words[start : column - 1 + _AROUND]
-        left, right = "…" if start else "", "…" if len(words) > column - 1 + _AROUND else ""
+        words = self.text.split("\n")[line - 1].expandtabs(1)
+        start, end = max(0, column - 1 - _AROUND), column - 1 + _AROUND
+        wider = max(0, start - _AROUND)
+        masked = _PERSONAL.sub(lambda found: "*" * len(found[0]), words[wider : end + _AROUND])
+        shown = masked[start - wider : end - wider]
+        left, right = "…" if start else "", "…" if len(words) > end else ""
         return f"    {left}{shown}{right}\n    {' ' * (len(left) + column - 1 - start)}^"
 
 
 _AROUND = 40
+_ENOUGH = 20
+"""Mistakes; a text with more was not meant as a query."""
+# Of a person, perhaps: addresses and long numbers are not repeated, but keep their length for the mark.
+_PERSONAL = re.compile(r"[^\s'\"(]+@[^\s'\")]+|\+\d[\d -]{5,}\d|\d{7,}")
 
 
 # Reading
@@ -337,7 +346,8 @@ def _tell_token(error: UnexpectedToken, telling: Telling) -> None:
     if token.type == "$END":
         telling.tell(at, f"the query ends too early; expected: {_expected(accepted)}.", hint)
     else:
-        telling.tell(at, f"`{_short(token)}` is not possible here; expected: {_expected(accepted)}.", hint)
+        said = {"STRING": "a text", "NUMBER": "a number"}.get(token.type, f"`{token}`")
+        telling.tell(at, f"{said} is not possible here; expected: {_expected(accepted)}.", hint)
 
 
 def _hint(before: str, token: Token, accepted: set[str]) -> str:
@@ -353,10 +363,6 @@ def _hint(before: str, token: Token, accepted: set[str]) -> str:
         return ""
     near = did_you_mean(token, words) or (did_you_mean(last[1], ("AND", "OR")) if last else "")
     return near or "Put AND or OR between two conditions."
-
-
-def _short(token: str) -> str:
-    return token if len(token) <= _AROUND else f"{token[:_AROUND]}…"
 
 
 def _expected(terminals: Iterable[str]) -> str:

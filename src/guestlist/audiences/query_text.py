@@ -16,15 +16,11 @@ _LISTS = ("one_of", "none_of", "contains")
 _UNQUOTED = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-class UnsayableError(GuestlistError):
-    """A condition that the query language has no words for."""
-
-    def __init__(self, what: str, next_step: str) -> None:
-        super().__init__("query_cannot_say", f"The query language cannot say {what}.", next_step=next_step)
-
-
 def query_text(condition: d.Condition, *, audiences: frozenset[str] = frozenset()) -> str:
-    """`audiences`: the keys known where the text will be read. A group of one is written as that one."""
+    """GuestlistError `query_cannot_say` where there are no words. A group of one is written as that one.
+
+    `audiences`: the keys known where the text will be read.
+    """
     return _Writer(audiences=audiences | d.references(condition)).condition(condition)
 
 
@@ -56,8 +52,12 @@ class _Writer:
     def _trait(self, condition: d.Trait) -> str:
         if condition.trait in self.audiences and _asks_for_truth(condition.test):
             what = f"whether the trait `{condition.trait}` is true, as an audience has that key"
-            raise UnsayableError(what, "Use `one_of`, or another name for the trait.")
+            raise _unsayable(what, "Use `one_of`, or another name for the trait.")
         return f"trait({_trait_name(condition.trait)}){_compared(condition.test)}"
+
+
+def _unsayable(what: str, next_step: str) -> GuestlistError:
+    return GuestlistError("query_cannot_say", f"The query language cannot say {what}.", next_step=next_step)
 
 
 def _asks_for_truth(test: d.Test) -> bool:
@@ -83,7 +83,7 @@ def _filter_alone(one: d.Filter) -> d.Filter:
 def _joined(word: str, parts: Iterable[str]) -> str:
     text = f" {word} ".join(parts)
     if not text:
-        raise UnsayableError("a group with nothing in it", "Take the empty group out.")
+        raise _unsayable("a group with nothing in it", "Take the empty group out.")
     return text
 
 
@@ -211,14 +211,14 @@ def _quoted(text: str) -> str:
 
 
 def _path(path: str) -> str:
-    if re.search(r"\\\\+\.", path):
-        raise UnsayableError(f"the name `{path}`, with a backslash before a dot", "Name the property differently.")
+    if re.search(r"\\\\\.", path):
+        raise _unsayable(f"the name `{path}`, with a backslash before a dot", "Name the property differently.")
     return _quoted(path)
 
 
 def _trait_name(name: str) -> str:
     if "\\." in name:
-        raise UnsayableError(f"the name `{name}`, with a backslash before a dot", "Name the trait differently.")
+        raise _unsayable(f"the name `{name}`, with a backslash before a dot", "Name the trait differently.")
     return _quoted(name)
 
 

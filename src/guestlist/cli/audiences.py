@@ -24,6 +24,7 @@ from guestlist.cli.asking import (
     read_one,
     write_people,
 )
+from guestlist.cli.converting import Form, convert, show_definition
 from guestlist.cli.frame import (
     AsJson,
     Reveal,
@@ -139,13 +140,26 @@ def _numbers(space: Space, definitions: Sequence[Definition]) -> Mapping[str, in
 
 
 @commands.command("show")
-def show_audience(key: Key, *, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def show_audience(
+    key: Key,
+    *,
+    form: Annotated[Form, typer.Option("--as", help="In words, as a query or as YAML.")] = Form.WORDS,
+    space: SpaceDir = Path(),
+    as_json: AsJson = False,
+) -> None:
     """Show one audience: who belongs to it in words, how many people these are, where it goes.
 
+    With --as query or --as yaml only the definition is shown, to be pasted elsewhere.
+
     guestlist audiences show win_back
+
+    guestlist audiences show win_back --as query
     """
     here = open_space(space)
     definitions, one = read_one(here, key)
+    if form is not Form.WORDS:
+        show_definition(one, form, frozenset(each.key for each in definitions), as_json=as_json)
+        return
     number = _numbers(here, definitions).get(one.key)
     if as_json:
         answer({**_facts(one), "people": number})
@@ -293,5 +307,5 @@ def export(
         write_people(listed, file, as_json=as_json)
 
 
-for _command in (preview, diff, history, changes):
+for _command in (convert, preview, diff, history, changes):
     commands.command()(_command)

@@ -97,7 +97,9 @@ def _facts(error: GuestlistError) -> dict[str, Any]:
     }
     mistakes = getattr(error, "mistakes", ())
     if mistakes:
-        facts["mistakes"] = [{"at": m.path, "message": m.message, "suggestion": m.suggestion} for m in mistakes]
+        facts["mistakes"] = [
+            {"at": m.path, "message": _discreet(m.message), "suggestion": _discreet(m.suggestion)} for m in mistakes
+        ]
     return facts
 
 

@@ -13,7 +13,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "import": ("imports:import_files", "Bring files of customer data into the space."),
     },
     "Audiences": {
-        "audiences": ("audiences:commands", "check, list, show, members, explain, export."),
+        "audiences": ("audiences:commands", "check, list, show, convert, members, explain, export."),
         "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
     },
     "Meta": {

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from guestlist.audiences.document import read
 from guestlist.space import open_space
 
 from .conftest import JANE, SHEET, Typed, as_process
@@ -246,6 +247,97 @@ def test_export_to_a_place_that_is_not_there(typed: Typed, tmp_path: Path) -> No
     assert (told.code, "cannot be written" in told.err) == (2, True)
 
 
+# Definitions in other forms
+
+QUERY = (
+    "event('Product Added').where(event('Order Completed').count() = 0).within(7 days).count() >= 1"
+    " AND trait('germans') = false"
+)
+WHO = """\
+who:
+  all:
+    - event: Product Added
+      within: 7 days
+      then_not:
+        event: Order Completed
+    - not_member_of: germans
+"""
+
+
+def test_a_definition_as_a_query(empty: Typed) -> None:
+    told = empty("audiences", "show", "germans", "--as", "query")
+    assert told.code == 0
+    assert told.out == (
+        "trait('country').one_of(['DE', 'AT']) AND event('Order Completed').sum(property('total')) > 20"
+        " AND NOT (trait('win_back') = true)\n"
+    )
+    assert empty("audiences", "show", "germans", "--as", "query", "--json").facts == {
+        "key": "germans",
+        "query": told.out.strip(),
+    }
+
+
+def test_a_definition_as_yaml(empty: Typed) -> None:
+    told = empty("audiences", "show", "win_back", "--as", "yaml")
+    assert (told.code, told.out.splitlines()[:2]) == (0, ["key: win_back", "name: 'Win back: left a cart'"])
+    assert read(told.out) == read((empty.space / "audiences" / "win_back.yaml").read_text())
+
+
+def test_what_a_query_cannot_say_is_named(empty: Typed) -> None:
+    (empty.space / "audiences" / "odd.yaml").write_text("key: odd\nwho: { trait: 'a\\.b', equals: 1 }\n")
+    told = empty("audiences", "show", "odd", "--as", "query", "--json")
+    assert (told.code, told.facts["error"]["code"]) == (1, "query_cannot_say")
+    assert "backslash" in told.facts["error"]["message"]
+
+
+def test_a_query_from_segment_becomes_yaml(empty: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert empty("audiences", "convert", QUERY).out == WHO
+    file = tmp_path / "query.txt"
+    file.write_text(QUERY + "\n", encoding="utf-8")
+    assert empty("audiences", "convert", file).out == WHO
+    monkeypatch.setattr("sys.stdin", io.StringIO(QUERY))
+    assert empty("audiences", "convert", "-").out == WHO
+    facts = empty("audiences", "convert", QUERY, "--json").facts
+    assert facts["query"] == QUERY
+    assert facts["who"]["all"][1] == {"not_member_of": "germans"}
+
+
+def test_a_query_needs_no_space_to_be_converted(tmp_path: Path) -> None:
+    told = as_process("audiences", "convert", "trait('vip') = true", folder=tmp_path)
+    assert (told.returncode, told.stdout) == (0, "who:\n  trait: vip\n  equals: true\n")
+
+
+def test_a_pasted_query_is_an_audience(typed: Typed, tmp_path: Path) -> None:
+    space = tmp_path / "shop"
+    shutil.copytree(typed.space, space)
+    (space / "audiences" / "pasted.yaml").write_text(f'key: pasted\nwho: "{QUERY}"\n')
+    there = Typed(space=space, capture=typed.capture)
+    assert there("audiences", "check").code == 0
+    assert there("audiences", "show", "pasted", "--as", "query").out == QUERY + "\n"
+    pasted = {person["profile_id"] for person in there("audiences", "members", "pasted", "--json").lines}
+    left = {person["profile_id"] for person in there("audiences", "members", "win_back", "--json").lines}
+    germans = {person["profile_id"] for person in there("audiences", "members", "germans", "--json").lines}
+    assert pasted == left - germans
+
+
+def test_a_mistake_in_a_query_is_told_with_its_place(empty: Typed) -> None:
+    told = empty("audiences", "convert", "event('Order Completed').cuont() >= 1")
+    assert told.code == 1
+    assert told.err.splitlines()[:3] == [
+        "query: column 26: `cuont` is not known here. Did you mean `count`?",
+        "    event('Order Completed').cuont() >= 1",
+        "                             ^",
+    ]
+    answered = empty("audiences", "convert", "trait('jane@example.org')", "--json").facts["error"]
+    assert answered["code"] == "definition_mistakes"
+    assert "jane" not in json.dumps(answered)
+
+
+def test_neither_a_query_nor_a_file(empty: Typed) -> None:
+    told = empty("audiences", "convert", "no-such-file.txt", "--json")
+    assert (told.code, told.facts["error"]["code"]) == (2, "no_file")
+
+
 # Mistakes
 
 
@@ -281,7 +373,7 @@ def test_the_real_command_in_a_space(typed: Typed) -> None:
     assert json.loads(told.stdout)["email"] == ["j***@example.org", "d***@example.net"]
 
 
-@pytest.mark.parametrize("command", ["check", "list", "show", "members", "explain", "export"])
+@pytest.mark.parametrize("command", ["check", "list", "show", "convert", "members", "explain", "export"])
 def test_help_teaches_with_an_example(empty: Typed, command: str) -> None:
     told = empty("audiences", command, "--help").out
     assert told.count(f"guestlist audiences {command}") > 1  # once in the usage line
