@@ -1,5 +1,6 @@
 """What is written reads back as the same definition."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.audiences.trees import MOMENTS, SYNCS, TEXTS, conditions
@@ -22,6 +23,33 @@ def read_back(document: object) -> d.Condition | None:
 @given(conditions())
 def test_a_condition_reads_back(condition: d.Condition) -> None:
     assert repr(read_back(condition_document(condition))) == repr(condition)
+
+
+def prop(path: str, comparator: d.NumberComparator = "at_least", number: int = 1) -> d.PropertyTest:
+    return d.PropertyTest(path=path, test=d.Amount(comparator=comparator, number=number))
+
+
+DONE = d.Then(step=d.Step(event="B"), count=d.Count())
+NOT_DONE = d.Then(step=d.Step(event="B"), count=d.Count(comparator="exactly", number=0))
+ORDERS: list[tuple[d.Filter, ...]] = [
+    (DONE, NOT_DONE),
+    (NOT_DONE, DONE),
+    (NOT_DONE, NOT_DONE, DONE, DONE, NOT_DONE),
+    (DONE, prop("a"), DONE),
+    (prop("a"), prop("a", "less_than"), prop("b")),
+    (prop("a"), prop("b"), prop("a", "less_than")),
+    (prop("a"), prop("a", number=2)),
+    (prop("all"), d.EveryTest(tests=(prop("a"), prop("b"))), d.EveryTest(tests=(prop("c"),))),
+    (d.EveryTest(tests=(prop("a"), prop("a"))),),
+    (d.NoTest(test=prop("equals")), d.NoTest(test=prop("a")), d.NoTest(test=d.EveryTest(tests=()))),
+    (prop("then"), DONE, prop("then_not"), prop("not"), prop("any"), prop("event")),
+]
+
+
+@pytest.mark.parametrize("where", ORDERS)
+def test_filters_keep_their_order(where: tuple[d.Filter, ...]) -> None:
+    condition = d.Event(step=d.Step(event="A", where=where))
+    assert read_back(condition_document(condition)) == condition
 
 
 @settings(deadline=None)
@@ -63,6 +91,11 @@ def test_shares_of_a_split_beside_a_hold_out_read_back(held: float, share: float
     text = f"key: a\nwho: {{trait: x, exists: true}}\nholdout: {held:.6f}\nsplit: {{b: {share:.6f}}}"
     definition = read(text)
     assert read(as_yaml(definition_document(definition))) == definition
+
+
+def test_shares_are_written_as_they_were_said() -> None:
+    text = "key: a\nwho:\n  event: A\nholdout: 7%\nsplit:\n  - discount: 50%\n  - gift: 33.3%\n"
+    assert as_yaml(definition_document(read(text))) == text
 
 
 def test_a_document_is_as_short_as_a_person_would_write_it() -> None:
