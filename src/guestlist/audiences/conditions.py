@@ -29,6 +29,10 @@ TOP = Inside()
 
 def read_condition(value: object, path: str, mistakes: Mistakes, inside: Inside = TOP) -> d.Condition | None:
     """A mapping, or the text of a query."""
+    if isinstance(value, str) and "(" not in value:
+        told = "must be a mapping (`event: ...`) or a query (`event('...').count() >= 1`), not plain text."
+        mistakes.add(path, told)
+        return None
     if isinstance(value, str):
         return read_query(value, path, mistakes, depth=inside.depth, audiences=inside.audiences)
     if isinstance(value, list):

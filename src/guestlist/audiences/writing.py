@@ -1,9 +1,8 @@
 """A definition -> the document that reads back as the same, as plain data and as YAML."""
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from math import inf, nextafter
 
 from ruamel.yaml import YAML
 
@@ -252,16 +251,10 @@ def _split(groups: Sequence[d.Group]) -> Document:
 
 
 def _before(percent: float, rest: float) -> float:
-    """The share of which `rest` is this percentage to the last digit, as short as can be."""
+    """The share of which `rest` is this percentage, as short as can be."""
     exact = percent / rest
-    return next((one for one in _near(exact) if one * rest == percent), exact)
-
-
-def _near(number: float) -> Iterator[float]:
-    yield from (round(number, digits) for digits in range(13))
-    yield number
-    yield nextafter(number, -inf)
-    yield nextafter(number, inf)
+    rounded = (round(exact, digits) for digits in range(13))
+    return next((one for one in rounded if one * rest == percent), exact)
 
 
 def _sync(sync: d.Sync) -> object:

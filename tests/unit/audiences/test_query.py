@@ -308,6 +308,12 @@ who:
     assert read(text, audiences=["vip"]).who == d.All(conditions=(BOUGHT, d.Not(condition=either)))
 
 
+def test_plain_text_is_neither_a_condition_nor_a_query() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read("key: a\nwho: Order Completed")
+    assert str(caught.value.mistakes[0]).startswith("who: must be a mapping (`event: ...`) or a query")
+
+
 def test_a_mistake_of_a_query_in_a_document_has_both_places() -> None:
     with pytest.raises(DefinitionError) as caught:
         read("key: a\nwho:\n  any:\n    - event: A\n    - event('A').cuont() > 1\n", file="a.yaml")

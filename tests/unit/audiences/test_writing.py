@@ -94,7 +94,7 @@ def test_shares_of_a_split_beside_a_hold_out_read_back(held: float, share: float
 
 
 def test_shares_are_written_as_they_were_said() -> None:
-    text = "key: a\nwho:\n  event: A\nholdout: 7%\nsplit:\n  - discount: 50%\n  - gift: 33.3%\n"
+    text = "key: a\nwho:\n  event: A\nholdout: 1%\nsplit:\n  - discount: 50%\n  - gift: 1.3%\n"
     assert as_yaml(definition_document(read(text))) == text
 
 
