@@ -50,3 +50,9 @@ class RemoteClock:
             # Told in whole seconds, and never backwards.
             self._last = max(told, self._last) if told and self._last else told or self._last
         return self._last or datetime.now(UTC)
+
+
+def stopwatch() -> Callable[[], float]:
+    """Started now; says how many seconds have gone by since."""
+    began = time.monotonic()
+    return lambda: time.monotonic() - began

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +18,7 @@ from guestlist.cli.explaining import clock
 from guestlist.cli.frame import AsJson, Reveal, SpaceDir, add_row, answer, say, show, table
 from guestlist.cli.standing import expected_size
 from guestlist.cli.syncs import CANNOT
+from guestlist.clock import stopwatch
 from guestlist.space import Space, open_space
 from guestlist.store import Warehouse
 from guestlist.syncing import LEDGER_FILE, open_to_sync
@@ -78,10 +78,10 @@ def preview(
 def _look(
     warehouse: Warehouse, one: Definition, question: Question, definitions: Sequence[Definition], *, reveal: bool
 ) -> Previewed:
-    began = perf_counter()
+    gone = stopwatch()
     question = scanned(question, definitions, warehouse.materialise)
     found = warehouse.materialise("previewed", evaluating.members(one, question, definitions))
-    seconds = perf_counter() - began
+    seconds = gone()
     inline = evaluating.with_others(question, definitions)
     identifier = warehouse.table("identifier")
     listed = people.read_people(warehouse, found, one.key, question, reveal=reveal, limit=SAMPLE)

@@ -13,7 +13,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "import": ("imports:import_files", "Bring files of customer data into the space."),
     },
     "Audiences": {
-        "audiences": ("audiences:commands", "check, list, show, convert, members, explain, export."),
+        "audiences": (
+            "audiences:commands",
+            "check, list, show, convert, preview, members, explain, diff,\nhistory, changes, export.",
+        ),
         "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
     },
     "Meta": {
@@ -48,7 +51,10 @@ def overview() -> str:
         "Keep Meta Custom Audiences exactly right, from your own machine.",
     ]
     for purpose, commands in COMMANDS.items():
-        lines += ["", f"{purpose}:", *(f"  {name:13} {says}" for name, (_, says) in commands.items())]
+        lines += ["", f"{purpose}:"]
+        for name, (_, says) in commands.items():
+            first, *more = says.splitlines()
+            lines += [f"  {name:13} {first}", *(f"  {'':13} {line}" for line in more)]
     lines += ["", "First steps:", *(f"  {step}" for step in _FIRST_STEPS), ""]
     lines += [
         "guestlist COMMAND --help teaches one command; --json answers in JSON.",
