@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 
 import ibis
 import pyarrow as pa
+from tests.stages.audiences import interpreter
 
 from guestlist.audiences.compile import members
+from guestlist.audiences.definition import IdentifierList
 from guestlist.audiences.document import read
 from guestlist.audiences.question import Question, Relations
 
@@ -88,17 +90,74 @@ def _identifiers(rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist(lines, schema=IDENTIFIER)
 
 
+def people_of(
+    *,
+    events: Sequence[Row],
+    traits: Sequence[Row],
+    stays: Sequence[Row],
+    identifiers: Sequence[Row] | None = None,
+    lists: Mapping[IdentifierList, frozenset[str]] | None = None,
+) -> dict[str, interpreter.Person]:
+    """Person by person, what the relations hold row by row."""
+    rows = (*events, *traits, *stays, *(identifiers or ()))
+
+    def own(name: str, told: Sequence[Row] | None) -> list[Row]:
+        return [row for row in told or () if row["profile_id"] == name]
+
+    return {
+        name: interpreter.Person(
+            events=[_happening(row) for row in own(name, events)],
+            traits=[_held(row) for row in own(name, traits)],
+            stays=[_stay(row) for row in own(name, stays)],
+            identifiers=None if identifiers is None else [_known(row) for row in own(name, identifiers)],
+            lists=frozenset(listed for listed, inside in (lists or {}).items() if name in inside),
+        )
+        for name in {row["profile_id"] for row in rows}
+    }
+
+
+def _happening(row: Row) -> interpreter.Happening:
+    return interpreter.Happening(
+        event=row["event"],
+        at=_utc(row["at"]),
+        source=row["source"],
+        message_id=row["message_id"],
+        properties=interpreter.read_json(row["properties"]) or {},
+    )
+
+
+def _held(row: Row) -> interpreter.Held:
+    return interpreter.Held(key=row["key"], value=interpreter.as_kept(row["value"]), at=_utc(row["at"]))
+
+
+def _stay(row: Row) -> interpreter.Stay:
+    exited = row["exited_at"]
+    left = None if exited is None else _utc(exited)
+    return interpreter.Stay(audience=row["audience"], entered=_utc(row["entered_at"]), exited=left)
+
+
+def _known(row: Row) -> interpreter.Known:
+    return interpreter.Known(type=row["type"], since=_utc(row["first_seen"]))
+
+
+def _utc(instant: datetime) -> datetime:
+    return instant.replace(tzinfo=UTC)
+
+
 class History:
     """Events, traits and stays, loaded once and asked many times."""
 
     def __init__(self, *, events: Sequence[Row] = (), traits: Sequence[Row] = (), stays: Sequence[Row] = ()) -> None:
         self.engine = ibis.duckdb.connect()
+        rows = table(events, EVENT), table(traits, TRAIT), table(stays, MEMBERSHIP)
         self.relations = Relations(
-            event=self.engine.create_table("event", table(events, EVENT)),
-            trait=self.engine.create_table("trait", table(traits, TRAIT)),
-            membership=self.engine.create_table("membership", table(stays, MEMBERSHIP)),
+            event=self.engine.create_table("event", rows[0]),
+            trait=self.engine.create_table("trait", rows[1]),
+            membership=self.engine.create_table("membership", rows[2]),
             identifier=self.engine.create_table("identifier", _identifiers([*events, *traits])),
         )
+        told = [part.to_pylist() for part in rows]
+        self.people = people_of(events=told[0], traits=told[1], stays=told[2])
 
     def question(self, as_of: str, zone: ZoneInfo = BERLIN) -> Question:
         """Of the values of a trait the last one up to then, as relation `trait` has it; null took the trait away."""
@@ -116,7 +175,11 @@ class History:
         return self.engine.to_pyarrow(rows)
 
     def members(self, who: str, as_of: str, zone: ZoneInfo = BERLIN) -> str:
-        """Who is in, as one sorted word: profile ids here are single letters."""
+        """Who is in, as one sorted word: profile ids here are single letters. The engine and the interpreter agree."""
         definition = read(f"key: a\nwho: {who}")
         found = self.engine.to_pyarrow(members(definition, self.question(as_of, zone)))
-        return "".join(sorted(found["profile_id"].to_pylist()))
+        asked = interpreter.Asked(as_of=utc(as_of), zone=zone)
+        answers = found["profile_id"].to_pylist(), interpreter.members(definition, self.people, asked)
+        engine, told = ("".join(sorted(answer)) for answer in answers)
+        assert engine == told, f"the interpreter says {told!r}"
+        return engine

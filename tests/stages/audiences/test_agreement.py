@@ -1,0 +1,41 @@
+"""The engine and the interpreter say the same of any condition over any history.
+
+`AGREEMENTS=5000 pytest tests/stages/audiences/test_agreement.py` looks further than an ordinary run does.
+"""
+
+import os
+from pprint import pformat
+
+from hypothesis import HealthCheck, given, note, settings
+from hypothesis import strategies as st
+from tests.stages.audiences import interpreter
+from tests.stages.audiences.worlds import Conditions, world
+
+from guestlist.audiences import definition as d
+from guestlist.audiences.compile import members
+
+EXAMPLES = int(os.environ.get("AGREEMENTS", "150"))
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10_000), data=st.data())
+def test_the_engine_agrees_with_the_interpreter(seed: int, data: st.DataObject) -> None:
+    here = world(seed)
+    conditions = Conditions(zone=here.zone, as_of=here.as_of)
+    definition = data.draw(conditions.definitions("outer", 2))
+    inner = data.draw(st.none() | conditions.definitions("inner", 0).filter(_asks_nobody))
+    inline = {inner.key: inner} if inner else {}
+    begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
+
+    found = here.engine.to_pyarrow(members(definition, here.question(inline, begun)))
+    engine = found["profile_id"].to_pylist()
+    told = interpreter.members(definition, here.people, here.asked(inline, begun))
+
+    assert len(set(engine)) == len(engine)
+    for name in sorted(told ^ set(engine))[:1]:
+        note(f"{here.zone} {here.as_of}, engine: {name in engine}\n{pformat(here.people[name], width=140)}")
+    assert set(engine) == told
+
+
+def _asks_nobody(definition: d.Definition) -> bool:
+    return not d.references(definition.who)
