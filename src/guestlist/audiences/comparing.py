@@ -5,25 +5,39 @@ A list passes when one of its elements does; a denying test passes when none doe
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
+from math import inf, nextafter
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import ibis
 import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
-from guestlist.audiences.definition import DENYING, Amount, Matches, Moment, Presence, Relative, Scalar, Test
+from guestlist.audiences.definition import (
+    DENYING,
+    Amount,
+    Matches,
+    Moment,
+    Presence,
+    Relative,
+    RelativeComparator,
+    Scalar,
+    Test,
+)
 from guestlist.audiences.steps import EACH, split_path
-from guestlist.audiences.times import end_of, shifted, start_of
+from guestlist.audiences.times import MICROSECOND, end_of, shifted, start_of
 from guestlist.store.engine import json_part, json_text, json_texts
 
 # Keys the compiler is known to spell right in a path; any other key goes through a map.
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
 # Stands between joined list elements: a control character that no real value holds.
 EDGE = "\x1f"
-OFFSET = r"([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+_DAY, _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]+)?)?"
+WITHOUT_OFFSET = rf"^{_DAY}(?:{_CLOCK})?$"
+WITH_OFFSET = rf"^{_DAY}{_CLOCK}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)$"
 INSTANT = dt.Timestamp(timezone="UTC")
 
 
@@ -51,7 +65,7 @@ def property_value(events: ir.Table, path: str) -> Value:
     parts = split_path(path)
     document = events.properties.cast("json")
     if EACH in parts:
-        return _elements(json_texts(document, *parts))
+        return _elements(json_texts(document, *parts), json_texts(document, *parts, EACH))
     if all(PLAIN_KEY.fullmatch(part) for part in parts):
         raw, text = json_part(document, *parts), json_text(document, *parts)
     else:
@@ -89,7 +103,7 @@ def _column(part: str, path: str) -> str:
 
 
 def _number(raw: ir.StringValue) -> ir.FloatingValue:
-    return raw.replace('"', "").try_cast("float64")
+    return as_number(raw.replace('"', ""))
 
 
 def _member(json: ir.JSONValue, part: str) -> ir.JSONValue:
@@ -98,15 +112,15 @@ def _member(json: ir.JSONValue, part: str) -> ir.JSONValue:
     return json[part] if PLAIN_KEY.fullmatch(part) else json.try_cast("map<string, json>").get(part)
 
 
-def _elements(texts: ir.ArrayValue) -> Value:
-    """All that stands at the places of a path, as one list."""
+def _elements(texts: ir.ArrayValue, opened: ir.ArrayValue) -> Value:
+    """All that stands at the places of a path, as one list, with the elements of the lists among it."""
     joined = texts.join(EDGE)  # without what is null
     return Value(
         present=joined.notnull() & (texts.length() > 0),
         text=ibis.null("string"),
         number=ibis.null("float64"),
         is_list=joined.notnull() & (texts.length() > 0),
-        elements=texts,
+        elements=texts.concat(opened),
     )
 
 
@@ -117,10 +131,15 @@ def trait_value(value: ir.StringColumn, number: ir.FloatingColumn) -> Value:
     return Value(
         present=value.notnull(),
         text=value,
-        number=ibis.coalesce(number, value.try_cast("float64")),
+        number=ibis.coalesce(number, as_number(value)),
         is_list=value.startswith("[") & elements.notnull(),
         elements=elements,
     )
+
+
+def as_number(text: ir.StringValue) -> ir.FloatingValue:
+    """Engines read over a `_` in the middle of a number; here, 1_000 is a name."""
+    return text.replace("_", "x").try_cast("float64")
 
 
 def finite(number: ir.FloatingValue) -> ir.BooleanValue:
@@ -134,9 +153,9 @@ def passes(value: Value, test: Test, as_of: datetime, zone: ZoneInfo) -> ir.Bool
         case Amount():
             return _amount(value, test)
         case Moment(comparator=comparator, moment=moment):
-            if comparator == "before":
-                return _compared(value, "<", start_of(moment, zone), zone)
-            return _compared(value, ">", end_of(moment, zone), zone)
+            edge = _Edge.begins(moment, zone) if comparator == "before" else _Edge.ends(moment, zone)
+            sign: _Sign = "<" if comparator == "before" else ">"
+            return _any_date(value, lambda text: edge.compared(text, sign))
         case Relative():
             return _relative(value, test, as_of, zone)
         case Presence(comparator=comparator):
@@ -157,8 +176,8 @@ def _pairs(value: Value, test: Matches) -> tuple[ir.BooleanValue, ir.BooleanValu
     texts = [as_text(part) for part in test.values]
     match test.comparator:
         case "contains" | "omits":
-            several = [joined.contains(EDGE + text + EDGE) for text in texts]
-            return _any([value.text.contains(text) for text in texts]), _any(several)
+            _, several = _equal(value, joined, test.values)
+            return _any([value.text.contains(text) for text in texts]), several
         case "starts_with":
             return _any([value.text.startswith(text) for text in texts]), _any(
                 [joined.contains(EDGE + t) for t in texts]
@@ -172,7 +191,7 @@ def _pairs(value: Value, test: Matches) -> tuple[ir.BooleanValue, ir.BooleanValu
 def _equal(value: Value, joined: ir.StringValue, values: tuple[Scalar, ...]) -> tuple[ir.BooleanValue, ir.BooleanValue]:
     numbers = [float(part) for part in values if _is_number(part)]
     texts = [as_text(part) for part in values if not _is_number(part)]
-    floats = value.elements.try_cast("array<float64>")
+    floats = value.elements.map(as_number)
     one: list[ir.BooleanValue] = []
     several: list[ir.BooleanValue] = [joined.contains(EDGE + text + EDGE) for text in texts]
     if texts:
@@ -207,11 +226,21 @@ def _any(tests: list[ir.BooleanValue]) -> ir.BooleanValue:
 
 
 def _amount(value: Value, test: Amount) -> ir.BooleanValue:
-    upward = test.comparator in {"greater_than", "at_least"}
-    floats = value.elements.try_cast("array<float64>")
-    best = floats.maxs() if upward else floats.mins()
-    number = ibis.ifelse(value.is_list, best, value.number)
-    return compare_number(number, test) & finite(number)
+    least, most = _bounds(test)
+    several = value.elements.map(as_number).filter(lambda number: number.between(least, most)).length() > 0
+    return ibis.ifelse(value.is_list, several, value.number.between(least, most))
+
+
+def _bounds(test: Amount) -> tuple[ir.FloatingScalar, ir.FloatingScalar]:
+    """Numbers from and to which pass: one comparison, so that the number is worked out once."""
+    bounds = {
+        "greater_than": (nextafter(test.number, inf), LARGEST),
+        "at_least": (test.number, LARGEST),
+        "less_than": (-LARGEST, nextafter(test.number, -inf)),
+        "at_most": (-LARGEST, test.number),
+    }
+    least, most = bounds[test.comparator]
+    return ibis.literal(least, type="float64"), ibis.literal(most, type="float64")
 
 
 def compare_number(number: ir.NumericValue, test: Amount | Matches) -> ir.BooleanValue:
@@ -229,30 +258,60 @@ def compare_number(number: ir.NumericValue, test: Amount | Matches) -> ir.Boolea
             return number <= test.number
 
 
+_Sign = Literal["<", "<=", ">"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Edge:
+    """An instant, and what clocks in the space's zone show then: dates without an offset are compared with that."""
+
+    instant: datetime
+    clock: datetime
+
+    @classmethod
+    def at(cls, instant: datetime, zone: ZoneInfo) -> "_Edge":
+        return cls(instant=instant, clock=instant.astimezone(zone).replace(tzinfo=None))
+
+    @classmethod
+    def begins(cls, moment: date, zone: ZoneInfo) -> "_Edge":
+        """A day begins at 00:00 on its calendar, also where the clocks skip that."""
+        instant = start_of(moment, zone)
+        return cls.at(instant, zone) if isinstance(moment, datetime) else cls(instant=instant, clock=_midnight(moment))
+
+    @classmethod
+    def ends(cls, moment: date, zone: ZoneInfo) -> "_Edge":
+        if isinstance(moment, datetime):
+            return cls.at(end_of(moment, zone), zone)
+        return cls(instant=end_of(moment, zone), clock=_midnight(moment + timedelta(days=1)) - MICROSECOND)
+
+    def compared(self, text: ir.StringValue, sign: _Sign) -> ir.BooleanValue:
+        at, clock = ibis.literal(self.instant.astimezone(UTC), type=INSTANT), ibis.literal(self.clock, type="timestamp")
+        left, right = text.try_cast(INSTANT), text.try_cast("timestamp")
+        compared = {
+            "<": (left < at, right < clock),
+            "<=": (left <= at, right <= clock),
+            ">": (left > at, right > clock),
+        }
+        zoned, bare = compared[sign]
+        return ibis.cases((text.re_search(WITHOUT_OFFSET), bare), (text.re_search(WITH_OFFSET), zoned), else_=False)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time())
+
+
 def _relative(value: Value, test: Relative, as_of: datetime, zone: ZoneInfo) -> ir.BooleanValue:
     forward = test.comparator in {"within_next", "after_next"}
-    far = shifted(as_of, test.duration, zone, sign=1 if forward else -1)
-    match test.comparator:
-        case "within_last":
-            return _compared(value, ">", far, zone) & _compared(value, "<=", as_of, zone)
-        case "before_last":
-            return _compared(value, "<=", far, zone)
-        case "within_next":
-            return _compared(value, ">", as_of, zone) & _compared(value, "<=", far, zone)
-        case "after_next":
-            return _compared(value, ">", far, zone)
+    now, far = _Edge.at(as_of, zone), _Edge.at(shifted(as_of, test.duration, zone, sign=1 if forward else -1), zone)
+    passing: dict[RelativeComparator, Callable[[ir.StringValue], ir.BooleanValue]] = {
+        "within_last": lambda text: far.compared(text, ">") & now.compared(text, "<="),
+        "before_last": lambda text: far.compared(text, "<="),
+        "within_next": lambda text: now.compared(text, ">") & far.compared(text, "<="),
+        "after_next": lambda text: far.compared(text, ">"),
+    }
+    return _any_date(value, passing[test.comparator])
 
 
-def _compared(value: Value, sign: str, instant: datetime, zone: ZoneInfo) -> ir.BooleanValue:
-    """A date or a time without an offset is the zone's: it is compared with the zone's clock at `instant`."""
-    zoned = value.text.re_search(OFFSET) & (value.text.length() > len("2026-01-31"))
-    at = ibis.literal(instant.astimezone(UTC), type=INSTANT)
-    clock = ibis.literal(instant.astimezone(zone).replace(tzinfo=None), type="timestamp")
-    left, right = value.text.try_cast(INSTANT), value.text.try_cast("timestamp")
-    match sign:
-        case "<":
-            return ibis.ifelse(zoned, left < at, right < clock)
-        case "<=":
-            return ibis.ifelse(zoned, left <= at, right <= clock)
-        case _:
-            return ibis.ifelse(zoned, left > at, right > clock)
+def _any_date(value: Value, passing: Callable[[ir.StringValue], ir.BooleanValue]) -> ir.BooleanValue:
+    several = value.elements.filter(passing).length() > 0
+    return ibis.ifelse(value.is_list, several, passing(value.text))

@@ -8,7 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.comparing import Value, finite, passes, property_value, trait_value
+from guestlist.audiences.comparing import Value, as_number, finite, passes, property_value, trait_value
 from guestlist.audiences.question import Question, stamp, trait_rows
 from guestlist.audiences.times import span
 from guestlist.store.engine import overlap
@@ -233,19 +233,22 @@ def _read(events: ir.Table, paths: dict[int, str], side: str) -> dict[str, ir.Va
 
 @dataclass(frozen=True, kw_only=True)
 class _Side:
-    """One side of a comparison of two values: as texts, as numbers all spelled one way, as one number."""
+    """One side of a comparison of two values: its texts, its numbers all spelled one way, the least and the greatest.
+
+    All are null where there is no value. Of a list there are as many as it has elements.
+    """
 
     texts: ir.ArrayValue
     numbers: ir.ArrayValue
-    number: ir.FloatingValue
+    least: ir.FloatingValue
+    most: ir.FloatingValue
 
     @classmethod
     def of(cls, value: Value) -> "_Side":
         one = ibis.ifelse(value.present & value.text.notnull(), ibis.array([value.text]), ibis.null("array<string>"))
-        several = ibis.ifelse(value.elements.length() > 0, value.elements, ibis.null("array<string>"))
-        texts = ibis.ifelse(value.is_list.fill_null(False), several, one)
-        number = ibis.ifelse(finite(value.number), value.number, ibis.null("float64"))
-        return cls(texts=texts, numbers=texts.try_cast("array<float64>").cast("array<string>"), number=number)
+        texts = ibis.ifelse(value.is_list.fill_null(False), value.elements, one)
+        numbers = texts.map(as_number).filter(finite)
+        return cls(texts=texts, numbers=numbers.cast("array<string>"), least=numbers.mins(), most=numbers.maxs())
 
     @classmethod
     def at(cls, both: ir.Table, side: str, place: int) -> "_Side":
@@ -255,7 +258,7 @@ class _Side:
         return {f"{side}_{part}_{place}": getattr(self, part) for part in _PARTS}
 
 
-_PARTS = ("texts", "numbers", "number")
+_PARTS = ("texts", "numbers", "least", "most")
 
 
 def _alike(left: _Side, right: _Side, comparator: d.LikeComparator) -> ir.BooleanValue:
@@ -264,9 +267,9 @@ def _alike(left: _Side, right: _Side, comparator: d.LikeComparator) -> ir.Boolea
     compared: dict[d.LikeComparator, ir.BooleanValue] = {
         "equals": same,
         "not_equals": ~same,
-        "greater_than": left.number > right.number,
-        "at_least": left.number >= right.number,
-        "less_than": left.number < right.number,
-        "at_most": left.number <= right.number,
+        "greater_than": left.most > right.least,
+        "at_least": left.most >= right.least,
+        "less_than": left.least < right.most,
+        "at_most": left.least <= right.most,
     }
     return compared[comparator].fill_null(False)

@@ -39,13 +39,13 @@ def values(found: ir.Table, reducer: d.Reducer, path: str, minimum: int = 1) -> 
     Events of one instant go by their message id. Of values that are equally frequent the first by alphabet counts.
     """
     value = property_value(found, path)
-    told = found.select("profile_id", "at", "message_id", text=value.text)
+    told = found.select("profile_id", "at", "message_id", "source", text=value.text)
     told = told.filter(told.text.notnull())
     if reducer == "most_frequent":
         counted = told.group_by("profile_id", "text").agg(times=told.count())
         often = counted.filter(counted.times >= minimum)
         return often.group_by("profile_id").agg(measured=often.text.first(order_by=[often.times.desc(), often.text]))
-    order = [told.at, told.message_id]
+    order = [told.at, told.message_id, told.source]
     if reducer == "last":
-        order = [told.at.desc(), told.message_id.desc()]
+        order = [column.desc() for column in order]
     return told.group_by("profile_id").agg(measured=told.text.first(order_by=order))

@@ -37,7 +37,7 @@ def shifted(instant: datetime, duration: Duration, zone: ZoneInfo, *, sign: int)
     amount = sign * duration.amount
     if duration.unit in {"minutes", "hours"}:
         return instant + timedelta(minutes=amount * (60 if duration.unit == "hours" else 1))
-    local = instant.astimezone(zone).replace(tzinfo=None)
+    local = instant.astimezone(zone).replace(tzinfo=None, fold=0)
     if duration.unit in {"days", "weeks"}:
         moved = local + timedelta(days=amount * (7 if duration.unit == "weeks" else 1))
     else:

@@ -56,13 +56,13 @@ def event(profile_id: str, name: str, at: str, properties: Any = None, source: s
     return {"profile_id": profile_id, "event": name, "at": at, "source": source, "properties": told}
 
 
-def trait(profile_id: str, key: str, value: Any, at: str = "2020-01-01") -> Row:
+def trait(profile_id: str, key: str, value: Any, at: str | datetime = "2020-01-01") -> Row:
     text = value if value is None or isinstance(value, str) else json.dumps(value)
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
     return {"profile_id": profile_id, "key": key, "value": text, "number": number, "at": at, "source": "web"}
 
 
-def stay(audience: str, profile_id: str, entered: str, exited: str | None = None) -> Row:
+def stay(audience: str, profile_id: str, entered: str | datetime, exited: str | datetime | None = None) -> Row:
     return {"audience": audience, "profile_id": profile_id, "entered_at": entered, "exited_at": exited}
 
 
@@ -75,7 +75,7 @@ def table(rows: Sequence[Row], schema: pa.Schema) -> pa.Table:
             if isinstance(told, str):
                 whole[name] = datetime.fromisoformat(told)
         if "message_id" in whole:
-            whole["message_id"] = f"m{n}"
+            whole["message_id"] = row.get("message_id", f"m{n}")
         filled.append(whole)
     return pa.Table.from_pylist(filled, schema=schema)
 

@@ -9,18 +9,19 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import isfinite
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from tests.stages.audiences.instants import MICROSECOND, elapsed, end_of, last_shown, moved, shown, start_of
 
 from guestlist.audiences import definition as d
 
 Value = Any
 """What JSON can say: None, text, a number, true or false, a list or an object. None is no value."""
 Properties = Mapping[str, Value]
-MICROSECOND = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +89,8 @@ def is_known(person: Person, asked: Asked) -> bool:
     """Nobody is anywhere, "not" included, before the first trace of them."""
     traces = [one.since for one in person.identifiers or ()]
     if person.identifiers is None:
-        traces = [one.at for one in (*person.events, *person.traits)] + [stay.entered for stay in person.stays]
+        traces = [one.at for one in person.events] + [one.at for one in person.traits]
+        traces += [stay.entered for stay in person.stays]
     return any(trace <= asked.as_of for trace in traces)
 
 
@@ -209,6 +211,20 @@ def compares(number: float | None, test: d.Test) -> bool:
         case d.Matches(comparator=comparator, values=(wanted,)):
             return (number == wanted) == (comparator == "equals")
     raise AssertionError(test)
+
+
+def in_window(at: datetime, window: d.Window | None, asked: Asked) -> bool:
+    """The far end is left out and the near end taken in; nothing has happened after `as_of`."""
+    match window:
+        case None:
+            return at <= asked.as_of
+        case d.Within(last=last):
+            return moved(asked.as_of, last, asked.zone, -1) < at <= asked.as_of
+        case d.Between(newest=newest, oldest=oldest):
+            return moved(asked.as_of, oldest, asked.zone, -1) < at <= moved(asked.as_of, newest, asked.zone, -1)
+        case d.Dates(start=start, end=end):
+            begun = start is None or start_of(start, asked.zone) <= at
+            return begun and (end is None or at <= end_of(end, asked.zone)) and at <= asked.as_of
 
 
 # What counts as an event
@@ -416,10 +432,12 @@ def moment_of(value: Value) -> datetime | None:
         return None
     year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     micro = int((found[7] or "0")[:6].ljust(6, "0"))
+    midnight = (hour, minute, second, micro) == (24, 0, 0, 0)  # the end of the day, as ISO 8601 has it
     try:
-        told = datetime(year, month, day, hour, minute, second, micro)  # noqa: DTZ001
+        told = datetime(year, month, day, 0 if midnight else hour, minute, second, micro)  # noqa: DTZ001
     except ValueError:
         return None
+    told += timedelta(days=midnight)
     if not found[8]:
         return told
     offset = timedelta(hours=int(found[10] or 0), minutes=int(found[11] or 0))
@@ -447,73 +465,3 @@ def as_kept(text: str | None) -> Value:
         return read_json(text)
     except ValueError:
         return text
-
-
-# The calendar
-
-
-def in_window(at: datetime, window: d.Window | None, asked: Asked) -> bool:
-    """The far end is left out and the near end taken in; nothing has happened after `as_of`."""
-    match window:
-        case None:
-            return at <= asked.as_of
-        case d.Within(last=last):
-            return moved(asked.as_of, last, asked.zone, -1) < at <= asked.as_of
-        case d.Between(newest=newest, oldest=oldest):
-            return moved(asked.as_of, oldest, asked.zone, -1) < at <= moved(asked.as_of, newest, asked.zone, -1)
-        case d.Dates(start=start, end=end):
-            begun = start is None or start_of(start, asked.zone) <= at
-            return begun and (end is None or at <= end_of(end, asked.zone)) and at <= asked.as_of
-
-
-def elapsed(duration: d.Duration) -> timedelta:
-    """As measured by a stopwatch: a day is 24 hours."""
-    return timedelta(**{duration.unit: duration.amount})
-
-
-def moved(instant: datetime, duration: d.Duration, zone: ZoneInfo, sign: int) -> datetime:
-    """Minutes and hours elapse. Longer units keep the time on the clock, and months the day, or take their last."""
-    if duration.unit in {"minutes", "hours"}:
-        return instant + sign * elapsed(duration)
-    clock = instant.astimezone(zone).replace(tzinfo=None)
-    if duration.unit in {"days", "weeks"}:
-        return instant_of(clock + sign * elapsed(duration), zone)
-    months = sign * duration.amount * (12 if duration.unit == "years" else 1)
-    year, month = divmod(clock.year * 12 + clock.month - 1 + months, 12)
-    first, next_first = date(year, month + 1, 1), date(year + (month + 1) // 12, (month + 1) % 12 + 1, 1)
-    return instant_of(clock.replace(year=year, month=month + 1, day=min(clock.day, (next_first - first).days)), zone)
-
-
-def instant_of(clock: datetime, zone: ZoneInfo) -> datetime:
-    """When clocks in the zone show this. What they show twice is the first time; what they skip is as much later."""
-    around = [(clock + timedelta(days=days)).replace(tzinfo=zone).utcoffset() for days in (-1, 1)]
-    possible = [(clock - offset).replace(tzinfo=UTC) for offset in around if offset is not None]
-    shown_then = [one for one in possible if one.astimezone(zone).replace(tzinfo=None) == clock]
-    return min(shown_then, default=possible[0])
-
-
-def start_of(moment: date, zone: ZoneInfo) -> datetime:
-    """The instant a day begins, or that of a time."""
-    if isinstance(moment, datetime) and moment.tzinfo:
-        return moment
-    return instant_of(shown(moment, zone), zone)
-
-
-def end_of(moment: date, zone: ZoneInfo) -> datetime:
-    """The last microsecond of a day, or the instant of a time."""
-    if isinstance(moment, datetime):
-        return start_of(moment, zone)
-    return start_of(moment + timedelta(days=1), zone) - MICROSECOND
-
-
-def shown(moment: date, zone: ZoneInfo) -> datetime:
-    """What clocks in the zone show then; a day begins at 00:00."""
-    if not isinstance(moment, datetime):
-        return datetime(moment.year, moment.month, moment.day)  # noqa: DTZ001
-    return moment.astimezone(zone).replace(tzinfo=None) if moment.tzinfo else moment
-
-
-def last_shown(moment: date, zone: ZoneInfo) -> datetime:
-    if isinstance(moment, datetime):
-        return shown(moment, zone)
-    return shown(moment + timedelta(days=1), zone) - MICROSECOND

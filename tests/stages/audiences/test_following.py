@@ -1,5 +1,7 @@
 """What came after an event: order, windows from the event on, counts, and values compared between the two."""
 
+from typing import Any
+
 import pytest
 from tests.stages.audiences.histories import History, event, trait
 
@@ -129,3 +131,91 @@ VALUES = [
 @pytest.mark.parametrize(("asked", "expected"), VALUES)
 def test_values_of_events(asked: str, expected: str) -> None:
     assert BROWSING.members(f"{{event: Seen, {asked}}}", NOW) == expected
+
+
+# a: all of the values told, b: null, c: no such property, d: no such event
+NULLS = History(
+    events=[
+        event("a", "Seen", "2026-03-01", {"n": 5, "cat": "x"}),
+        event("b", "Seen", "2026-03-01", {"n": None, "cat": None}),
+        event("c", "Seen", "2026-03-01"),
+        event("d", "Other", "2026-03-01", {"n": 5, "cat": "x"}),
+    ]
+)
+NULL_CASES = [
+    ("first: cat, absent: true", "bcd"), ("first: cat, exists: true", "a"), ("first: cat, not_equals: y", "a"),
+    ("last: cat, none_of: [y]", "a"), ("last: cat, omits: y", "a"), ("most_frequent: cat, absent: true", "bcd"),
+    ("most_frequent: cat, minimum: 2, absent: true", "abcd"), ("most_frequent: cat, minimum: 2, not_equals: y", ""),
+    ("sum: n, not_equals: 7", "a"), ("average: n, at_most: 7", "a"), ("min: n, less_than: 7", "a"),
+    ("max: n, less_than: 7", "a"), ("sum: n, equals: 0", ""), ("distinct: n, equals: 0", "bcd"),
+    ("distinct: n, less_than: 1", "bcd"), ("distinct: n, not_equals: 0", "a"), ("distinct: n, not_equals: 1", "bcd"),
+    ("where: {cat: {exists: true}}, exactly: 0", "bcd"), ("where: {cat: {absent: true}}", "bc"),
+    ("where: {cat: {not_equals: y}}", "a"), ("where: {not: {cat: y}}", "abc"), ("where: {not: {cat: x}}", "bc"),
+    ("where: {not: {n: {greater_than: 9}}}", "abc"), ("where: {n: {not_equals: {trait: missing}}}", ""),
+    ("where: {not: {n: {equals: {trait: missing}}}}", "abc"), ("where: {any: [{cat: y}, {n: {absent: true}}]}", "bc"),
+    ("then_not: {event: Never}", "abc"), ("then: {event: Never, at_most: 0}", "abc"),
+    ("then: {event: Never, at_least: 0}", "abc"), ("then: {event: Never}", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("asked", "expected"), NULL_CASES)
+def test_nothing_there(asked: str, expected: str) -> None:
+    assert NULLS.members(f"{{event: Seen, {asked}}}", NOW) == expected
+
+
+# A looked-up value beside the property: a: number and its text, b: lists that share one, c: lists that do not, d: null,
+# e: an empty list, f: no numbers, g: true and its text
+PAIRS: dict[str, tuple[Any, Any]] = {
+    "a": (5, "5.0"), "b": (["x", 9], ["y", 9.0]), "c": ([1, 4], ["2", None]), "d": (None, "x"), "e": ([], "x"),
+    "f": ("inf", "Infinity"), "g": (True, "true"),
+}  # fmt: skip
+LIKES = [
+    ("equals", "abg"), ("not_equals", "cef"), ("greater_than", "c"), ("at_least", "abc"), ("less_than", "c"),
+    ("at_most", "abc"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("comparator", "expected"), LIKES)
+def test_values_looked_up(comparator: str, expected: str) -> None:
+    """Of c, 4 is more than 2 and 1 is less: of a list, one element is enough."""
+    before = [event(who, "Before", "2026-03-01", {"p": looked_up}) for who, (_, looked_up) in PAIRS.items()]
+    after = [event(who, "After", "2026-03-02", {"p": value}) for who, (value, _) in PAIRS.items()]
+    traits = [trait(who, "p", looked_up) for who, (_, looked_up) in PAIRS.items()]
+    history = History(events=[*before, *after], traits=traits)
+    parent, held = (f"{{event: After, where: {{p: {{{comparator}: {{{of}: p}}}}}}}}" for of in ("parent", "trait"))
+    assert history.members(f"{{event: Before, then: {parent}}}", NOW) == expected
+    assert history.members(held, NOW) == expected
+
+
+LIMITS = [
+    # within, the instant of the next step after 2026-03-28T12:00:00, in?
+    ("30m", "2026-03-28T12:30:00", True), ("30m", "2026-03-28T12:30:00.000001", False),
+    ("1 hour", "2026-03-28T13:00:00", True), ("1 hour", "2026-03-28T13:00:00.000001", False),
+    ("1 day", "2026-03-29T12:00:00", True), ("1 day", "2026-03-29T12:00:00.000001", False),
+    ("1 week", "2026-04-04T12:00:00", True), ("1 week", "2026-04-04T12:00:00.000001", False),
+    ("1 week", "2026-03-28T12:00:00", False), ("1 week", "2026-03-28T12:00:00.000001", True),
+    ("1 week", "2026-03-28T11:59:59.999999", False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("counted", ["", ", at_least: 1, where: {n: {equals: {parent: n}}}"])
+@pytest.mark.parametrize(("within", "at", "inside"), LIMITS)
+def test_the_limits_of_a_next_step_elapse(counted: str, within: str, at: str, inside: bool) -> None:
+    """Over a night in which the clocks of Berlin go forward."""
+    history = History(events=[event("a", "A", "2026-03-28T12:00:00", {"n": 1}), event("a", "B", at, {"n": 1})])
+    told = f"{{event: A, then: {{event: B, within: {within}{counted}}}}}"
+    assert history.members(told, "2026-05-01") == ("a" if inside else "")
+
+
+def test_what_is_still_to_come_came_after_nothing() -> None:
+    history = History(events=[event("a", "A", "2026-03-01"), event("a", "B", "2026-03-10T12:00:00.000001")])
+    assert history.members("{event: A, then: {event: B}}", NOW) == ""
+    assert history.members("{event: A, then: {event: B}}", "2026-03-10T12:00:00.000001") == "a"
+
+
+def test_events_of_one_instant_go_by_their_message_id_and_their_source() -> None:
+    told = [("m2", "a", "x"), ("m1", "b", "y"), ("m1", "a", "z")]
+    rows = [{**event("a", "A", "2026-03-01", {"p": value}, source), "message_id": id_} for id_, source, value in told]
+    history = History(events=rows)
+    assert history.members("{event: A, first: p, equals: z}", NOW) == "a"
+    assert history.members("{event: A, last: p, equals: x}", NOW) == "a"

@@ -212,7 +212,11 @@ class _Drawn:
 
     def event(self, name: str) -> dict[str, Any]:
         keys = ("n", "s", "l", "when", "o", "items", "0", "a.b", 'q"k', "é x")
-        told = None if self.chance.random() < 0.05 else json.dumps(self.object(keys), ensure_ascii=self.chance.random() < 0.3)
+        told = (
+            None
+            if self.chance.random() < 0.05
+            else json.dumps(self.object(keys), ensure_ascii=self.chance.random() < 0.3)
+        )
         return {
             "profile_id": name,
             "event": self.chance.choice(EVENTS),
