@@ -6,24 +6,26 @@
 import os
 from pprint import pformat
 
+import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from tests.stages.audiences import interpreter
-from tests.stages.audiences.worlds import Conditions, world
+from tests.stages.audiences.worlds import Conditions, definitions, world
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.compile import members
 
-EXAMPLES = int(os.environ.get("AGREEMENTS", "150"))
+EXAMPLES = int(os.environ.get("AGREEMENTS", "120"))
 
 
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")  # strategies with a long repr
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10_000), data=st.data())
 def test_the_engine_agrees_with_the_interpreter(seed: int, data: st.DataObject) -> None:
     here = world(seed)
     conditions = Conditions(zone=here.zone, as_of=here.as_of)
-    definition = data.draw(conditions.definitions("outer", 2))
-    inner = data.draw(st.none() | conditions.definitions("inner", 0).filter(_asks_nobody))
+    definition = data.draw(definitions(conditions, "outer", 2))
+    inner = data.draw(st.none() | definitions(conditions, "inner", 0).filter(_asks_nobody))
     inline = {inner.key: inner} if inner else {}
     begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
 

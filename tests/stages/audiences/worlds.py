@@ -14,6 +14,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from tests.stages.audiences import interpreter
 from tests.stages.audiences.histories import EVENT, MEMBERSHIP, STAMP, TRAIT, people_of, stay, table, trait
+from tests.stages.audiences.instants import moved
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.question import Question, Relations
@@ -41,13 +42,11 @@ ODD_MOMENTS = (
     "2026-03-10Z", "2026-03-10T12", " 2026-03-10", "2026-03-10 ", "soon", "2026-03-10T12:00:00.1234567Z",
     "0001-01-01", "9999-12-31", "2026-03-10 (BC)", "2026-03-10T12:00:60", "2026-3-9",
 )  # fmt: skip
-DURATIONS = tuple(
-    d.Duration(amount=amount, unit=unit)
-    for amount, unit in (
-        (30, "minutes"), (1, "hours"), (24, "hours"), (1, "days"), (2, "days"), (1, "weeks"), (1, "months"),
-        (2, "months"), (12, "months"), (1, "years"), (4, "years"),
-    )
+_AMOUNTS: tuple[tuple[int, d.Unit], ...] = (
+    (30, "minutes"), (1, "hours"), (24, "hours"), (1, "days"), (2, "days"), (1, "weeks"), (1, "months"), (2, "months"),
+    (12, "months"), (1, "years"), (4, "years"),
 )  # fmt: skip
+DURATIONS = tuple(d.Duration(amount=amount, unit=unit) for amount, unit in _AMOUNTS)
 SITUATIONS = (
     # Clocks forward on 29 March 2026, back on 25 October; the day after, at a time the clocks skipped or showed twice.
     ("Europe/Berlin", "2026-03-10T12:00:00"), ("Europe/Berlin", "2026-03-29T10:00:00"),
@@ -89,15 +88,18 @@ class World:
 def world(seed: int, size: int = 40) -> World:
     chance = Random(seed)
     zone, as_of = _situation(chance)
-    drawn = _Drawn(chance=chance, zone=zone, as_of=as_of)
     names = [f"p{n}" for n in range(size)]
+    ahead = frozenset(name for name in names if chance.random() < 0.05)
+    drawn = _Drawn(chance=chance, zone=zone, as_of=as_of, ahead=ahead)
     rows = (
         table([row for name in names for row in drawn.events(name)], EVENT),
         table([row for name in names for row in drawn.traits(name)], TRAIT),
         table([row for name in names for row in drawn.stays(name)], MEMBERSHIP),
     )
     known = pa.Table.from_pylist([row for name in names for row in drawn.identifiers(name)], schema=IDENTIFIER)
-    inside = {listed: frozenset(name for name in names if chance.random() < 0.3) for listed in LISTS}
+    inside = {
+        listed: frozenset(name for name in names if name not in ahead and chance.random() < 0.3) for listed in LISTS
+    }
     engine = ibis.duckdb.connect()
     with_identifiers = chance.random() < 0.6
     return World(
@@ -131,17 +133,26 @@ def _situation(chance: Random) -> tuple[ZoneInfo, datetime]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Drawn:
-    """Rows of one person. Instants stand on the edges of windows, or a microsecond, or an hour, beside them."""
+    """Rows of one person. Instants stand on the edges of windows, or a microsecond, or an hour, beside them.
+
+    Nobody has heard yet of those who are `ahead`: all of theirs is still to come.
+    """
 
     chance: Random
     zone: ZoneInfo
     as_of: datetime
+    ahead: frozenset[str]
+
+    def at(self, name: str) -> datetime:
+        """As the store keeps instants: UTC, and not said."""
+        soon = timedelta(microseconds=self.chance.choice([1, 3_600_000_000]))
+        return (self.as_of + soon if name in self.ahead else self.instant()).replace(tzinfo=None)
 
     def instant(self) -> datetime:
         chance = self.chance
         edge = self.as_of
         if chance.random() < 0.8:
-            edge = interpreter.moved(edge, chance.choice(DURATIONS), self.zone, chance.choice([-1, -1, -1, -1, 1]))
+            edge = moved(edge, chance.choice(DURATIONS), self.zone, chance.choice([-1, -1, -1, -1, 1]))
         beside = chance.choice([timedelta(0), timedelta(0), timedelta(microseconds=1), timedelta(hours=1)])
         return edge + chance.choice([-1, 1]) * beside
 
@@ -190,14 +201,18 @@ class _Drawn:
             return self.some()
         if kind < 0.14:
             return self.scalar()
-        whole = {
-            "n": lambda: self.chance.choice(NUMBERS),
-            "when": self.moment,
-            "l": self.some,
-            "o": lambda: self.object(("n", "l", "when")),
-            "items": lambda: [self.item() for _ in range(self.chance.randrange(4))],
-        }
-        return whole.get(key, self.scalar)()
+        match key:
+            case "n":
+                return self.chance.choice(NUMBERS)
+            case "when":
+                return self.moment()
+            case "l":
+                return self.some()
+            case "o":
+                return self.object(("n", "l", "when"))
+            case "items":
+                return [self.item() for _ in range(self.chance.randrange(4))]
+        return self.scalar()
 
     def item(self) -> Any:
         return self.object(("n", "s", "l", "when")) if self.chance.random() < 0.85 else self.inner()
@@ -206,48 +221,40 @@ class _Drawn:
         return {key: self.value(key) for key in keys if self.chance.random() < 0.6}
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        ahead = self.chance.random() < 0.05
-        found = [self.event(name) for _ in range(self.chance.randrange(9))]
-        return [row for row in found if not ahead or row["at"] > self.as_of.replace(tzinfo=None)]
+        return [self.event(name) for _ in range(self.chance.randrange(9))]
 
     def event(self, name: str) -> dict[str, Any]:
-        keys = ("n", "s", "l", "when", "o", "items", "0", "a.b", 'q"k', "é x")
-        told = (
-            None
-            if self.chance.random() < 0.05
-            else json.dumps(self.object(keys), ensure_ascii=self.chance.random() < 0.3)
-        )
+        told = self.object(("n", "s", "l", "when", "o", "items", "0", "a.b", 'q"k', "é x"))
+        escaped = self.chance.random() < 0.3
         return {
             "profile_id": name,
             "event": self.chance.choice(EVENTS),
-            "at": self.instant().replace(tzinfo=None),
+            "at": self.at(name),
             "source": self.chance.choice(SOURCES),
-            "properties": told,
+            "properties": None if self.chance.random() < 0.05 else json.dumps(told, ensure_ascii=escaped),
         }
 
     def traits(self, name: str) -> list[Any]:
         """Of one trait at most one writing in an instant, as the store keeps it."""
-        told = {
-            (key, self.instant().replace(tzinfo=None)): self.value(key)
-            for key in TRAITS
-            for _ in range(self.chance.choice([0, 0, 1, 1, 2]))
-        }
-        return [trait(name, key, value, at) for (key, at), value in told.items()]  # type: ignore[arg-type]
+        told = {(key, self.at(name)): self.value(key) for key in TRAITS for _ in range(self.chance.randrange(3))}
+        told["known", self._since(name)] = True
+        return [trait(name, key, value, at) for (key, at), value in told.items()]
 
     def stays(self, name: str) -> list[Any]:
-        begun = [self.instant().replace(tzinfo=None) for _ in range(self.chance.choice([0, 0, 1, 2]))]
-        later = [self.chance.choice([None, self.instant().replace(tzinfo=None)]) for _ in begun]
+        begun = [self.at(name) for _ in range(self.chance.randrange(3))]
+        ended = [self.chance.choice([None, self.at(name)]) for _ in begun]
         return [
-            stay(self.chance.choice(["vip", "inner"]), name, entered, left)  # type: ignore[arg-type]
-            for entered, left in zip(begun, later, strict=True)
+            stay(self.chance.choice(["vip", "inner"]), name, entered, left)
+            for entered, left in zip(begun, ended, strict=True)
             if left is None or left >= entered
         ]
 
     def identifiers(self, name: str) -> list[dict[str, Any]]:
-        told = [("anonymous_id", datetime(1990, 1, 1))]  # noqa: DTZ001
-        if self.chance.random() < 0.7:
-            told.append(("email", self.instant().replace(tzinfo=None)))
-        return [{"profile_id": name, "type": kind, "first_seen": since} for kind, since in told]
+        types = ["anonymous_id", *(["email"] if self.chance.random() < 0.7 else [])]
+        return [{"profile_id": name, "type": kind, "first_seen": self._since(name)} for kind in types]
+
+    def _since(self, name: str) -> datetime:
+        return self.at(name) if name in self.ahead else datetime(1990, 1, 1)  # noqa: DTZ001
 
 
 # Conditions
@@ -287,12 +294,12 @@ class Conditions:
     as_of: datetime
 
     def instants(self) -> st.SearchStrategy[datetime]:
-        edges = [interpreter.moved(self.as_of, one, self.zone, sign) for one in DURATIONS for sign in (-1, 1)]
+        edges = [moved(self.as_of, one, self.zone, sign) for one in DURATIONS for sign in (-1, 1)]
         return st.sampled_from([self.as_of, *edges])
 
     def moments(self) -> st.SearchStrategy[date]:
         def clock(instant: datetime) -> datetime:
-            return instant.astimezone(self.zone).replace(tzinfo=None)
+            return instant.astimezone(self.zone).replace(tzinfo=None, fold=0)
 
         return st.one_of(self.instants(), self.instants().map(clock), self.instants().map(lambda at: clock(at).date()))
 
@@ -385,12 +392,15 @@ class Conditions:
             st.builds(d.Not, condition=inner),
         )
 
-    def definitions(self, key: str, depth: int) -> st.SearchStrategy[d.Definition]:
-        return st.builds(
-            d.Definition,
-            key=st.just(key),
-            name=st.just(key),
-            who=self.trees(depth),
-            anonymous=st.sampled_from([True, True, True, False]),
-            since=st.one_of(st.none(), st.none(), st.just("now"), self.moments()),
-        )
+
+@lru_cache
+def definitions(conditions: Conditions, key: str, depth: int) -> st.SearchStrategy[d.Definition]:
+    """Kept, as strategies are dear to make and situations few."""
+    return st.builds(
+        d.Definition,
+        key=st.just(key),
+        name=st.just(key),
+        who=conditions.trees(depth),
+        anonymous=st.sampled_from([True, True, True, False]),
+        since=st.one_of(st.none(), st.none(), st.just("now"), conditions.moments()),
+    )
