@@ -90,6 +90,14 @@ def _identifiers(rows: Sequence[Row]) -> pa.Table:
     return pa.Table.from_pylist(lines, schema=IDENTIFIER)
 
 
+def held(trait: Any, as_of: datetime) -> Any:
+    """Of the values of a trait the last one up to then, as relation `trait` has it; null took the trait away."""
+    then = trait.filter(trait.at <= as_of.replace(tzinfo=None))
+    newest_first = [ibis.desc(column) for column in ("at", "source", "value", "number")]
+    place = ibis.row_number().over(group_by=["profile_id", "key"], order_by=newest_first)
+    return then.mutate(place=place).filter(lambda t: (t.place == 0) & t.value.notnull()).drop("place")
+
+
 def people_of(
     *,
     events: Sequence[Row],
@@ -160,13 +168,8 @@ class History:
         self.people = people_of(events=told[0], traits=told[1], stays=told[2])
 
     def question(self, as_of: str, zone: ZoneInfo = BERLIN) -> Question:
-        """Of the values of a trait the last one up to then, as relation `trait` has it; null took the trait away."""
-        trait = self.relations.trait
-        then = trait.filter(trait.at <= utc(as_of).replace(tzinfo=None))
-        newest_first = [ibis.desc(column) for column in ("at", "source", "value", "number")]
-        place = ibis.row_number().over(group_by=["profile_id", "key"], order_by=newest_first)
-        last = then.mutate(place=place).filter(lambda t: (t.place == 0) & t.value.notnull()).drop("place")
-        return Question(relations=replace(self.relations, trait=last), as_of=utc(as_of), zone=zone)
+        relations = replace(self.relations, trait=held(self.relations.trait, utc(as_of)))
+        return Question(relations=relations, as_of=utc(as_of), zone=zone)
 
     def materialise(self, name: str, rows: Any) -> Any:
         return self.engine.create_table(name, rows, overwrite=True)

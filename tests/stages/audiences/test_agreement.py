@@ -14,6 +14,7 @@ from tests.stages.audiences.worlds import Conditions, definitions, world
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.compile import members
+from guestlist.audiences.scanning import scanned
 
 EXAMPLES = int(os.environ.get("AGREEMENTS", "120"))
 
@@ -29,7 +30,11 @@ def test_the_engine_agrees_with_the_interpreter(seed: int, data: st.DataObject) 
     inline = {inner.key: inner} if inner else {}
     begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
 
-    found = here.engine.to_pyarrow(members(definition, here.question(inline, begun)))
+    question = here.question(inline, begun)
+    if data.draw(st.booleans(), "properties read beforehand"):
+        question = scanned(question, [definition, *inline.values()], here.materialise)
+
+    found = here.engine.to_pyarrow(members(definition, question))
     engine = found["profile_id"].to_pylist()
     told = interpreter.members(definition, here.people, here.asked(inline, begun))
 

@@ -13,7 +13,7 @@ import ibis
 import pyarrow as pa
 from hypothesis import strategies as st
 from tests.stages.audiences import interpreter
-from tests.stages.audiences.histories import EVENT, MEMBERSHIP, STAMP, TRAIT, people_of, stay, table, trait
+from tests.stages.audiences.histories import EVENT, MEMBERSHIP, STAMP, TRAIT, held, people_of, stay, table, trait
 from tests.stages.audiences.instants import moved
 
 from guestlist.audiences import definition as d
@@ -80,6 +80,9 @@ class World:
             relations=self.relations, as_of=self.as_of, zone=self.zone, inline=inline, lists=self.lists, begun=begun
         )
 
+    def materialise(self, name: str, rows: Any) -> Any:
+        return self.engine.create_table(name, rows, overwrite=True)
+
     def asked(self, inline: Mapping[str, d.Definition], begun: Mapping[str, datetime]) -> interpreter.Asked:
         return interpreter.Asked(as_of=self.as_of, zone=self.zone, inline=inline, begun=begun)
 
@@ -105,7 +108,7 @@ def world(seed: int, size: int = 40) -> World:
     return World(
         relations=Relations(
             event=engine.create_table("event", rows[0]),
-            trait=engine.create_table("trait", rows[1]),
+            trait=held(engine.create_table("trait", rows[1]), as_of),
             membership=engine.create_table("membership", rows[2]),
             identifier=engine.create_table("identifier", known) if with_identifiers else None,
         ),
