@@ -10,6 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import ibis
+import pandas as pd
 import pytest
 
 from guestlist import pipeline
@@ -85,15 +86,66 @@ def test_every_purchase_counts_once_exact_duplicates_too(warehouse: Warehouse) -
     }
 
 
-def test_repeat_buyers_agree_with_a_computation_done_another_way(warehouse: Warehouse) -> None:
+def answer(warehouse: Warehouse, text: str) -> set[str]:
     zone = ZoneInfo("UTC")
-    definition = document.read(REPEAT_BUYERS)
     question = Question(relations=relations(warehouse), as_of=as_of(DAY.isoformat(), zone), zone=zone)
-    found = members(definition, question)
+    found = members(document.read(text), question)
     ids = warehouse.table("identifier").semi_join(found, "profile_id").filter(ibis._.type == "user_id")
+    return set(warehouse.read(ids.select("value")).column("value").to_pylist())
 
-    answer = set(warehouse.read(ids.select("value")).column("value").to_pylist())
 
+def test_repeat_buyers_agree_with_a_computation_done_another_way(warehouse: Warehouse) -> None:
     expected = by_hand()
-    assert answer == expected
+    assert answer(warehouse, REPEAT_BUYERS) == expected
     assert len(expected) > 1_000
+
+
+# Recency, frequency and money, each in another way.
+CHAMPIONS = """
+key: champions
+who:
+  all:
+    - { event: Order Completed, within: 2 months }
+    - { event: Order Completed, at_least: 5 }
+    - { event: Order Completed, sum: dollar_value, at_least: 250 }
+"""
+AT_RISK = """
+key: at_risk
+who:
+  all:
+    - { event: Order Completed, between: [6 months, 15 months], at_least: 3 }
+    - { event: Order Completed, average: dollar_value, greater_than: 30 }
+    - { event: Order Completed, within: 180 days, exactly: 0 }
+"""
+ONE_TIME = """
+key: one_time
+who:
+  all:
+    - { event: Order Completed, exactly: 1 }
+    - { not: { event: Order Completed, max: dollar_value, at_least: 50 } }
+    - { event: Order Completed, from: 1997-01-01, to: 1997-02-28, then_not: { event: Order Completed } }
+"""
+
+
+def scores() -> pd.DataFrame:
+    """A line for each customer, money in cents."""
+    log = pd.DataFrame(purchases(), columns=["customer", "day", "spent"])
+    log = log[log.day <= DAY].assign(cents=(log.spent * 100).astype("int64"), day=pd.to_datetime(log.day))
+    # The day six months before 30 June is 30 December, whose evening is still six months ago: so it is in.
+    once = log[(log.day > "1997-03-30") & (log.day <= "1997-12-30")].groupby("customer").size()
+    told = log.groupby("customer").agg(
+        last=("day", "max"), first=("day", "min"), orders=("day", "size"), cents=("cents", "sum"), most=("cents", "max")
+    )
+    return told.join(once.rename("then")).fillna({"then": 0})
+
+
+def test_segments_by_recency_frequency_and_money_agree_with_pandas(warehouse: Warehouse) -> None:
+    told = scores()
+    champions = told[(told["last"] > "1998-04-30") & (told.orders >= 5) & (told.cents >= 25_000)]
+    at_risk = told[(told.then >= 3) & (told.cents > 3_000 * told.orders) & (told["last"] <= "1998-01-01")]
+    one_time = told[(told.orders == 1) & (told.most < 5_000) & (told["first"] <= "1997-02-28")]
+
+    assert answer(warehouse, CHAMPIONS) == set(champions.index)
+    assert answer(warehouse, AT_RISK) == set(at_risk.index)
+    assert answer(warehouse, ONE_TIME) == set(one_time.index)
+    assert (len(champions), len(at_risk), len(one_time)) == (1_015, 514, 7_100)
