@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Iterator
 from pprint import pformat
 
 import pytest
@@ -14,29 +15,43 @@ from tests.stages.audiences.worlds import Conditions, definitions, world
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.compile import members
+from guestlist.audiences.question import Question
 from guestlist.audiences.scanning import scanned
+from guestlist.store import Warehouse
 
 EXAMPLES = int(os.environ.get("AGREEMENTS", "120"))
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
+    with Warehouse(tmp_path_factory.mktemp("agreement") / "warehouse.duckdb") as warehouse:
+        yield warehouse
 
 
 @pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")  # strategies with a long repr
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10_000), data=st.data())
-def test_the_engine_agrees_with_the_interpreter(seed: int, data: st.DataObject) -> None:
+def test_the_engine_agrees_with_the_interpreter(warehouse: Warehouse, seed: int, data: st.DataObject) -> None:
     here = world(seed)
     conditions = Conditions(zone=here.zone, as_of=here.as_of)
     definition = data.draw(definitions(conditions, "outer", 2))
     inner = data.draw(st.none() | definitions(conditions, "inner", 0).filter(_asks_nobody))
     inline = {inner.key: inner} if inner else {}
     begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
-
-    question = here.question(inline, begun)
+    question = Question(
+        relations=here.relations(warehouse),
+        as_of=here.as_of,
+        zone=here.zone,
+        inline=inline,
+        lists=here.listed(warehouse),
+        begun=begun,
+    )
     if data.draw(st.booleans(), "properties read beforehand"):
-        question = scanned(question, [definition, *inline.values()], here.materialise)
+        question = scanned(question, [definition, *inline.values()], warehouse.materialise)
 
-    found = here.engine.to_pyarrow(members(definition, question))
-    engine = found["profile_id"].to_pylist()
-    told = interpreter.members(definition, here.people, here.asked(inline, begun))
+    engine = warehouse.read(members(definition, question)).column("profile_id").to_pylist()
+    asked = interpreter.Asked(as_of=here.as_of, zone=here.zone, inline=inline, begun=begun)
+    told = interpreter.members(definition, here.people, asked)
 
     assert len(set(engine)) == len(engine)
     for name in sorted(told ^ set(engine))[:1]:

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from random import Random
 from typing import Any, get_args
 from zoneinfo import ZoneInfo
 
-import ibis
 import pyarrow as pa
 from hypothesis import strategies as st
 from tests.stages.audiences import interpreter
@@ -17,7 +16,8 @@ from tests.stages.audiences.histories import EVENT, MEMBERSHIP, STAMP, TRAIT, he
 from tests.stages.audiences.instants import moved
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.question import Question, Relations
+from guestlist.audiences.question import Relations
+from guestlist.store import Warehouse
 
 IDENTIFIER = pa.schema([("profile_id", pa.string()), ("type", pa.string()), ("first_seen", STAMP)])
 LISTS = (
@@ -68,23 +68,23 @@ SITUATIONS = (
 class World:
     """One history, for the engine and for the interpreter."""
 
-    relations: Relations
-    engine: Any
+    rows: Mapping[str, pa.Table]
     people: Mapping[str, interpreter.Person]
+    lists: Mapping[d.IdentifierList, frozenset[str]]
     zone: ZoneInfo
     as_of: datetime
-    lists: Mapping[d.IdentifierList, Any] = field(default_factory=dict)
 
-    def question(self, inline: Mapping[str, d.Definition], begun: Mapping[str, datetime]) -> Question:
-        return Question(
-            relations=self.relations, as_of=self.as_of, zone=self.zone, inline=inline, lists=self.lists, begun=begun
-        )
+    def relations(self, warehouse: Warehouse) -> Relations:
+        told = {name: warehouse.materialise(name, rows) for name, rows in self.rows.items()}
+        told["trait"] = held(told["trait"], self.as_of)
+        return Relations(**told)
 
-    def materialise(self, name: str, rows: Any) -> Any:
-        return self.engine.create_table(name, rows, overwrite=True)
-
-    def asked(self, inline: Mapping[str, d.Definition], begun: Mapping[str, datetime]) -> interpreter.Asked:
-        return interpreter.Asked(as_of=self.as_of, zone=self.zone, inline=inline, begun=begun)
+    def listed(self, warehouse: Warehouse) -> dict[d.IdentifierList, Any]:
+        columns = {listed: pa.array(sorted(names), pa.string()) for listed, names in self.lists.items()}
+        return {
+            listed: warehouse.materialise(f"list_{n}", pa.table({"profile_id": names}))
+            for n, (listed, names) in enumerate(columns.items())
+        }
 
 
 @lru_cache(maxsize=32)
@@ -94,39 +94,26 @@ def world(seed: int, size: int = 40) -> World:
     names = [f"p{n}" for n in range(size)]
     ahead = frozenset(name for name in names if chance.random() < 0.05)
     drawn = _Drawn(chance=chance, zone=zone, as_of=as_of, ahead=ahead)
-    rows = (
-        table([row for name in names for row in drawn.events(name)], EVENT),
-        table([row for name in names for row in drawn.traits(name)], TRAIT),
-        table([row for name in names for row in drawn.stays(name)], MEMBERSHIP),
-    )
-    known = pa.Table.from_pylist([row for name in names for row in drawn.identifiers(name)], schema=IDENTIFIER)
-    inside = {
+    rows = {
+        "event": table([row for name in names for row in drawn.events(name)], EVENT),
+        "trait": table([row for name in names for row in drawn.traits(name)], TRAIT),
+        "membership": table([row for name in names for row in drawn.stays(name)], MEMBERSHIP),
+    }
+    if chance.random() < 0.6:
+        known = [row for name in names for row in drawn.identifiers(name)]
+        rows["identifier"] = pa.Table.from_pylist(known, schema=IDENTIFIER)
+    lists = {
         listed: frozenset(name for name in names if name not in ahead and chance.random() < 0.3) for listed in LISTS
     }
-    engine = ibis.duckdb.connect()
-    with_identifiers = chance.random() < 0.6
-    return World(
-        relations=Relations(
-            event=engine.create_table("event", rows[0]),
-            trait=held(engine.create_table("trait", rows[1]), as_of),
-            membership=engine.create_table("membership", rows[2]),
-            identifier=engine.create_table("identifier", known) if with_identifiers else None,
-        ),
-        engine=engine,
-        people=people_of(
-            events=rows[0].to_pylist(),
-            traits=rows[1].to_pylist(),
-            stays=rows[2].to_pylist(),
-            identifiers=known.to_pylist() if with_identifiers else None,
-            lists=inside,
-        ),
-        zone=zone,
-        as_of=as_of,
-        lists={
-            listed: engine.create_table(f"list_{n}", pa.table({"profile_id": pa.array(sorted(told), pa.string())}))
-            for n, (listed, told) in enumerate(inside.items())
-        },
+    told = {name: part.to_pylist() for name, part in rows.items()}
+    people = people_of(
+        events=told["event"],
+        traits=told["trait"],
+        stays=told["membership"],
+        identifiers=told.get("identifier"),
+        lists=lists,
     )
+    return World(rows=rows, people=people, lists=lists, zone=zone, as_of=as_of)
 
 
 def _situation(chance: Random) -> tuple[ZoneInfo, datetime]:
