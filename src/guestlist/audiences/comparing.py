@@ -29,7 +29,7 @@ from guestlist.audiences.definition import (
 )
 from guestlist.audiences.steps import EACH, split_path
 from guestlist.audiences.times import MICROSECOND, end_of, shifted, start_of
-from guestlist.store.engine import json_part, json_text, json_texts
+from guestlist.store.engine import FARTHEST, json_part, json_text, json_texts
 
 # Keys the compiler is known to spell right in a path; any other key goes through a map.
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")
@@ -108,7 +108,7 @@ def _number(raw: ir.StringValue) -> ir.FloatingValue:
 
 def _member(json: ir.JSONValue, part: str) -> ir.JSONValue:
     if part.isdecimal() and part.isascii():
-        return ibis.ifelse(json.cast("string").startswith("["), json[int(part)], json[part])
+        return ibis.ifelse(json.cast("string").startswith("["), json[min(int(part), FARTHEST)], json[part])
     return json[part] if PLAIN_KEY.fullmatch(part) else json.try_cast("map<string, json>").get(part)
 
 

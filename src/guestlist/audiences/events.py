@@ -7,7 +7,7 @@ from guestlist.audiences import definition as d
 from guestlist.audiences.comparators import COMPARATORS, NUMBERS, ONE_VALUE, read_test
 from guestlist.audiences.mistakes import Mistakes
 from guestlist.audiences.reading import join, known_keys, read_duration, read_moment, read_number, read_text, read_whole
-from guestlist.audiences.steps import COUNTS, NEXT, STEP_KEYS, check_path, read_count, read_step
+from guestlist.audiences.steps import COUNTS, EACH, NEXT, STEP_KEYS, check_path, read_count, read_step, split_path
 
 NUMBER_COMPARATORS = (*ONE_VALUE, *NUMBERS)
 OF_NUMBERS = ("sum", "average", "min", "max", "distinct")
@@ -105,6 +105,9 @@ def _read_aggregate(
     name = read_text(body[reducer], join(path, reducer), mistakes)
     if name is not None:
         check_path(name, join(path, reducer), mistakes)
+        if EACH in split_path(name):
+            told = f"has a `{EACH}`: that is many values of one event, and `{reducer}` takes one of each."
+            mistakes.add(join(path, reducer), told, "Name a place, such as `items.0.price`.")
     possible = NUMBER_COMPARATORS if reducer in OF_NUMBERS else COMPARATORS
     if not tests or tests[0] not in possible:
         hint = "Beside an aggregate, `exactly` is `equals`." if tests == ["exactly"] else ""

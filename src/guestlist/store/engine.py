@@ -28,6 +28,9 @@ Rows: TypeAlias = Any
 
 MEMORY_LIMIT = "900MB"
 
+FARTHEST = 2**31 - 1
+"""No list has a place beyond this one; engines cannot read a place of any number of digits."""
+
 _COMPILED_KEPT = 128
 _HANDED_IN = "handed_in"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -388,7 +391,9 @@ def json_texts(document: Any, *keys: str) -> Any:
 
     Keys of digits are places, too. No key may hold a quotation mark.
     """
-    steps = ("[*]" if key == "$" else f"[{key}]" if key.isdecimal() else f'."{key}"' for key in keys)
+    steps = (
+        "[*]" if key == "$" else f"[{min(int(key), FARTHEST)}]" if key.isdecimal() else f'."{key}"' for key in keys
+    )
     return _texts_at(document, f"${''.join(steps)}")
 
 

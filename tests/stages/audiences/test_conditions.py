@@ -134,8 +134,9 @@ def test_any_text_can_be_equal(text: str) -> None:
 
 
 PATHS = [
-    ("a.b", "x"), ("'a\\.b'", "y"), ("list.0.sku", "z"), ("list.1.sku", ""), ("a", ""), ("list.99999999999.sku", ""),
+    ("a.b", "x"), ("'a\\.b'", "y"), ("list.0.sku", "z"), ("list.1.sku", ""), ("a", ""),
     ("list.$.tags", "z"), ("list.$.tags.$", "z"), ("list.$.tags.1", "z"), ("list.$.tags.0", ""), ("a.$", ""),
+    ("list.99999999999999999999.sku", ""), ("list.$.99999999999999999999", ""),
 ]  # fmt: skip
 
 

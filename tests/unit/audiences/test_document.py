@@ -163,6 +163,7 @@ MISTAKES = [
     ("{event: A, where: {id: {equals: {parent: id}}}}", "who.where.id.equals", "there is none", ""),
     ("{event: A, where: {id: {contains: {trait: id}}}}", "who.where.id.contains", "written down only", ""),
     ("{event: A, first: city}", "who", "`first` needs a comparator", ""),
+    ("{event: A, sum: items.$.price, at_least: 5}", "who.sum", "many values of one event", "`items.0.price`"),
     ("{event: A, sum: total, contains: x}", "who", "`sum` needs a comparator", ""),
     ("{event: A, sum: total, at_least: 5, minimum: 2}", "who.minimum", "`most_frequent` only", ""),
     ("{in_list: {column: email}}", "who.in_list", "needs one of `file` and `query`", ""),

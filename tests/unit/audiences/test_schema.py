@@ -23,6 +23,7 @@ READER_ONLY = {
     "{event: A, from: 2026-02-30}",
     "{event: A, from: 2026-02-02, to: 2026-02-01}",
     "{event: A, where: {a..b: 1}}",
+    "{event: A, sum: items.$.price, at_least: 5}",
 }
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
