@@ -13,7 +13,7 @@ import pyarrow as pa
 from hypothesis import strategies as st
 from tests.stages.audiences import interpreter
 from tests.stages.audiences.histories import EVENT, MEMBERSHIP, STAMP, TRAIT, held, people_of, stay, table, trait
-from tests.stages.audiences.instants import moved
+from tests.stages.audiences.instants import elapsed, moved
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.question import Relations
@@ -47,6 +47,7 @@ _AMOUNTS: tuple[tuple[int, d.Unit], ...] = (
     (12, "months"), (1, "years"), (4, "years"),
 )  # fmt: skip
 DURATIONS = tuple(d.Duration(amount=amount, unit=unit) for amount, unit in _AMOUNTS)
+SHORT_DURATIONS = tuple(one for one in DURATIONS if one.unit not in {"months", "years"})
 SITUATIONS = (
     # Clocks forward on 29 March 2026, back on 25 October; the day after, at a time the clocks skipped or showed twice.
     ("Europe/Berlin", "2026-03-10T12:00:00"), ("Europe/Berlin", "2026-03-29T10:00:00"),
@@ -138,6 +139,10 @@ class _Drawn:
         soon = timedelta(microseconds=self.chance.choice([1, 3_600_000_000]))
         return (self.as_of + soon if name in self.ahead else self.instant()).replace(tzinfo=None)
 
+    def after(self, at: datetime) -> datetime:
+        short = [timedelta(0), *(elapsed(one) for one in SHORT_DURATIONS)]
+        return at + self.chance.choice(short) + timedelta(microseconds=self.chance.choice([0, 0, 1]))
+
     def instant(self) -> datetime:
         chance = self.chance
         edge = self.as_of
@@ -211,15 +216,21 @@ class _Drawn:
         return {key: self.value(key) for key in keys if self.chance.random() < 0.6}
 
     def events(self, name: str) -> list[dict[str, Any]]:
-        return [self.event(name) for _ in range(self.chance.randrange(9))]
+        found: list[dict[str, Any]] = []
+        for _ in range(self.chance.randrange(9)):
+            found.append(self.event(name, found))
+        return found
 
-    def event(self, name: str) -> dict[str, Any]:
+    def event(self, name: str, before: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Half of them stand at the limit of a next step after one before, or in the same instant."""
         told = self.object(("n", "s", "l", "when", "o", "items", "0", "a.b", 'q"k', "é x"))
         escaped = self.chance.random() < 0.3
         return {
             "profile_id": name,
             "event": self.chance.choice(EVENTS),
-            "at": self.at(name),
+            "at": self.after(self.chance.choice(before)["at"])
+            if before and self.chance.random() < 0.5
+            else self.at(name),
             "source": self.chance.choice(SOURCES),
             "properties": None if self.chance.random() < 0.05 else json.dumps(told, ensure_ascii=escaped),
         }
@@ -252,7 +263,7 @@ class _Drawn:
 numbers = st.sampled_from(NUMBERS)
 scalars = st.one_of(st.sampled_from(TEXTS), numbers, st.booleans())
 durations = st.sampled_from(DURATIONS)
-short_durations = st.sampled_from([one for one in DURATIONS if one.unit not in {"months", "years"}])
+short_durations = st.sampled_from(SHORT_DURATIONS)
 counts = st.builds(d.Count, comparator=st.sampled_from(get_args(d.CountComparator)), number=st.integers(0, 3))
 sources = st.builds(
     d.Matches,
@@ -306,11 +317,20 @@ class Conditions:
             reference=st.one_of(of_trait, of_parent) if follows else of_trait,
         )
 
+    def echoes(self) -> st.SearchStrategy[d.PropertyTest]:
+        """The same property of the event before: more often the same value than any other would be."""
+
+        def echo(path: str, comparator: d.LikeComparator) -> d.PropertyTest:
+            like = d.Like(comparator=comparator, reference=d.Reference(of="parent", path=path))
+            return d.PropertyTest(path=path, test=like)
+
+        return st.builds(echo, st.sampled_from(PATHS), st.sampled_from(get_args(d.LikeComparator)))
+
     def filters(self, depth: int, *, follows: bool) -> st.SearchStrategy[d.Filter]:
         paths = st.sampled_from(PATHS)
         plain = st.builds(d.PropertyTest, path=paths, test=self.tests())
         like = st.builds(d.PropertyTest, path=paths, test=self.likes(follows=follows))
-        leaf = st.one_of(plain, plain, like)
+        leaf = st.one_of(plain, plain, like, self.echoes()) if follows else st.one_of(plain, plain, like)
         if depth == 0:
             return leaf
         inner = st.deferred(lambda: self.filters(depth - 1, follows=follows))
@@ -357,7 +377,14 @@ class Conditions:
         )
 
     def events(self) -> st.SearchStrategy[d.Event]:
-        return st.builds(d.Event, step=self.steps(2, follows=False), measure=self.measures(), window=self.windows())
+        plain = st.builds(d.Event, step=self.steps(2, follows=False), measure=self.measures(), window=self.windows())
+        followed = self.thens(1).map(lambda then: (then,))
+        funnel = st.builds(
+            d.Event,
+            step=st.builds(d.Step, event=st.sampled_from(EVENTS), where=followed),
+            window=st.none() | self.windows(),
+        )
+        return st.one_of(plain, plain, funnel)
 
     def leaves(self) -> st.SearchStrategy[d.Condition]:
         event = self.events()
