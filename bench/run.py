@@ -14,6 +14,7 @@ from bench.report import report
 ROOT = Path(__file__).parent.parent
 STAGES = {
     "evaluate": "evaluate:measure",
+    "traits": "traits:measure",
     "prepare": "prepare:measure",
     "plan": "plan:measure",
     "pack": "pack:measure",

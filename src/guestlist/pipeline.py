@@ -1,26 +1,29 @@
 """The story: messages become people, people become members of audiences, one function per stage.
 
-    messages --resolve--> identifiers, traits, events --evaluate--> membership
+    messages --resolve--> identifiers, traits, events --work out--> computed traits --evaluate--> membership
 
 Each function reads named relations of the warehouse and writes named relations; the stages never see each other.
 A crash at any point costs the work of one stage: it is done again from what was written before.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import ibis
 
-from guestlist.audiences.definition import Definition
+from guestlist.audiences.definition import Definition, IdentifierList
 from guestlist.audiences.evaluate import AUDIENCE_GROUP, evaluate
+from guestlist.audiences.traits.definition import TraitDefinition
+from guestlist.audiences.traits.working import Ways, keep_traits
+from guestlist.errors import GuestlistError
 from guestlist.profiles.events import events
 from guestlist.profiles.identity import Identity
 from guestlist.profiles.identity import resolve as resolve_identity
+from guestlist.profiles.lookup import normal_values, owners
 from guestlist.profiles.rules import IdentityRules, Normaliser
 from guestlist.profiles.traits import traits
-from guestlist.store import Warehouse
+from guestlist.store import Table, Warehouse
 from guestlist.values.country import read_country
 from guestlist.values.email import read_email
 from guestlist.values.phone import read_phone
@@ -119,7 +122,7 @@ def _follow_survivors(warehouse: Warehouse) -> None:
     warehouse.replace("membership", now_in.select(*columns).union(ended.select(*columns)))
 
 
-def traits_then(warehouse: Warehouse, at: datetime, *, profile_id: str | None = None) -> Any:
+def traits_then(warehouse: Warehouse, at: datetime, *, profile_id: str | None = None) -> Table:
     """Relation `trait` as it was at an instant gone by, of everybody or of one person; ends with this process."""
     message, whose = warehouse.table("message"), warehouse.table("message_profile")
     if profile_id is not None:
@@ -129,13 +132,32 @@ def traits_then(warehouse: Warehouse, at: datetime, *, profile_id: str | None = 
     return warehouse.materialise("trait_then", traits(said, whose, warehouse.materialise))
 
 
+def find_owners(warehouse: Warehouse, rules: IdentityRules, rows: Table, column: str, kind: str) -> tuple[Table, Table]:
+    """Of a column of identifiers the values that can be read (raw, value), and whose they are (raw, profile_id)."""
+    values = normal_values(rows, column, kind, rules, warehouse.materialise)
+    whose = owners(values, kind, warehouse.table("identifier"), warehouse.table("alias"))
+    return values, warehouse.materialise("values_owned", whose)
+
+
+def find_traits(
+    warehouse: Warehouse, traits: Sequence[TraitDefinition], ways: Ways, *, at: datetime, zone: ZoneInfo
+) -> Mapping[str, GuestlistError]:
+    """Bring the traits that are worked out up to this instant; gives those whose query failed, which are as before."""
+    return keep_traits(warehouse, traits, at, zone, ways)
+
+
 def find_members(
-    warehouse: Warehouse, definitions: Iterable[Definition], *, at: datetime, zone: ZoneInfo
+    warehouse: Warehouse,
+    definitions: Iterable[Definition],
+    *,
+    at: datetime,
+    zone: ZoneInfo,
+    lists: Mapping[IdentifierList, Table] | None = None,
 ) -> tuple[Definition, ...]:
     """Bring the membership of every audience up to this instant; gives the audiences in the order of evaluation."""
     with warehouse.transaction():
         _keep_groups(warehouse)
-        return tuple(evaluate(warehouse, definitions, at, zone))
+        return tuple(evaluate(warehouse, definitions, at, zone, lists))
 
 
 def _keep_groups(warehouse: Warehouse) -> None:

@@ -52,6 +52,19 @@ class SecretReference(BaseModel):
         )
 
 
+TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
+RELATIONS = ("message", "event", "trait", "identifier", "membership", "as_of")
+"""What queries may read of a space; its tables stand beside these."""
+
+
+class TraitSettings(BaseModel):
+    """`unify_spellings`: `firstName` and `first_name` are one trait."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    unify_spellings: bool = False
+
+
 class SpaceSettings(BaseModel):
     """`guestlist.yaml` as values."""
 
@@ -64,6 +77,8 @@ class SpaceSettings(BaseModel):
     sources: dict[str, dict[str, Any]] = {}
     destinations: dict[str, dict[str, Any]] = {}
     identity: dict[str, Any] = {}
+    traits: TraitSettings = TraitSettings()
+    tables: dict[str, str] = {}
 
     @field_validator("country", mode="before")
     @classmethod
@@ -72,6 +87,15 @@ class SpaceSettings(BaseModel):
             message = "not a country's code of two letters, such as DE"
             raise ValueError(message)
         return country.upper() if country else None
+
+    @field_validator("tables")
+    @classmethod
+    def _table_names(cls, tables: dict[str, str]) -> dict[str, str]:
+        wrong = [name for name in tables if not TABLE_NAME.fullmatch(name) or name in RELATIONS]
+        if wrong:
+            message = f"{wrong[0]} cannot be a table's name: small letters, digits and _, and none of {RELATIONS}"
+            raise ValueError(message)
+        return tables
 
     @field_validator("time_zone")
     @classmethod

@@ -43,6 +43,11 @@ class Space:
         return self.folder / "audiences"
 
     @property
+    def traits(self) -> Path:
+        """The folder of traits that are worked out."""
+        return self.folder / "traits"
+
+    @property
     def private(self) -> Path:
         """The folder of the stores."""
         return self.folder / ".guestlist"

@@ -6,9 +6,9 @@ process that still hangs can record nothing more and therefore send nothing more
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -17,12 +17,12 @@ import ibis
 import orjson
 import pyarrow as pa
 
-from guestlist import pipeline
+from guestlist import asking, pipeline
 from guestlist.audiences.definition import AnyOf, Definition
 from guestlist.audiences.definition import Sync as SyncWish
 from guestlist.audiences.document import read_folder
-from guestlist.audiences.evaluate import begun, members, relations, sent_to
-from guestlist.audiences.question import Question
+from guestlist.audiences.evaluate import members, sent_to
+from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import Connections, clock_of, open_connections
 from guestlist.destinations.meta.account import Keeper, Wish
@@ -91,6 +91,7 @@ class Syncing:
     ledger: Ledger
     clock: Clock
     connections: Connections
+    _failed: Mapping[str, GuestlistError] = field(default_factory=dict)
 
     @property
     def now(self) -> int:
@@ -130,7 +131,14 @@ class Syncing:
             document = orjson.dumps(definition).decode()
             digest = hashlib.sha256(document.encode()).hexdigest()
             self.records.journal.record_definition(definition.key, digest, document, now=self.now)
-        pipeline.find_members(self.warehouse, self.definitions, at=self.clock.now(), zone=self.space.settings.zone)
+        traits = read_traits(self.space.traits)
+        done = asking.refresh(self.space, self.warehouse, self.definitions, traits, at=self.clock.now())
+        self._failed = done.failed
+
+    def _refuse_failed(self, bound: Bound) -> None:
+        """Of an audience that could not be evaluated nothing is sent but what the do-not-send list asks for."""
+        if bound.definition.key in self._failed:
+            raise self._failed[bound.definition.key]
 
     def _follow_survivors(self) -> None:
         """Rows at Meta stay with the person when two profiles became one, whichever process found that out."""
@@ -165,10 +173,9 @@ class Syncing:
     def reach(self, bound: Bound) -> Wanted:
         """What Meta should have if the definition as it is now were evaluated; nothing of that is recorded."""
         listed = self._do_not_send()
-        at = self.clock.now()
-        question = Question(
-            relations=relations(self.warehouse), as_of=at, zone=self.space.settings.zone, begun=begun(self.warehouse)
-        )
+        about = asking.together(self.definitions, bound.definition)
+        traits = read_traits(self.space.traits)
+        question = asking.question(self.space, self.warehouse, about, traits, at=self.clock.now())
         found = self.warehouse.materialise("reached", members(bound.definition, question, self.definitions))
         self._make_rows([bound], listed, found)
         return want(
@@ -211,6 +218,7 @@ class Syncing:
 
     def look_ahead(self, bound: Bound) -> Outlook:
         """What a sync would do now. Nothing is sent."""
+        self._refuse_failed(bound)
         wanted = self.wanted(bound)
         drawer = Drawer(ledger=self.ledger, journal=self.records.journal, terms=self._terms(bound))
         return Outlook(
@@ -248,6 +256,8 @@ class Syncing:
         progress: Callable[[Progress], None] | None = None,
     ) -> Report:
         """Bring one audience at Meta to what is wanted, as far as Meta lets us now; `scope` narrows what may move."""
+        if scope is None:
+            self._refuse_failed(bound)
         client = self.connections.client(bound.wish.to)
         keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock)
         kept = self._saved(bound)

@@ -352,3 +352,27 @@ def steps(step: Step) -> Iterator[Step]:
     yield step
     for then in nexts(step.where):
         yield from steps(then.step)
+
+
+def compared_traits(step: Step) -> frozenset[str]:
+    """The traits that events of a step, or of one that may follow it, are compared with."""
+    tests = (one.test for each in steps(step) for one in property_tests(each.where))
+    likes = (test.reference for test in tests if isinstance(test, Like))
+    return frozenset(reference.path for reference in likes if reference.of == "trait")
+
+
+def asked_traits(condition: Condition) -> frozenset[str]:
+    """The traits a condition asks about."""
+    found: set[str] = set()
+    for one in every(condition):
+        match one:
+            case Trait(trait=trait):
+                found.add(trait)
+            case Event(step=step):
+                found |= compared_traits(step)
+    return frozenset(found)
+
+
+def asked_lists(condition: Condition) -> frozenset[IdentifierList]:
+    """The lists a condition asks about."""
+    return frozenset(one.list for one in every(condition) if isinstance(one, Listed))

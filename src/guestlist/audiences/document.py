@@ -33,6 +33,7 @@ OWNERS = ("files", "page")
 RENAMES = ("follow", "keep")
 ENDINGS = (".yaml", ".yml", ".json")
 LARGEST = 1_000_000
+_START = "Start with `key:` and `who:`."
 
 
 class _Constructor(SafeConstructor):
@@ -45,7 +46,7 @@ _Constructor.add_constructor("tag:yaml.org,2002:timestamp", SafeConstructor.cons
 def read(text: str, *, file: str = "", audiences: Iterable[str] = ()) -> Definition:
     """The definition in `text`; DefinitionError names every mistake. `audiences`: keys that a query can ask about."""
     mistakes = Mistakes()
-    value = _load(text, file, mistakes)
+    value = load(text, file, mistakes, start=_START)
     definition = None if value is None else _read_value(value, file, mistakes, frozenset(audiences))
     if definition is None or mistakes.found:
         raise DefinitionError(mistakes.found)
@@ -102,13 +103,14 @@ def _loaded(folder: Path) -> tuple[_Loaded, ...]:
 
 def _load_file(path: Path) -> _Loaded:
     mistakes = Mistakes()
-    text = _text_of(path, mistakes)
-    value = None if text is None else _load(text, path.name, mistakes)
+    text = file_text(path, mistakes)
+    value = None if text is None else load(text, path.name, mistakes, start=_START)
     key = value.get("key") if isinstance(value, dict) else None
     return _Loaded(file=path.name, key=key if isinstance(key, str) else path.stem, value=value, mistakes=mistakes)
 
 
-def _text_of(path: Path, mistakes: Mistakes) -> str | None:
+def file_text(path: Path, mistakes: Mistakes) -> str | None:
+    """What stands in a file of definitions."""
     try:
         if path.stat().st_size > LARGEST:
             mistakes.add(path.name, f"is larger than {LARGEST:,} bytes: that is no definition.")
@@ -141,7 +143,8 @@ def _read_value(value: object, file: str, mistakes: Mistakes, audiences: frozens
     return None if inner.found else definition
 
 
-def _load(text: str, file: str, mistakes: Mistakes) -> object:
+def load(text: str, file: str, mistakes: Mistakes, *, start: str) -> object:
+    """The document in a text; `start` says how to begin one."""
     loader = YAML(typ="safe", pure=True)
     loader.version = (1, 2)
     loader.Constructor = _Constructor
@@ -151,7 +154,7 @@ def _load(text: str, file: str, mistakes: Mistakes) -> object:
         mistakes.add(file, _why_not_yaml(error), "Check quotes, colons and indentation there.")
         return None
     if value is None:
-        mistakes.add(file, "is empty.", "Start with `key:` and `who:`.")
+        mistakes.add(file, "is empty.", start)
     return cast(object, value)
 
 
@@ -168,7 +171,7 @@ def _read_definition(value: object, mistakes: Mistakes, audiences: frozenset[str
     if body is None:
         return None
     known_keys(body, KEYS, "", mistakes)
-    key = _read_key(body, mistakes)
+    key = read_key(body, "audience", mistakes)
     name = read_text(body["name"], "name", mistakes) if "name" in body else key
     description = read_text(body["description"], "description", mistakes) if "description" in body else ""
     who = _read_who(body, mistakes, audiences)
@@ -196,9 +199,10 @@ def _read_definition(value: object, mistakes: Mistakes, audiences: frozenset[str
     )
 
 
-def _read_key(body: Mapping[str, object], mistakes: Mistakes) -> str | None:
+def read_key(body: Mapping[str, object], kind: str, mistakes: Mistakes) -> str | None:
+    """The name of an audience or a trait."""
     if "key" not in body:
-        mistakes.add("key", "is missing: it names the audience and never changes.", "Add a line `key: my_audience`.")
+        mistakes.add("key", f"is missing: it names the {kind} and never changes.", f"Add a line `key: my_{kind}`.")
         return None
     key = read_text(body["key"], "key", mistakes)
     if key is None or KEY.fullmatch(key):

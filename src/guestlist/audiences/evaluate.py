@@ -10,12 +10,13 @@ import ibis
 import ibis.expr.types as ir
 
 from guestlist.audiences import compile as compiling
-from guestlist.audiences.definition import HOLDOUT, Definition, references
+from guestlist.audiences.definition import HOLDOUT, Definition, IdentifierList, references
 from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes
 from guestlist.audiences.question import Question, Relations, stamp
 from guestlist.audiences.reading import read_moment
 from guestlist.audiences.scanning import scanned
 from guestlist.audiences.times import end_of, start_of
+from guestlist.audiences.traits.keeping import held
 
 INTERVAL = ("audience", "profile_id", "entered_at")
 AUDIENCE_GROUP = {"audience": "string", "profile_id": "string", "name": "string", "drawn_at": "timestamp('UTC')"}
@@ -75,9 +76,10 @@ def _place(key: str, by_key: Mapping[str, Definition], done: dict[str, Definitio
 
 
 def relations(warehouse: Warehouse) -> Relations:
+    """What is known: traits are those that people sent and those that were worked out last."""
     return Relations(
         event=warehouse.table("event"),
-        trait=warehouse.table("trait"),
+        trait=held(warehouse),
         membership=warehouse.table("membership"),
         identifier=warehouse.table("identifier") if warehouse.has("identifier") else None,
     )
@@ -95,17 +97,27 @@ def with_others(question: Question, definitions: Iterable[Definition]) -> Questi
 
 
 def evaluate(
-    warehouse: Warehouse, definitions: Iterable[Definition], at: datetime, zone: ZoneInfo
+    warehouse: Warehouse,
+    definitions: Iterable[Definition],
+    at: datetime,
+    zone: ZoneInfo,
+    lists: Mapping[IdentifierList, ir.Table] | None = None,
 ) -> Iterator[Definition]:
     """Brings membership up to `at`, one audience after another; yields each when its members are recorded."""
     known = in_order(definitions)
     warehouse.create("begun", BEGUN)
     warehouse.create("audience_group", AUDIENCE_GROUP)
     warehouse.create("evaluation", EVALUATION)
-    question = Question(relations=relations(warehouse), as_of=at, zone=zone, begun=_begin(warehouse, known, at))
+    question = Question(
+        relations=relations(warehouse),
+        as_of=at,
+        zone=zone,
+        begun=_begin(warehouse, known, at),
+        lists=lists or {},
+    )
     question = scanned(question, known, warehouse.materialise)
     for definition in known:
-        question = replace(question, relations=relations(warehouse))
+        question = replace(question, relations=replace(question.relations, membership=warehouse.table("membership")))
         found = warehouse.materialise("members_now", compiling.members(definition, question))
         changed = changes(question.relations.membership, definition.key, found, at)
         # Written down first: the changes read the relation that they are merged into.

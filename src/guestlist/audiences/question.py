@@ -77,3 +77,18 @@ def stamp(column: ir.TimestampColumn, instant: datetime) -> ir.TimestampScalar:
     utc = instant.astimezone(UTC)
     kind = column.type()
     return ibis.literal(utc if kind.timezone else utc.replace(tzinfo=None), type=kind)
+
+
+def only(relations: Relations, profile_id: str) -> Relations:
+    """What is known of one person."""
+
+    def cut(table: ir.Table) -> ir.Table:
+        return table.filter(table.profile_id == profile_id)
+
+    identifier = None if relations.identifier is None else cut(relations.identifier)
+    return Relations(
+        event=cut(relations.event),
+        trait=cut(relations.trait),
+        membership=cut(relations.membership),
+        identifier=identifier,
+    )

@@ -2,9 +2,8 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
@@ -12,12 +11,13 @@ from typing import Annotated, TextIO
 
 import typer
 
-from guestlist import pipeline
+from guestlist.asking import question, together
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.mistakes import DefinitionError, did_you_mean
 from guestlist.audiences.question import Question
+from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.cli import explaining, people
 from guestlist.cli.frame import add_row, answer, say, show, table
 from guestlist.connections import clock_of
@@ -36,13 +36,17 @@ File = Annotated[
 
 @contextmanager
 def asked(
-    space: Space, key: str, as_of: str | None
+    space: Space, key: str, as_of: str | None, person: str | None = None, *, beside: str | None = None
 ) -> Iterator[tuple[Warehouse, Definition, Question, tuple[Definition, ...]]]:
+    """The audience, and what it and the one beside it ask; `person`, as typed, where nobody else is asked about."""
     definitions, one = read_one(space, key)
     at = instant_of(as_of, space)
     # What is temporary is seen by a stream of a transaction only.
     with people.known_people(space) as warehouse, warehouse.transaction():
-        yield warehouse, one, question_of(warehouse, space, at), definitions
+        alone = None if person is None else people.find(warehouse, space, person)
+        chosen = [one] if beside is None else [one, read_one(space, beside)[1]]
+        about = [each for some in chosen for each in together(definitions, some)]
+        yield warehouse, one, question_of(warehouse, space, at, about, alone), definitions
 
 
 def read_one(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
@@ -55,16 +59,22 @@ def read_one(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition
     raise WrongUseError("unknown_audience", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
 
 
-def question_of(warehouse: Warehouse, space: Space, at: datetime | None, person: str | None = None) -> Question:
-    """Of now, or of an instant gone by: `person` where nobody else is asked about."""
-    relations = evaluating.relations(warehouse)
-    if at is not None:
-        relations = replace(relations, trait=pipeline.traits_then(warehouse, at, profile_id=person))
-    return Question(
-        relations=relations,
-        as_of=clock_of(space).now() if at is None else at,
-        zone=space.settings.zone,
-        begun=evaluating.begun(warehouse),
+def question_of(
+    warehouse: Warehouse,
+    space: Space,
+    at: datetime | None,
+    about: Iterable[Definition],
+    person: str | None = None,
+) -> Question:
+    """What these audiences ask, of now or of an instant gone by: `person` where nobody else is asked about."""
+    return question(
+        space,
+        warehouse,
+        about,
+        read_traits(space.traits),
+        at=clock_of(space).now() if at is None else at,
+        gone_by=at is not None,
+        profile_id=person,
     )
 
 

@@ -7,18 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
+from guestlist.asking import check_lists
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition, references
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.explain import explain as explained
 from guestlist.audiences.mistakes import did_you_mean
+from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.cli import explaining, people, wording
 from guestlist.cli.asking import (
     AsOf,
     File,
     Key,
     asked,
-    instant_of,
     list_people,
     question_of,
     read_one,
@@ -62,6 +63,7 @@ def check(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
     here = open_space(space)
     connected = tuple(here.settings.destinations)
     definitions = evaluating.in_order(read_folder(here.audiences, destinations=connected or None))
+    check_lists(here, definitions)
     notes = list(_notes(here, definitions))
     if as_json:
         answer({"audiences": [one.key for one in definitions], "notes": notes})
@@ -88,6 +90,7 @@ def _unheard_of(space: Space, definitions: Sequence[Definition]) -> Iterator[str
     try:
         with people.known_people(space) as warehouse:
             known = {kind: people.names_of(warehouse, kind) for kind in ("event", "trait")}
+            known["trait"] |= {key for trait in read_traits(space.traits) for key in trait.keys}
     except GuestlistError:  # no data yet, or the space is in use: definitions can be checked all the same
         return
     for one in definitions:
@@ -129,7 +132,7 @@ def _numbers(space: Space, definitions: Sequence[Definition]) -> Mapping[str, in
         return {}
     try:
         with people.known_people(space) as warehouse:
-            question = question_of(warehouse, space, None)
+            question = question_of(warehouse, space, None, definitions)
             return {
                 one.key: people.count(warehouse, evaluating.members(one, question, definitions)) for one in definitions
             }
@@ -248,11 +251,8 @@ def explain(
     guestlist audiences explain win_back email:jane@example.org
     """
     here = open_space(space)
-    definitions, one = read_one(here, key)
-    at = instant_of(as_of, here)
-    with people.known_people(here) as warehouse, warehouse.transaction():
+    with asked(here, key, as_of, person) as (warehouse, one, question, definitions):
         profile_id = people.find(warehouse, here, person)
-        question = question_of(warehouse, here, at, profile_id)
         inline = {each.key: each for each in definitions}
         reason = explained(one, profile_id, replace(question, inline=inline), warehouse)
         told = explaining.Told(

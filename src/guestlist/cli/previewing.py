@@ -216,7 +216,7 @@ def diff(
     guestlist audiences diff win_back loyal
     """
     here = open_space(space)
-    with asked(here, key, as_of) as (warehouse, one, question, definitions):
+    with asked(here, key, as_of, beside=other) as (warehouse, one, question, definitions):
         second = read_one(here, other)[1]
         sharing = scanned(question, [one, second], warehouse.materialise)
         sides = difference(

@@ -16,7 +16,10 @@ from guestlist.profiles.relations import Column, Table, in_memory
 from guestlist.store import Warehouse
 from guestlist.values.email import read_email
 
-_OF_A_PERSON = ("identifier", "identity_decision", "trait", "event", "membership", "audience_group", "message_profile")
+_OF_A_PERSON = (
+    *("identifier", "identity_decision", "trait", "computed_trait", "event"),
+    *("membership", "audience_group", "message_profile"),
+)
 _OF_A_MESSAGE = ("message", "identifier_use", "identity_decision", "message_profile")
 _MESSAGE = ["source", "message_id"]
 _DOCUMENTS = ("traits", "properties", "context")
@@ -67,7 +70,11 @@ def stored(warehouse: Warehouse, profile_ids: Sequence[str]) -> list[Stored]:
         Stored(
             profile_id=profile_id,
             identifiers=tuple((row["type"], row["value"]) for row in _lines(warehouse, "identifier", profile_id)),
-            traits={row["key"]: row["value"] for row in _lines(warehouse, "trait", profile_id)},
+            traits={
+                row["key"]: row["value"]
+                for name in ("trait", "computed_trait")
+                for row in _lines(warehouse, name, profile_id)
+            },
         )
         for profile_id in profile_ids
     ]

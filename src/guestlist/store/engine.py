@@ -365,6 +365,11 @@ def _has_any(_one: dt.Array(dt.string), _other: dt.Array(dt.string)) -> dt.boole
     """Whether two lists share an element that is not null."""
 
 
+@ibis.udf.scalar.builtin(name="list_distinct")  # type: ignore[untyped-decorator]
+def _distinct(_list: dt.Array(dt.string)) -> dt.Array(dt.string):  # type: ignore[valid-type]
+    """The elements that are not null, each once, in no order."""
+
+
 @ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
 def _instant_in(_zone: dt.string, _clock: dt.Timestamp(scale=6)) -> dt.Timestamp(timezone="UTC"):  # type: ignore[valid-type]
     """The instant at which clocks in the zone show this."""
@@ -407,6 +412,11 @@ def json_kind(document: Any, *keys: str) -> Any:
     kind = _kind_at(document, _path(keys))
     plain = {"VARCHAR": "string", "OBJECT": "object", "ARRAY": "array", "BOOLEAN": "boolean", "NULL": "null"}
     return kind.isnull().ifelse(ibis.null("string"), kind.cases(*plain.items(), else_="number"))
+
+
+def each_once(texts: Any) -> Any:
+    """The texts of a list that are not null, each once and in order."""
+    return _distinct(texts).sort()
 
 
 def overlap(one: Any, other: Any) -> Any:

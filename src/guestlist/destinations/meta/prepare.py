@@ -18,7 +18,7 @@ from guestlist.destinations.meta.forms import FORM_SCHEMA
 from guestlist.destinations.meta.keymask import KEY_COLUMNS
 from guestlist.destinations.meta.manifest import KEYS, Key
 from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
-from guestlist.destinations.meta.profile_table import present_traits, profile_table, used
+from guestlist.destinations.meta.profile_table import held_traits, present_traits, profile_table, used
 from guestlist.destinations.meta.refusals import DoNotSend, Refusal, carriers, in_memory, withdraw
 from guestlist.destinations.meta.relations import KEY, LISTED_KEY
 from guestlist.destinations.meta.row_keys import key_columns
@@ -186,7 +186,7 @@ def _changed(
 
 
 def _fingerprints(warehouse: Warehouse, people: Table, settings: MatchKeySettings) -> Table:
-    trait, identifier = warehouse.table("trait"), warehouse.table("identifier")
+    trait, identifier = held_traits(warehouse), warehouse.table("identifier")
     traits, kinds = used(settings)
     trait = trait.filter(trait.key.isin(traits))
     identifier = identifier.filter(identifier.type.isin(kinds))

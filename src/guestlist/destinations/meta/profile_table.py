@@ -31,9 +31,21 @@ def used(settings: MatchKeySettings) -> tuple[list[str], list[str]]:
     return sorted({*trait_columns(settings), *lists}), sorted(set(kinds))
 
 
+def held_traits(warehouse: Warehouse) -> Table:
+    """What people sent and what was worked out of them; the latter counts where both have one key."""
+    sent = warehouse.table("trait").select("profile_id", "key", "value")
+    if not warehouse.has("computed_trait"):
+        return sent
+    computed = warehouse.table("computed_trait")
+    keys = warehouse.read(computed.select("key").distinct()).column("key").to_pylist()
+    if not keys:
+        return sent
+    return sent.filter(sent.key.notin(keys)).union(computed.select("profile_id", "key", "value"))
+
+
 def present_traits(warehouse: Warehouse) -> frozenset[str]:
     """The traits that anybody has."""
-    names = warehouse.read(warehouse.table("trait").select("key").distinct())
+    names = warehouse.read(held_traits(warehouse).select("key").distinct())
     return frozenset(names.column("key").to_pylist())
 
 
@@ -42,7 +54,7 @@ def profile_table(
 ) -> Table:
     """One line for each of the people (profile_id), as `columns` describes it."""
     present = present_traits(warehouse) if present is None else present
-    trait = warehouse.table("trait").semi_join(people, "profile_id")
+    trait = held_traits(warehouse).semi_join(people, "profile_id")
     singles = {column: name for name, column in trait_columns(settings).items() if name in present}
     wide = _beside(people.select("profile_id"), _wide_traits(trait, {**singles, **_list_columns(settings, present)}))
     wide = _beside(wide, _wide_identifiers(warehouse, people))

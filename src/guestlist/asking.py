@@ -1,0 +1,205 @@
+"""What audiences are asked of beside what was imported: traits that are worked out, lists, tables of the space.
+
+A list or a query that cannot be read costs only the audiences that ask about it: these keep their last good state and
+are not synced, and all others go on.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import ibis
+
+from guestlist import pipeline
+from guestlist.audiences import evaluate as evaluating
+from guestlist.audiences.definition import Definition, IdentifierList, asked_lists, asked_traits, references
+from guestlist.audiences.mistakes import did_you_mean
+from guestlist.audiences.question import Question, only, stamp
+from guestlist.audiences.traits.definition import SqlTrait, TraitDefinition
+from guestlist.audiences.traits.working import Ways, needed, with_traits
+from guestlist.errors import GuestlistError
+from guestlist.profiles.lookup import owned
+from guestlist.profiles.rules import IdentityRules
+from guestlist.settings import RELATIONS
+from guestlist.sources.files import DataFile
+from guestlist.sources.tables import read_whole
+from guestlist.space import Space
+from guestlist.store import Table, Warehouse, queries
+
+Lists = Mapping[IdentifierList, Table]
+_STANDS = "Nothing was changed: what was known before stands, and nothing of it is sent."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refreshed:
+    """Audiences that could not be evaluated and traits whose query failed, by key, and why; all others are new."""
+
+    failed: Mapping[str, GuestlistError] = field(default_factory=dict)
+    traits: Mapping[str, GuestlistError] = field(default_factory=dict)
+
+
+def refresh(
+    space: Space,
+    warehouse: Warehouse,
+    definitions: Iterable[Definition],
+    traits: Iterable[TraitDefinition],
+    *,
+    at: datetime,
+) -> Refreshed:
+    """Bring traits that are worked out and the members of all audiences up to this instant."""
+    zone = space.settings.zone
+    reading = _Reading(space=space, warehouse=warehouse)
+    missing = pipeline.find_traits(warehouse, tuple(traits), reading.ways(), at=at, zone=zone)
+    question = Question(relations=evaluating.relations(warehouse), as_of=at, zone=zone)
+    failed: dict[str, GuestlistError] = {}
+    lists: dict[IdentifierList, Table] = {}
+    good = []
+    for definition in definitions:
+        try:
+            for key in sorted(asked_traits(definition.who) & missing.keys()):
+                raise missing[key]
+            reading.add_lists(lists, asked_lists(definition.who), question)
+            good.append(definition)
+        except GuestlistError as error:
+            failed[definition.key] = error
+    pipeline.find_members(warehouse, good, at=at, zone=zone, lists=lists)
+    return Refreshed(failed=failed, traits=missing)
+
+
+def question(
+    space: Space,
+    warehouse: Warehouse,
+    some: Iterable[Definition],
+    traits: Iterable[TraitDefinition],
+    *,
+    at: datetime,
+    gone_by: bool = False,
+    profile_id: str | None = None,
+) -> Question:
+    """What some audiences ask, with the traits and lists in it as of that instant; for one person if it is about one.
+
+    `gone_by`: what people had sent by then is asked, and not what is known of them now.
+    """
+    relations = evaluating.relations(warehouse)
+    if gone_by:
+        relations = replace(relations, trait=pipeline.traits_then(warehouse, at, profile_id=profile_id))
+    asked = Question(
+        relations=relations,
+        as_of=at,
+        zone=space.settings.zone,
+        begun=evaluating.begun(warehouse),
+    )
+    audiences = tuple(some)
+    wanted = needed(traits, {key for one in audiences for key in asked_traits(one.who)})
+    reading = _Reading(space=space, warehouse=warehouse)
+    if profile_id is None or any(isinstance(one, SqlTrait) for one in wanted):
+        asked = with_traits(warehouse, wanted, asked, reading.ways())
+    elif wanted:
+        alone = replace(asked, relations=only(asked.relations, profile_id))
+        told = with_traits(warehouse, wanted, alone, reading.ways())
+        asked = replace(asked, relations=replace(asked.relations, trait=told.relations.trait))
+    lists: dict[IdentifierList, Table] = {}
+    reading.add_lists(lists, {each for one in audiences for each in asked_lists(one.who)}, asked)
+    return replace(asked, lists=lists)
+
+
+def together(definitions: Iterable[Definition], one: Definition) -> tuple[Definition, ...]:
+    """An audience and all those that it asks about."""
+    by_key = {each.key: each for each in definitions}
+    found: dict[str, Definition] = {}
+    waiting = [one]
+    while waiting:
+        each = waiting.pop()
+        if each.key not in found:
+            found[each.key] = each
+            waiting += [by_key[key] for key in references(each.who) if key in by_key]
+    return tuple(found.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Reading:
+    """Reads lists, tables and queries of one space."""
+
+    space: Space
+    warehouse: Warehouse
+
+    def ways(self) -> Ways:
+        return Ways(ask=self.ask, find_people=self._owned)
+
+    def ask(self, question: Question, query: str, of: str) -> Table:
+        """The answer to a query over what the question is asked of, up to then, and the tables of the space."""
+        relations = _up_to(question, self.warehouse)
+        tables = self.space.settings.tables
+        for name in sorted(queries.relations_in(self.warehouse, query, of=of) & tables.keys()):
+            relations[name] = self._file(tables[name], f"the table {name}", f"table_{name}")
+        return queries.ask(self.warehouse, query, relations, of=of, into="answer")
+
+    def add_lists(
+        self, lists: dict[IdentifierList, Table], wanted: Iterable[IdentifierList], question: Question
+    ) -> None:
+        for one in sorted(set(wanted) - lists.keys(), key=repr):
+            lists[one] = self._people(one, question, f"list_{len(lists)}")
+
+    def _people(self, one: IdentifierList, question: Question, into: str) -> Table:
+        of = f"the list {one.file}" if one.file else "a list"
+        rows = self._file(str(one.file), of, "list_lines") if one.file else self.ask(question, str(one.query), of)
+        if one.column not in rows.columns:
+            hint = did_you_mean(one.column, rows.columns) or f"Its columns are: {', '.join(rows.columns)}."
+            raise _wrong("list_column", f"{of.capitalize()} has no column `{one.column}`.", hint)
+        values, whose = pipeline.find_owners(self.warehouse, self._rules, rows, one.column, one.identifier)
+        if one.file and not self.warehouse.read(values.limit(1)).num_rows:
+            told = f"{of.capitalize()} has nothing in its column `{one.column}` that can be read as {one.identifier}."
+            raise _wrong("list_values", told, "Check the column and the type.")
+        return self.warehouse.materialise(into, whose.select("profile_id").distinct())
+
+    def _owned(self, rows: Table, column: str, kind: str) -> Table:
+        _, whose = pipeline.find_owners(self.warehouse, self._rules, rows, column, kind)
+        return owned(rows, column, whose)
+
+    @property
+    def _rules(self) -> IdentityRules:
+        return pipeline.identity_rules(self.space.settings.country, salt="")
+
+    def _file(self, name: str, of: str, into: str) -> Table:
+        """A file by its path from the space's folder, out of which it must not lead."""
+        path = (self.space.folder / name).resolve()
+        if not path.is_relative_to(self.space.folder.resolve()) or path.is_relative_to(self.space.private.resolve()):
+            raise _wrong(
+                "file_outside", f"{of.capitalize()} is not in the space: {name}.", "Put the file into the space."
+            )
+        if not path.is_file():
+            near = (
+                did_you_mean(path.name, (each.name for each in path.parent.glob("*"))) if path.parent.is_dir() else ""
+            )
+            raise _wrong("file_missing", f"{of.capitalize()} is not there: {path}.", near or "Put it there.")
+        try:
+            return read_whole(self.warehouse, DataFile(path), into=into)
+        except GuestlistError as error:
+            raise GuestlistError(
+                error.code, f"{of.capitalize()}: {error.message}", nothing_lost=_STANDS, next_step=error.next_step
+            ) from None
+
+
+def _up_to(question: Question, warehouse: Warehouse) -> dict[str, Table]:
+    """What a query may read, as it was known at that instant."""
+    told, until = question.relations, question.as_of
+
+    def past(table: Table, column: str) -> Table:
+        return table.filter(table[column] <= stamp(table[column], until))
+
+    stays = past(told.membership, "entered_at")
+    left = stays.exited_at <= stamp(stays.exited_at, until)
+    relations = {
+        "message": past(warehouse.table("message"), "at"),
+        "event": past(told.event, "at"),
+        "trait": past(told.trait, "at"),
+        "identifier": past(warehouse.table("identifier"), "first_seen"),
+        "membership": stays.mutate(exited_at=ibis.ifelse(left, stays.exited_at, ibis.null(stays.exited_at.type()))),
+        "as_of": ibis.memtable({"at": [until]}, schema={"at": "timestamp('UTC')"}),
+    }
+    assert set(relations) == set(RELATIONS)
+    return relations
+
+
+def _wrong(code: str, message: str, next_step: str) -> GuestlistError:
+    return GuestlistError(code, message, nothing_lost=_STANDS, next_step=next_step)

@@ -1,0 +1,1 @@
+"""Traits that are worked out: from events, or by a query."""
