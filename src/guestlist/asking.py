@@ -4,7 +4,7 @@ A list or a query that cannot be read costs only the audiences that ask about it
 are not synced, and all others go on.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -16,6 +16,7 @@ from guestlist.audiences.definition import Definition, IdentifierList, asked_lis
 from guestlist.audiences.mistakes import did_you_mean
 from guestlist.audiences.question import Question, only, stamp
 from guestlist.audiences.traits.definition import SqlTrait, TraitDefinition
+from guestlist.audiences.traits.querying import identifier_column
 from guestlist.audiences.traits.working import Ways, needed, with_traits
 from guestlist.errors import GuestlistError
 from guestlist.profiles.lookup import owned
@@ -103,6 +104,33 @@ def question(
     return replace(asked, lists=lists)
 
 
+def worked_out(
+    space: Space, warehouse: Warehouse, traits: Iterable[TraitDefinition], key: str, *, at: datetime
+) -> Table:
+    """Who holds a trait, as lines of relation `trait`, worked out as of this instant if it is of that kind."""
+    reading = _Reading(space=space, warehouse=warehouse)
+    asked = Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
+    told = with_traits(warehouse, needed(traits, {key}), asked, reading.ways())
+    held = told.relations.trait
+    return held.filter(held.key == key)
+
+
+def check_query(space: Space, warehouse: Warehouse, trait: SqlTrait, *, at: datetime) -> None:
+    """Refuse a query that asks for what it may not, or for what is not there; it is not run."""
+    reading = _Reading(space=space, warehouse=warehouse)
+    asked = Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
+    answer = reading.ask(asked, trait.query, f"the trait {trait.key}", limits=replace(queries.LIMITS, rows=0))
+    identifier_column(trait, answer.columns)
+
+
+def check_lists(space: Space, definitions: Iterable[Definition]) -> None:
+    """Refuse lists whose file or column is not there."""
+    wanted = {each for definition in definitions for each in asked_lists(definition.who) if each.file}
+    for one in sorted(wanted, key=repr):
+        of = f"the list {one.file}"
+        _check_column(one, _file_of(space, str(one.file), of).columns, of)
+
+
 def together(definitions: Iterable[Definition], one: Definition) -> tuple[Definition, ...]:
     """An audience and all those that it asks about."""
     by_key = {each.key: each for each in definitions}
@@ -126,13 +154,13 @@ class _Reading:
     def ways(self) -> Ways:
         return Ways(ask=self.ask, find_people=self._owned)
 
-    def ask(self, question: Question, query: str, of: str) -> Table:
+    def ask(self, question: Question, query: str, of: str, *, limits: queries.QueryLimits = queries.LIMITS) -> Table:
         """The answer to a query over what the question is asked of, up to then, and the tables of the space."""
         relations = _up_to(question, self.warehouse)
         tables = self.space.settings.tables
         for name in sorted(queries.relations_in(self.warehouse, query, of=of) & tables.keys()):
             relations[name] = self._file(tables[name], f"the table {name}", f"table_{name}")
-        return queries.ask(self.warehouse, query, relations, of=of, into="answer")
+        return queries.ask(self.warehouse, query, relations, of=of, into="answer", limits=limits)
 
     def add_lists(
         self, lists: dict[IdentifierList, Table], wanted: Iterable[IdentifierList], question: Question
@@ -143,12 +171,10 @@ class _Reading:
     def _people(self, one: IdentifierList, question: Question, into: str) -> Table:
         of = f"the list {one.file}" if one.file else "a list"
         rows = self._file(str(one.file), of, "list_lines") if one.file else self.ask(question, str(one.query), of)
-        if one.column not in rows.columns:
-            hint = did_you_mean(one.column, rows.columns) or f"Its columns are: {', '.join(rows.columns)}."
-            raise _wrong("list_column", f"{of.capitalize()} has no column `{one.column}`.", hint)
+        _check_column(one, rows.columns, of)
         values, whose = pipeline.find_owners(self.warehouse, self._rules, rows, one.column, one.identifier)
         if one.file and not self.warehouse.read(values.limit(1)).num_rows:
-            told = f"{of.capitalize()} has nothing in its column `{one.column}` that can be read as {one.identifier}."
+            told = f"{_named(of)} has nothing in its column `{one.column}` that can be read as {one.identifier}."
             raise _wrong("list_values", told, "Check the column and the type.")
         return self.warehouse.materialise(into, whose.select("profile_id").distinct())
 
@@ -161,23 +187,42 @@ class _Reading:
         return pipeline.identity_rules(self.space.settings.country, salt="")
 
     def _file(self, name: str, of: str, into: str) -> Table:
-        """A file by its path from the space's folder, out of which it must not lead."""
-        path = (self.space.folder / name).resolve()
-        if not path.is_relative_to(self.space.folder.resolve()) or path.is_relative_to(self.space.private.resolve()):
-            raise _wrong(
-                "file_outside", f"{of.capitalize()} is not in the space: {name}.", "Put the file into the space."
-            )
-        if not path.is_file():
-            near = (
-                did_you_mean(path.name, (each.name for each in path.parent.glob("*"))) if path.parent.is_dir() else ""
-            )
-            raise _wrong("file_missing", f"{of.capitalize()} is not there: {path}.", near or "Put it there.")
+        file = _file_of(self.space, name, of)
         try:
-            return read_whole(self.warehouse, DataFile(path), into=into)
+            return read_whole(self.warehouse, file, into=into)
         except GuestlistError as error:
-            raise GuestlistError(
-                error.code, f"{of.capitalize()}: {error.message}", nothing_lost=_STANDS, next_step=error.next_step
-            ) from None
+            raise _unreadable(of, error) from None
+
+
+def _file_of(space: Space, name: str, of: str) -> DataFile:
+    """A file by its path from the space's folder, out of which it must not lead."""
+    path = (space.folder / name).resolve()
+    if not path.is_relative_to(space.folder.resolve()) or path.is_relative_to(space.private.resolve()):
+        raise _wrong("file_outside", f"{_named(of)} is not in the space: {name}.", "Put the file into the space.")
+    if not path.is_file():
+        near = did_you_mean(path.name, (each.name for each in path.parent.glob("*"))) if path.parent.is_dir() else ""
+        raise _wrong("file_missing", f"{_named(of)} is not there: {path}.", near or "Put it there.")
+    file = DataFile(path)
+    try:
+        _ = file.columns
+    except GuestlistError as error:
+        raise _unreadable(of, error) from None
+    return file
+
+
+def _check_column(one: IdentifierList, columns: Sequence[str], of: str) -> None:
+    if one.column not in columns:
+        hint = did_you_mean(one.column, columns) or f"Its columns are: {', '.join(columns)}."
+        raise _wrong("list_column", f"{_named(of)} has no column `{one.column}`.", hint)
+
+
+def _unreadable(of: str, error: GuestlistError) -> GuestlistError:
+    message = f"{_named(of)}: {error.message}"
+    return GuestlistError(error.code, message, nothing_lost=_STANDS, next_step=error.next_step)
+
+
+def _named(of: str) -> str:
+    return of[:1].upper() + of[1:]
 
 
 def _up_to(question: Question, warehouse: Warehouse) -> dict[str, Table]:

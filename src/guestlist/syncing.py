@@ -6,7 +6,7 @@ process that still hangs can record nothing more and therefore send nothing more
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -91,7 +91,7 @@ class Syncing:
     ledger: Ledger
     clock: Clock
     connections: Connections
-    _failed: Mapping[str, GuestlistError] = field(default_factory=dict)
+    refreshed: asking.Refreshed = field(default_factory=asking.Refreshed)
 
     @property
     def now(self) -> int:
@@ -132,13 +132,12 @@ class Syncing:
             digest = hashlib.sha256(document.encode()).hexdigest()
             self.records.journal.record_definition(definition.key, digest, document, now=self.now)
         traits = read_traits(self.space.traits)
-        done = asking.refresh(self.space, self.warehouse, self.definitions, traits, at=self.clock.now())
-        self._failed = done.failed
+        self.refreshed = asking.refresh(self.space, self.warehouse, self.definitions, traits, at=self.clock.now())
 
     def _refuse_failed(self, bound: Bound) -> None:
         """Of an audience that could not be evaluated nothing is sent but what the do-not-send list asks for."""
-        if bound.definition.key in self._failed:
-            raise self._failed[bound.definition.key]
+        if bound.definition.key in self.refreshed.failed:
+            raise self.refreshed.failed[bound.definition.key]
 
     def _follow_survivors(self) -> None:
         """Rows at Meta stay with the person when two profiles became one, whichever process found that out."""
@@ -256,7 +255,8 @@ class Syncing:
         progress: Callable[[Progress], None] | None = None,
     ) -> Report:
         """Bring one audience at Meta to what is wanted, as far as Meta lets us now; `scope` narrows what may move."""
-        if scope is None:
+        if scope is None and bound.definition.key in self.refreshed.failed:
+            self.hand_over([bound])
             self._refuse_failed(bound)
         client = self.connections.client(bound.wish.to)
         keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock)

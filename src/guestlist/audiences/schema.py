@@ -24,6 +24,7 @@ from guestlist.audiences.steps import COUNTS, LIKE, STEP_KEYS
 
 Schema = dict[str, object]
 
+NAME: Schema = {"type": "string", "pattern": f"^{KEY.pattern}$"}
 TEXT: Schema = {"type": "string", "minLength": 1}
 SCALAR: Schema = {"type": ["string", "number", "boolean"]}
 LIST: Schema = {"type": "array", "items": SCALAR, "minItems": 1}
@@ -50,27 +51,27 @@ def schema() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Guestlist audience",
-        **_closed(_envelope(), required=("key", "who")),
+        **closed(_envelope(), required=("key", "who")),
         "$defs": {
             "condition": {
                 "oneOf": [ref(kind) for kind in ("query", "group", "not", "event", "trait", "member", "list")],
             },
             "query": {**TEXT, "maxLength": LONGEST, "description": "A query, such as event('Visit').count() >= 2"},
-            "group": {"oneOf": [_closed({word: _some("condition")}, required=(word,)) for word in ("all", "any")]},
-            "not": _closed({"not": ref("condition")}, required=("not",)),
+            "group": {"oneOf": [closed({word: _some("condition")}, required=(word,)) for word in ("all", "any")]},
+            "not": closed({"not": ref("condition")}, required=("not",)),
             "event": _event(),
             "next": _next(COUNTS),
             "never": _next(()),
             "trait": {
-                **_closed({"trait": TEXT, **_tests()}, required=("trait",)),
+                **closed({"trait": TEXT, **_tests()}, required=("trait",)),
                 "minProperties": 2,
                 "maxProperties": 2,
             },
-            "member": {"oneOf": [_closed({w: TEXT}, required=(w,)) for w in ("member_of", "not_member_of")]},
-            "list": {"oneOf": [_closed({word: _list()}, required=(word,)) for word in ("in_list", "not_in_list")]},
+            "member": {"oneOf": [closed({w: TEXT}, required=(w,)) for w in ("member_of", "not_member_of")]},
+            "list": {"oneOf": [closed({word: _list()}, required=(word,)) for word in ("in_list", "not_in_list")]},
             "where": _where(),
-            "tests": {**_closed(_filter_tests()), "minProperties": 1},
-            "sync": _closed(_sync(), required=("to",)),
+            "tests": {**closed(_filter_tests()), "minProperties": 1},
+            "sync": closed(_sync(), required=("to",)),
         },
     }
 
@@ -79,7 +80,7 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _closed(properties: Schema, *, required: Iterable[str] = ()) -> Schema:
+def closed(properties: Schema, *, required: Iterable[str] = ()) -> Schema:
     return {"type": "object", "properties": properties, "required": list(required), "additionalProperties": False}
 
 
@@ -93,7 +94,7 @@ def _one_or_some(name: str) -> Schema:
 
 def _envelope() -> Schema:
     return {
-        "key": {"type": "string", "pattern": f"^{KEY.pattern}$", "description": "Names the audience; never changes."},
+        "key": {**NAME, "description": "Names the audience; never changes."},
         "name": {**TEXT, "description": "The name at Meta."},
         "description": TEXT,
         "who": {**ref("condition"), "description": "Who belongs to the audience."},
@@ -136,7 +137,7 @@ def _tests() -> Schema:
 
 def _filter_tests() -> Schema:
     """Tests of a property; some compare with another property or a trait as well."""
-    reference = {"oneOf": [_closed({word: TEXT}, required=(word,)) for word in ("parent", "trait")]}
+    reference = {"oneOf": [closed({word: TEXT}, required=(word,)) for word in ("parent", "trait")]}
     return {name: {"anyOf": [test, reference]} if name in LIKE else test for name, test in _tests().items()}
 
 
@@ -156,13 +157,13 @@ def _where() -> Schema:
 
 def _list() -> Schema:
     names: Schema = {"file": TEXT, "query": TEXT, "column": TEXT, "type": TEXT}
-    whole = {**_closed(names), "oneOf": [{"required": ["file"]}, {"required": ["query"]}]}
+    whole = {**closed(names), "oneOf": [{"required": ["file"]}, {"required": ["query"]}]}
     return {"anyOf": [TEXT, whole]}
 
 
-def _step() -> Schema:
+def step() -> Schema:
     source = {
-        "anyOf": [SCALAR, LIST, {**_closed({n: _tests()[n] for n in (*ONE_VALUE, *SOME_VALUES)}), "minProperties": 1}]
+        "anyOf": [SCALAR, LIST, {**closed({n: _tests()[n] for n in (*ONE_VALUE, *SOME_VALUES)}), "minProperties": 1}]
     }
     return {
         **dict(zip(STEP_KEYS, (TEXT, _one_or_some("where"), source), strict=True)),
@@ -175,14 +176,14 @@ def _next(counts: tuple[str, ...]) -> Schema:
     elapsing = sorted(word for word, unit in UNITS.items() if unit not in {"months", "years"})
     within = {"type": "string", "pattern": r"^\s*[0-9]{1,6}\s*(" + "|".join(elapsing) + r")\s*$"}
     numbers: Schema = {name: {"type": "integer", "minimum": 0} for name in counts}
-    whole = _closed({**_step(), "within": within, **numbers}, required=("event",))
-    return {**whole, "allOf": [_not_both(*pair) for pair in _pairs(counts)]} if counts else whole
+    whole = closed({**step(), "within": within, **numbers}, required=("event",))
+    return {**whole, "allOf": [not_both(*pair) for pair in pairs(counts)]} if counts else whole
 
 
 def _event() -> Schema:
     between = {"type": "array", "items": DURATION, "minItems": 2, "maxItems": 2}
     properties: Schema = {
-        **_step(),
+        **step(),
         "within": DURATION,
         "between": between,
         "from": MOMENT,
@@ -204,18 +205,18 @@ def _event() -> Schema:
         "minimum": False,
     }
     return {
-        **_closed(properties, required=("event",)),
+        **closed(properties, required=("event",)),
         "allOf": [
-            *(_not_both(*pair) for pair in _pairs(("within", "between", "from"))),
-            *(_not_both(*pair) for pair in (("within", "to"), ("between", "to"))),
-            *(_not_both(*pair) for pair in _pairs(REDUCERS)),
-            *(_not_both(*pair) for pair in _pairs(measures)),
+            *(not_both(*pair) for pair in pairs(("within", "between", "from"))),
+            *(not_both(*pair) for pair in (("within", "to"), ("between", "to"))),
+            *(not_both(*pair) for pair in pairs(REDUCERS)),
+            *(not_both(*pair) for pair in pairs(measures)),
             {
-                "if": _one_of_them(OF_NUMBERS),
-                "then": {"properties": of_numbers, **_one_of_them(NUMBER_COMPARATORS)},
+                "if": one_of_them(OF_NUMBERS),
+                "then": {"properties": of_numbers, **one_of_them(NUMBER_COMPARATORS)},
                 "else": {
-                    "if": _one_of_them(OF_VALUES),
-                    "then": {"properties": {"exactly": False}, **_one_of_them(COMPARATORS)},
+                    "if": one_of_them(OF_VALUES),
+                    "then": {"properties": {"exactly": False}, **one_of_them(COMPARATORS)},
                     "else": {"properties": counted},
                 },
             },
@@ -223,15 +224,15 @@ def _event() -> Schema:
     }
 
 
-def _one_of_them(names: Iterable[str]) -> Schema:
+def one_of_them(names: Iterable[str]) -> Schema:
     return {"anyOf": [{"required": [name]} for name in names]}
 
 
-def _pairs(names: tuple[str, ...]) -> list[tuple[str, str]]:
+def pairs(names: tuple[str, ...]) -> list[tuple[str, str]]:
     return [(left, right) for n, left in enumerate(names) for right in names[n + 1 :]]
 
 
-def _not_both(left: str, right: str) -> Schema:
+def not_both(left: str, right: str) -> Schema:
     return {"not": {"required": [left, right]}}
 
 

@@ -168,6 +168,9 @@ def sync(
     ended: list[tuple[Bound, Report]] = []
     with open_to_sync(here) as syncing:
         syncing.refresh()
+        stale = {trait: error.message for trait, error in sorted(syncing.refreshed.traits.items())}
+        if not as_json:
+            say(*(f"The trait {trait} stays as it was. {told}" for trait, told in stale.items()))
         chosen = _some(syncing, key)
         syncing.make_rows(chosen)
         width = max(len(bound.definition.name) for bound in chosen)
@@ -180,7 +183,8 @@ def sync(
         if key is None:
             ended += _hand_over_left_alone(syncing)
     if as_json:
-        answer({"syncs": [_report_facts(bound, report) for bound, report in ended]})
+        syncs = [_report_facts(bound, report) for bound, report in ended]
+        answer({"syncs": syncs, "traits_not_renewed": stale})
     return DONE if all(report.state is State.DONE for _, report in ended) else NEEDS_A_PERSON
 
 

@@ -17,6 +17,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "audiences:commands",
             "check, list, show, convert, preview, members, explain, diff,\nhistory, changes, export.",
         ),
+        "traits": ("traits:commands", "check, list, show: what is worked out of people."),
         "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
     },
     "Meta": {

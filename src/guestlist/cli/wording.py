@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from guestlist.audiences import definition as d
+from guestlist.audiences.traits.definition import ComputedTrait, SqlTrait, TraitDefinition
 
 _TESTS = {
     "equals": "is",
@@ -37,6 +38,8 @@ _REDUCED = {
     "last": "last",
     "most_frequent": "most frequent",
 }
+
+_TRAITS = {"unique_list": "all different", "unique_list_count": "number of different"}
 
 
 def lines(condition: d.Condition, depth: int = 0) -> Iterator[str]:
@@ -184,3 +187,23 @@ def sync(one: d.Sync) -> str:
     often = "whenever it changes" if one.every is None else f"every {one.every}"
     how = {"mirror": "", "add_only": ", only ever adding", "remove_only": ", only ever removing"}[one.mode]
     return f"{one.to}, {often}{how}"
+
+
+def trait(one: TraitDefinition) -> str:
+    """What a trait is made of."""
+    if isinstance(one, SqlTrait):
+        return "what a query gives"
+    step = " ".join(part for part in (one.step.event, _where(one.step), _window(one.window)) if part)
+    taken = f", less {one.less.path} of {one.less.step.event}" if one.less else ""
+    how = (
+        "number of"
+        if one.reducer == "count"
+        else f"{_TRAITS.get(one.reducer, _REDUCED.get(one.reducer))} {one.path} of"
+    )
+    return f"{how} {step}{_nexts(one.step)}{taken}"
+
+
+def events_of(one: ComputedTrait) -> tuple[str, ...]:
+    """The events that a trait is made of."""
+    taken = [one.step, *([one.less.step] if one.less else [])]
+    return tuple(each.event for step in taken for each in d.steps(step))

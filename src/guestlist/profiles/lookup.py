@@ -38,7 +38,8 @@ def _given(values: Table) -> Iterator[tuple[str, str]]:
 def owners(values: Table, kind: str, identifier: Table, alias: Table) -> Table:
     """(raw, profile_id): the values that somebody is known by."""
     if kind == PROFILE:
-        known = alias.select(value="profile_id", profile_id="survivor")
+        own = identifier.select(value="profile_id", profile_id="profile_id")
+        known = own.union(alias.select(value="profile_id", profile_id="survivor"), distinct=True)
     else:
         known = identifier.filter(identifier.type == kind).select("value", "profile_id")
     return values.join(known, "value").select("raw", "profile_id").distinct()

@@ -34,7 +34,7 @@ _SPEAKING = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserExcep
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryLimits:
-    """How much one query may give and take."""
+    """How much one query may give and take; without any row it is only looked at."""
 
     rows: int = 25_000_000
     columns: int = 25
@@ -84,7 +84,7 @@ def ask(
         )
         text = query.strip().rstrip(";")
         # A new line first: the text may end with a comment.
-        whole = f"WITH {shadows} SELECT * FROM (\n{text}\n) AS answer LIMIT {limits.rows + 1}"  # noqa: S608 checked above
+        whole = f"WITH {shadows} SELECT * FROM (\n{text}\n) AS answer LIMIT {limits.rows + 1 if limits.rows else 0}"  # noqa: S608 checked above
         _alone(whole, of)
         _within(warehouse, f'CREATE OR REPLACE TEMP TABLE "{into}" AS {whole}', limits.seconds)
     answer = warehouse.temporary(into)

@@ -19,8 +19,7 @@ def asked(
 ) -> Iterator[tuple[str, ir.Table]]:
     """Each trait of the query by key with (profile_id, value, number), each person once."""
     rows = ask(trait.query, f"the trait {trait.key}")
-    column = _identifier_column(trait, rows.columns)
-    _check_columns(trait, rows.columns)
+    column = identifier_column(trait, rows.columns)
     owned = find_people(rows, column, column)
     for key, name in trait.columns:
         told = owned.select(
@@ -32,7 +31,11 @@ def asked(
         yield key, told.mutate(place=place).filter(ibis._.place == 0).select("profile_id", "value", "number")
 
 
-def _identifier_column(trait: SqlTrait, columns: Sequence[str]) -> str:
+def identifier_column(trait: SqlTrait, columns: Sequence[str]) -> str:
+    """Which of the columns of its answer says whose they are; refuses an answer that lacks one that is needed."""
+    missing = [name for _, name in trait.columns if name not in columns]
+    if missing:
+        raise _wrong(trait, f"its answer has no column `{missing[0]}`", columns)
     if trait.identifier is not None:
         if trait.identifier in columns:
             return trait.identifier
@@ -46,12 +49,6 @@ def _identifier_column(trait: SqlTrait, columns: Sequence[str]) -> str:
     raise _wrong(
         trait, f"several of its columns say whose they are ({', '.join(named)}): name one as `identifier`", columns
     )
-
-
-def _check_columns(trait: SqlTrait, columns: Sequence[str]) -> None:
-    missing = [name for _, name in trait.columns if name not in columns]
-    if missing:
-        raise _wrong(trait, f"its answer has no column `{missing[0]}`", columns)
 
 
 def _wrong(trait: SqlTrait, told: str, columns: Sequence[str]) -> GuestlistError:
