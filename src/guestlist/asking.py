@@ -83,7 +83,9 @@ def question(
     """
     relations = evaluating.relations(warehouse)
     if gone_by:
-        relations = replace(relations, trait=pipeline.traits_then(warehouse, at, profile_id=profile_id))
+        unified = space.settings.traits.unify_spellings
+        told = pipeline.traits_then(warehouse, at, profile_id=profile_id, unify_spellings=unified)
+        relations = replace(relations, trait=told)
     asked = Question(
         relations=relations,
         as_of=at,
@@ -97,8 +99,8 @@ def question(
         asked = with_traits(warehouse, wanted, asked, reading.ways())
     elif wanted:
         alone = replace(asked, relations=only(asked.relations, profile_id))
-        told = with_traits(warehouse, wanted, alone, reading.ways())
-        asked = replace(asked, relations=replace(asked.relations, trait=told.relations.trait))
+        held = with_traits(warehouse, wanted, alone, reading.ways()).relations.trait
+        asked = replace(asked, relations=replace(asked.relations, trait=held))
     lists: dict[IdentifierList, Table] = {}
     reading.add_lists(lists, {each for one in audiences for each in asked_lists(one.who)}, asked)
     return replace(asked, lists=lists)

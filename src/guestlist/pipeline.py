@@ -66,7 +66,7 @@ def _mobile_id(text: str, _country: str) -> str:
     return text.strip().lower()
 
 
-def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str) -> bool:
+def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str, unify_spellings: bool = False) -> bool:
     """Who is who, what is known of them, what they did; nothing is done when neither messages nor rules changed.
 
     `fingerprint` names the rules. All relations change in one transaction. Says whether it did anything.
@@ -76,7 +76,7 @@ def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str) -> 
         return False
     with warehouse.transaction():
         identity = resolve_identity(warehouse.table("identifier_use"), rules, warehouse.materialise)
-        _write_people(warehouse, identity)
+        _write_people(warehouse, identity, unify_spellings=unify_spellings)
         done = ibis.memtable({"messages": [messages], "rules": [fingerprint]}, schema=_RESOLVED)
         warehouse.replace("resolved", done)
     return True
@@ -95,11 +95,11 @@ def _resolved(warehouse: Warehouse) -> tuple[int, str] | None:
     return (rows[0]["messages"], rows[0]["rules"]) if rows else None
 
 
-def _write_people(warehouse: Warehouse, identity: Identity) -> None:
+def _write_people(warehouse: Warehouse, identity: Identity, *, unify_spellings: bool) -> None:
     for name in ("identifier", "alias", "message_profile", "identity_decision"):
         warehouse.replace(name, getattr(identity, name))
     message, whose = warehouse.table("message"), warehouse.table("message_profile")
-    warehouse.replace("trait", traits(message, whose, warehouse.materialise))
+    warehouse.replace("trait", traits(message, whose, warehouse.materialise, unify_spellings=unify_spellings))
     warehouse.replace("event", events(message, whose).order_by("event", "at"))
     _follow_survivors(warehouse)
 
@@ -122,14 +122,17 @@ def _follow_survivors(warehouse: Warehouse) -> None:
     warehouse.replace("membership", now_in.select(*columns).union(ended.select(*columns)))
 
 
-def traits_then(warehouse: Warehouse, at: datetime, *, profile_id: str | None = None) -> Table:
+def traits_then(
+    warehouse: Warehouse, at: datetime, *, profile_id: str | None = None, unify_spellings: bool = False
+) -> Table:
     """Relation `trait` as it was at an instant gone by, of everybody or of one person; ends with this process."""
     message, whose = warehouse.table("message"), warehouse.table("message_profile")
     if profile_id is not None:
         whose = whose.filter(whose.profile_id == profile_id)
         message = message.semi_join(whose, ["source", "message_id"])
     said = message.filter(message["at"] <= ibis.literal(at, "timestamp('UTC')"))
-    return warehouse.materialise("trait_then", traits(said, whose, warehouse.materialise))
+    found = traits(said, whose, warehouse.materialise, unify_spellings=unify_spellings)
+    return warehouse.materialise("trait_then", found)
 
 
 def find_owners(warehouse: Warehouse, rules: IdentityRules, rows: Table, column: str, kind: str) -> tuple[Table, Table]:

@@ -44,5 +44,7 @@ def find_people(space: Space, warehouse: Warehouse, records: Records) -> bool:
     """Bring people, traits and events up to date with what was imported; says whether there was anything to do."""
     salt = hashlib.sha256(f"profile ids|{records.pepper}".encode()).hexdigest()
     country = space.settings.country
-    under = hashlib.sha256(f"{_IDENTITY_VERSION}|{country}|{salt}".encode()).hexdigest()[:16]
-    return resolve(warehouse, identity_rules(country, salt), fingerprint=under)
+    unified = space.settings.traits.unify_spellings
+    under = hashlib.sha256(f"{_IDENTITY_VERSION}|{country}|{salt}".encode()).hexdigest()[:16] + "u" * unified
+    rules = identity_rules(country, salt)
+    return resolve(warehouse, rules, fingerprint=under, unify_spellings=unified)

@@ -12,13 +12,16 @@ DEEPEST = 8
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
-def traits(message: Table, message_profile: Table, materialise: Materialise) -> Table:
+def traits(message: Table, message_profile: Table, materialise: Materialise, *, unify_spellings: bool = False) -> Table:
     """Relation `trait`: of the writings of each dotted key the last by (at, message_id, source), unless it is null.
 
     Writing something other than an object to a key replaces what was below it, and the other way round.
+    `unify_spellings`: `firstName` is a writing of `first_name`.
     """
     said = materialise("trait_said", _in_order(message, message_profile))
     written = _leaves(said, materialise)
+    if unify_spellings:
+        written = materialise("trait_unified", _unified(written))
     latest = written.group_by("profile_id", "key").aggregate(
         version=written.version.max(),
         text=written.text.argmax(written.version),
@@ -55,6 +58,17 @@ def _leaves(said: Table, materialise: Materialise) -> Table:
         levels.append(level)
     whole = [part.filter(part.kind != "object") for part in levels[:-1]]
     return ibis.union(*whole, levels[-1]) if whole else level
+
+
+def _unified(written: Table) -> Table:
+    """Keys in camelCase become those in snake_case; of one writing that has both, what is spelled so counts."""
+    plain = written.key.re_search(r"^[A-Za-z0-9_.]+$") & written.key.re_search("[A-Z]")
+    apart = written.key.re_replace("([A-Z]+)([A-Z][a-z])", r"\1_\2").re_replace("([a-z0-9])([A-Z])", r"\1_\2")
+    spelled = written.mutate(key=plain.ifelse(apart.lower(), written.key), as_spelled=~plain)
+    place = ibis.row_number().over(
+        group_by=["profile_id", "version", "key"], order_by=[spelled.as_spelled.desc(), spelled.text]
+    )
+    return spelled.mutate(place=place).filter(lambda t: t.place == 0).drop("place", "as_spelled")
 
 
 def _opened(objects: Table) -> Table:

@@ -47,10 +47,10 @@ def _messages(warehouse: Warehouse, said: list[Row]) -> tuple[Any, Any]:
     )
 
 
-def _traits(*said: str | Row) -> dict[str, tuple[str, float | None]]:
+def _traits(*said: str | Row, unify_spellings: bool = False) -> dict[str, tuple[str, float | None]]:
     warehouse = Warehouse()
     rows = [{"traits": row} if isinstance(row, str) else row for row in said]
-    out = _rows(traits(*_messages(warehouse, rows), warehouse.materialise))
+    out = _rows(traits(*_messages(warehouse, rows), warehouse.materialise, unify_spellings=unify_spellings))
     assert len({(row["profile_id"], row["key"]) for row in out}) == len(out)
     return {row["key"]: (row["value"], row["number"]) for row in out}
 
@@ -89,6 +89,28 @@ def _traits(*said: str | Row) -> dict[str, tuple[str, float | None]]:
 )
 def test_traits(said: list[str | Row], known: dict[str, tuple[str, float | None]]) -> None:
     assert _traits(*said) == known
+
+
+SPELLINGS = [
+    (['{"firstName": "A"}', '{"first_name": "B"}'], {"first_name": "B"}),
+    (['{"first_name": "A"}', '{"firstName": "B"}'], {"first_name": "B"}),
+    (['{"firstName": "A", "first_name": "B"}'], {"first_name": "B"}),
+    (['{"first_name": "B", "FirstName": "A"}'], {"first_name": "B"}),
+    (['{"first_name": "A"}', '{"firstName": null}'], {}),
+    (['{"homeAddress": {"postalCode": 1}}', '{"home_address": {"postal_code": 2}}'], {"home_address.postal_code": "2"}),
+    (['{"homeAddress": {"city": "A"}}', '{"home_address": "B"}'], {"home_address": "B"}),
+    (['{"IPAddress": "A", "userID": "B", "line2Text": "C"}'], {"ip_address": "A", "user_id": "B", "line2_text": "C"}),
+    (['{"Größe": 1, "My Trait": 2, "plain": 3}'], {"Größe": "1", "My Trait": "2", "plain": "3"}),
+]
+
+
+@pytest.mark.parametrize(("said", "known"), SPELLINGS)
+def test_spellings_are_one_trait_when_asked(said: list[str], known: dict[str, str]) -> None:
+    assert {key: value for key, (value, _) in _traits(*said, unify_spellings=True).items()} == known
+
+
+def test_spellings_are_two_traits_otherwise() -> None:
+    assert set(_traits('{"firstName": "A", "first_name": "B"}')) == {"firstName", "first_name"}
 
 
 def test_events() -> None:
