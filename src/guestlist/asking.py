@@ -31,6 +31,13 @@ Lists = Mapping[IdentifierList, Table]
 _STANDS = "Nothing was changed: what was known before stands, and nothing of it is sent."
 
 
+class NotThereError(GuestlistError):
+    """A list or a table lacks what it is asked for; what was known before stands."""
+
+    def __init__(self, code: str, message: str, next_step: str) -> None:
+        super().__init__(code, message, nothing_lost=_STANDS, next_step=next_step)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Refreshed:
     """Audiences that could not be evaluated and traits whose query failed, by key, and why; all others are new."""
@@ -177,7 +184,7 @@ class _Reading:
         values, whose = pipeline.find_owners(self.warehouse, self._rules, rows, one.column, one.identifier)
         if one.file and not self.warehouse.read(values.limit(1)).num_rows:
             told = f"{_named(of)} has nothing in its column `{one.column}` that can be read as {one.identifier}."
-            raise _wrong("list_values", told, "Check the column and the type.")
+            raise NotThereError("list_values", told, "Check the column and the type.")
         return self.warehouse.materialise(into, whose.select("profile_id").distinct())
 
     def _owned(self, rows: Table, column: str, kind: str) -> Table:
@@ -200,10 +207,12 @@ def _file_of(space: Space, name: str, of: str) -> DataFile:
     """A file by its path from the space's folder, out of which it must not lead."""
     path = (space.folder / name).resolve()
     if not path.is_relative_to(space.folder.resolve()) or path.is_relative_to(space.private.resolve()):
-        raise _wrong("file_outside", f"{_named(of)} is not in the space: {name}.", "Put the file into the space.")
+        raise NotThereError(
+            "file_outside", f"{_named(of)} is not in the space: {name}.", "Put the file into the space."
+        )
     if not path.is_file():
         near = did_you_mean(path.name, (each.name for each in path.parent.glob("*"))) if path.parent.is_dir() else ""
-        raise _wrong("file_missing", f"{_named(of)} is not there: {path}.", near or "Put it there.")
+        raise NotThereError("file_missing", f"{_named(of)} is not there: {path}.", near or "Put it there.")
     file = DataFile(path)
     try:
         _ = file.columns
@@ -215,7 +224,7 @@ def _file_of(space: Space, name: str, of: str) -> DataFile:
 def _check_column(one: IdentifierList, columns: Sequence[str], of: str) -> None:
     if one.column not in columns:
         hint = did_you_mean(one.column, columns) or f"Its columns are: {', '.join(columns)}."
-        raise _wrong("list_column", f"{_named(of)} has no column `{one.column}`.", hint)
+        raise NotThereError("list_column", f"{_named(of)} has no column `{one.column}`.", hint)
 
 
 def _unreadable(of: str, error: GuestlistError) -> GuestlistError:
@@ -246,7 +255,3 @@ def _up_to(question: Question, warehouse: Warehouse) -> dict[str, Table]:
     }
     assert set(relations) == set(RELATIONS)
     return relations
-
-
-def _wrong(code: str, message: str, next_step: str) -> GuestlistError:
-    return GuestlistError(code, message, nothing_lost=_STANDS, next_step=next_step)
