@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from guestlist.audiences.compile import Question, stamp
 from guestlist.cli import masking
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.pipeline import identity_rules
+from guestlist.identity_rules import identity_rules
 from guestlist.space import Space
 from guestlist.store import Warehouse
 
