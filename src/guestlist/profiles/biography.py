@@ -137,6 +137,14 @@ class _Of:
             sources.setdefault((row["type"], row["value"]), set()).add(row["source"])
         return sources
 
+    def _causes(self, ordinals: set[int]) -> dict[int, dict[str, Any]]:
+        if not ordinals:
+            return {}
+        message = self._warehouse.table("message")
+        # Values rather than a join: the engine then reads only where they are.
+        those = message.filter(message.ordinal.isin(sorted(ordinals))).select("ordinal", "at", "source", "message_id")
+        return {row["ordinal"]: row for row in self._warehouse.read(those).to_pylist()}
+
     def decisions(self) -> tuple[tuple[DecisionKnown, ...], tuple[DecisionKnown, ...]]:
         """Merged, and set aside: from this profile's messages, or an identifier of its own elsewhere."""
         if not self._warehouse.has("identity_decision"):
@@ -145,11 +153,25 @@ class _Of:
         known = self._warehouse.table("identifier")
         own = known.filter(known.profile_id == self._profile_id).select("type", "value")
         about = every.semi_join(own, ["type", "value"]).union(every.filter(every.profile_id == self._profile_id))
-        about = about.filter(about.decision != "blocked").distinct().order_by("at", "message_id").limit(_MOST_DECISIONS)
-        names = list(DecisionKnown.__dataclass_fields__)
-        found = [DecisionKnown(**row) for row in self._warehouse.read(about.select(*names)).to_pylist()]
+        about = about.filter(about.decision != "blocked").distinct().order_by("ordinal", "type", "value")
+        lines = self._warehouse.read(about.limit(_MOST_DECISIONS)).to_pylist()
+        causes = self._causes({line["ordinal"] for line in lines if line["ordinal"] is not None})
+        found = [_decision(line, causes.get(line["ordinal"], {})) for line in lines]
+        found.sort(key=lambda one: (one.at.timestamp() if one.at else 0.0, one.type, one.value))
         merged = tuple(one for one in found if one.decision == "merged")
         return merged, tuple(one for one in found if one.decision != "merged")
+
+
+def _decision(line: dict[str, Any], cause: dict[str, Any]) -> DecisionKnown:
+    return DecisionKnown(
+        type=line["type"],
+        value=line["value"],
+        decision=line["decision"],
+        reason=line["reason"],
+        at=cause.get("at"),
+        source=cause.get("source"),
+        message_id=cause.get("message_id"),
+    )
 
 
 def find_by_text(warehouse: Warehouse, text: str, *, limit: int) -> list[str]:

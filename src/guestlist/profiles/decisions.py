@@ -6,19 +6,16 @@ from guestlist.profiles.joining import People
 from guestlist.profiles.relations import IDENTITY_DECISION, Table
 from guestlist.store.engine import instant_at
 
-_CAUSE = ("source", "message_id", "at")
 
-
-def joined_decisions(people: People, node: Table, message: Table) -> Table:
+def joined_decisions(people: People, node: Table) -> Table:
     """Merged: identifiers that came to an older profile. Set aside: those that a limit, a cap or a person kept out."""
     own = node.select("node", "type", "value", "own_id")
     profile = node.select(oldest="node", profile_id="own_id")
-    cause = message.select(*_CAUSE, "ordinal")
     person = people.person
-    merged = person.filter(person.merged_by.notnull()).join(own, "node").join(profile, "oldest")
-    merged = merged.join(cause, merged.merged_by == cause.ordinal)
+    merged = person.filter(person.merged_by.notnull()).rename(ordinal="merged_by").join(own, "node")
+    merged = merged.join(profile, "oldest")
     kept = person.select("oldest", kept="node").join(profile, "oldest").select("kept", "profile_id")
-    aside = people.aside.join(own, "node").join(kept, "kept").join(cause, "ordinal")
+    aside = people.aside.join(own, "node").join(kept, "kept")
     split = node.filter(node.alone).select("type", "value", profile_id="own_id")
     return ibis.union(
         _shaped(merged, "merged", "shared_message"),
@@ -32,20 +29,19 @@ def hub_decisions(hub: Table, node: Table) -> Table:
     return _shaped(hub.join(node.select("node", "type", "value"), "node"), "set_aside", "hub")
 
 
-def blocked_decisions(uses: Table, spelling: Table, message: Table) -> Table:
-    """Blocked: values as sent that point at nobody, with the first message that carried them."""
+def blocked_decisions(uses: Table, spelling: Table) -> Table:
+    """Blocked: values as sent that point at nobody, one line for every message that carried them."""
     bad = spelling.filter(spelling.reason.notnull()).select("type", "raw", "country", "reason")
     found = uses.select("ordinal", "type", "raw", "country").join(bad, ["type", "raw", "country"])
-    found = found.join(message.select(*_CAUSE, "ordinal"), "ordinal").rename(value="raw")
-    return first_of_each(_shaped(found, "blocked"))
+    return _shaped(found.rename(value="raw"), "blocked")
 
 
-def first_of_each(blocked: Table) -> Table:
+def first_of_each(blocked: Table, message: Table) -> Table:
     """Of decisions about the same value the one of the earliest message."""
-    order = [blocked["at"], blocked.message_id, blocked.source, blocked.reason]
-    nth = ibis.row_number().over(group_by=[blocked.type, blocked.value], order_by=order)
-    ordered = blocked.mutate(nth=nth)
-    return ordered.filter(ordered.nth == 0).drop("nth")
+    told = blocked.join(message.select("ordinal", "at", "message_id", "source"), "ordinal")
+    order = [told["at"], told.message_id, told.source, told.reason]
+    told = told.mutate(nth=ibis.row_number().over(group_by=[told.type, told.value], order_by=order))
+    return told.filter(told.nth == 0).select(*IDENTITY_DECISION)
 
 
 def identifiers(node: Table) -> Table:

@@ -17,7 +17,7 @@ from guestlist.store import Warehouse
 from guestlist.values.email import read_email
 
 _OF_A_PERSON = ("identifier", "identity_decision", "trait", "event", "membership", "message_profile")
-_OF_A_MESSAGE = ("message", "identifier_use", "configured_use", "identity_decision")
+_OF_A_MESSAGE = ("message", "identifier_use", "configured_use")
 _REMEMBERED = ("spelling", "node", "message_node", "meeting", "lost_sender")
 """What the next resolution would have begun from: it holds values too, and is made anew."""
 _USES = ("identifier_use", "configured_use")
@@ -95,12 +95,13 @@ def erase(warehouse: Warehouse, profile_ids: Sequence[str]) -> Erased:
     with warehouse.transaction():
         whose = warehouse.table("message_profile")
         theirs = warehouse.table("message").semi_join(whose.semi_join(people, "profile_id"), "ordinal")
-        theirs = warehouse.materialise("erased_message", theirs.select(*_MESSAGE))
+        theirs = warehouse.materialise("erased_message", theirs.select(*_MESSAGE, "ordinal"))
         _forget_forms(warehouse, theirs, profile_ids)
         others = _blank_elsewhere(warehouse, theirs, profile_ids)
         messages = warehouse.delete_keys("message", theirs, _MESSAGE)
         for name in _OF_A_MESSAGE[1:]:
             warehouse.delete_keys(name, theirs, _MESSAGE)
+        warehouse.delete_keys("identity_decision", theirs.select("ordinal"), ["ordinal"])
         _forget_profiles(warehouse, people)
         for name in ("erased_message", "resolved", *_REMEMBERED):
             warehouse.drop(name)

@@ -60,7 +60,7 @@ def extend(warehouse: Warehouse, rules: IdentityRules, known: Known) -> Moved | 
     moved = _moved(warehouse, people, node, known)
     _renew(warehouse, node)
     _decide(warehouse, people, node, hub)
-    _block(warehouse, uses, message)
+    _block(warehouse, uses)
     return moved
 
 
@@ -209,7 +209,7 @@ def _renew(warehouse: Warehouse, node: Table) -> None:
 
 
 def _decide(warehouse: Warehouse, people: People, node: Table, hub: Table) -> None:
-    decided = joined_decisions(people, node, warehouse.table("message")).union(hub_decisions(hub, node))
+    decided = joined_decisions(people, node).union(hub_decisions(hub, node))
     decided = warehouse.materialise("identity_decided", decided)
     keys = ["type", "value", "decision"]
     about = node.select("type", "value")
@@ -218,11 +218,12 @@ def _decide(warehouse: Warehouse, people: People, node: Table, hub: Table) -> No
     warehouse.append("identity_decision", decided)
 
 
-def _block(warehouse: Warehouse, uses: Table, message: Table) -> None:
-    found = blocked_decisions(uses, warehouse.temporary("identity_spelling"), message)
+def _block(warehouse: Warehouse, uses: Table) -> None:
+    found = blocked_decisions(uses, warehouse.temporary("identity_spelling"))
     found = warehouse.materialise("identity_blocked", found)
     if not warehouse.count("identity_blocked"):
         return
     keys = ["type", "value", "decision"]
     earlier = warehouse.table("identity_decision").semi_join(found, keys)
-    warehouse.merge("identity_decision", first_of_each(earlier.union(found)), keys)
+    first = first_of_each(earlier.select(*found.columns).union(found), warehouse.table("message"))
+    warehouse.merge("identity_decision", first, keys)

@@ -8,7 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from guestlist.profiles.configured import configured_uses
-from guestlist.profiles.decisions import aliases, blocked_decisions, hub_decisions, identifiers, joined_decisions
+from guestlist.profiles.decisions import (
+    aliases,
+    blocked_decisions,
+    first_of_each,
+    hub_decisions,
+    identifiers,
+    joined_decisions,
+)
 from guestlist.profiles.hubs import hubs, meetings
 from guestlist.profiles.joining import People, Scope, join_up
 from guestlist.profiles.nodes import number, spell
@@ -126,12 +133,13 @@ def owners(people: People, node: Table) -> Table:
 
 def write(warehouse: Warehouse, found: WorkedOut) -> None:
     """The relations that others read."""
-    node, message = warehouse.table("node"), warehouse.table("message")
+    node = warehouse.table("node")
     with warehouse.transaction():
         warehouse.replace("identifier", identifiers(node))
         warehouse.replace("alias", aliases(node))
         warehouse.replace("message_profile", owners(found.people, node))
-        warehouse.replace("identity_decision", joined_decisions(found.people, node, message))
+        warehouse.replace("identity_decision", joined_decisions(found.people, node))
         warehouse.append("identity_decision", hub_decisions(found.hub, node))
-        blocked = blocked_decisions(found.uses, warehouse.table("spelling"), message)
-        warehouse.append("identity_decision", blocked)
+        blocked = warehouse.materialise("identity_blocked", blocked_decisions(found.uses, warehouse.table("spelling")))
+        if warehouse.count("identity_blocked"):
+            warehouse.append("identity_decision", first_of_each(blocked, warehouse.table("message")))

@@ -46,9 +46,7 @@ IDENTITY_DECISION: Mapping[str, str] = {
     "reason": "string",  # shared_message | limit | merge_cap | identifier_cap | hub | split | blocked_value | not_valid
     "people": "int64",  # of a hub: how many it would have joined
     "profile_id": "string",  # merged: the profile; set aside by a limit: the profile that the message went to
-    "source": "string",
-    "message_id": "string",
-    "at": AT,
+    "ordinal": "int64",  # of the message that caused it
 }
 """Blocked values are kept as sent, all others in normal form."""
 

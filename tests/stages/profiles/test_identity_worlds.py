@@ -87,7 +87,7 @@ _RELATIONS = (
 def _named(line: Row, name: str, names: dict[int, str], nodes: dict[int, str]) -> list[tuple[str, object]]:
     out = {key: value for key, value in line.items() if key != "component"}
     if "ordinal" in line and name != "identifier":
-        out["ordinal"] = names[line["ordinal"]]
+        out["ordinal"] = names.get(line["ordinal"], "")
     return sorted(
         (key, nodes.get(value, value) if key in {"node", "met", "oldest"} else value) for key, value in out.items()
     )

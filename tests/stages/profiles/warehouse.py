@@ -88,7 +88,9 @@ class Resolved:
         self.identifiers = rows(warehouse, "identifier")
         self.alias = {row["profile_id"]: row["survivor"] for row in rows(warehouse, "alias")}
         self.messages = {names[row["ordinal"]]: row["profile_id"] for row in rows(warehouse, "message_profile")}
-        self.decisions = rows(warehouse, "identity_decision")
+        self.decisions = [
+            {**row, "message_id": names.get(row["ordinal"])} for row in rows(warehouse, "identity_decision")
+        ]
 
     @property
     def people(self) -> list[str]:
