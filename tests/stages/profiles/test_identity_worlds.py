@@ -61,7 +61,7 @@ def _agree(out: Resolved, messages: Sequence[Message], rules: IdentityRules) -> 
 
 
 @RULES
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_as_told(seed: int, rules: IdentityRules) -> None:
     messages = _worlds(seed)
     _agree(resolved(messages, rules), messages, rules)
@@ -122,7 +122,7 @@ def _in_pieces(
 
 
 @RULES
-@pytest.mark.parametrize("seed", range(10, 12))
+@pytest.mark.parametrize("seed", [10])
 def test_in_pieces_shuffled_and_twice(seed: int, rules: IdentityRules, monkeypatch: pytest.MonkeyPatch) -> None:
     messages = _worlds(seed, 60)
     shuffled = [(key, at, tuple(Random(seed).sample(uses, len(uses)))) for key, at, uses in messages + messages[::3]]
@@ -132,24 +132,31 @@ def test_in_pieces_shuffled_and_twice(seed: int, rules: IdentityRules, monkeypat
     assert _in_pieces(pieces, rules, monkeypatch) == _all_at_once(messages, rules)
 
 
-SHAPES = {
-    "chain": [message(f"m{n}", 60 - n, f"a:n{n}", f"a:n{n + 1}") for n in range(60)],
-    "star": [message(f"m{n}", n, "c:1", f"i:n{n}") for n in range(60)],
-    "kiosk": [message(f"m{n}", n % 7, "a:kiosk", f"u:n{n % 11}", f"e:n{n % 13}") for n in range(60)],
-    "one address for all": [message(f"m{n}", n, "e:info", f"u:n{n}") for n in range(60)],
-    "two towns and a bridge": [message(f"m{n}", n, f"e:n{n % 2}", f"a:n{n}") for n in range(59)]
-    + [message("bridge", 0, "e:n0", "e:n1")],
-    "late first message": [message(f"m{n}", 10 + n, f"u:n{n % 3}", f"a:n{n % 5}") for n in range(59)]
-    + [message("first", 0, "a:n0", "u:n2")],
-}
+def _shape(name: str, *told: tuple[int, list[str]]) -> list[Message]:
+    return [
+        message(f"{name}-{n}", at, *(f"{use[:2]}{name}.{use[2:]}" for use in uses)) for n, (at, uses) in enumerate(told)
+    ]
+
+
+def _shapes() -> list[Message]:
+    """Chains, stars, kiosks and the like, all in one world; what each of them ends with is told last."""
+    many = range(40)
+    shapes = [
+        _shape("chain", *((60 - n, [f"a:{n}", f"a:{n + 1}"]) for n in many)),
+        _shape("star", *((n, ["c:1", f"i:{n}"]) for n in many)),
+        _shape("kiosk", *((n % 7, ["a:kiosk", f"u:{n % 11}", f"e:{n % 13}"]) for n in many)),
+        _shape("shared", *((n, ["e:info", f"u:{n}"]) for n in many)),
+        _shape("bridge", *((n, [f"e:{n % 2}", f"a:{n}"]) for n in many), (0, ["e:0", "e:1"])),
+        _shape("late", *((10 + n, [f"u:{n % 3}", f"a:{n % 5}"]) for n in many), (0, ["a:0", "u:2"])),
+    ]
+    return [*(told for shape in shapes for told in shape[:-1]), *(shape[-1] for shape in shapes)]
 
 
 @RULES
-@pytest.mark.parametrize("shape", SHAPES)
-def test_shapes(shape: str, rules: IdentityRules, monkeypatch: pytest.MonkeyPatch) -> None:
-    messages = SHAPES[shape]
-    whole = _all_at_once(messages, rules)
-    assert _in_pieces([messages[:30], messages[30:59], messages[59:]], rules, monkeypatch) == whole
+def test_shapes(rules: IdentityRules, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = _shapes()
+    pieces = [messages[:120], messages[120:-6], messages[-6:]]
+    assert _in_pieces(pieces, rules, monkeypatch) == _all_at_once(messages, rules)
     _agree(resolved(messages, rules), messages, rules)
 
 
@@ -158,7 +165,7 @@ _MESSAGE = st.tuples(st.integers(0, 9), st.lists(_USE, min_size=1, max_size=3, u
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 @given(st.lists(_MESSAGE, min_size=2, max_size=25), st.integers(0, 25), st.sampled_from([USUAL, STRICT]))
 def test_new_messages_leave_what_all_messages_make(
@@ -173,7 +180,7 @@ def test_new_messages_leave_what_all_messages_make(
     _agree(resolved(messages, rules), messages, rules)
 
 
-@pytest.mark.parametrize("seed", range(20, 22))
+@pytest.mark.parametrize("seed", [20])
 def test_ids_given_along_the_way_resolve_to_somebody_of_theirs(seed: int) -> None:
     messages = _worlds(seed)
     Random(seed).shuffle(messages)
@@ -186,7 +193,7 @@ def test_ids_given_along_the_way_resolve_to_somebody_of_theirs(seed: int) -> Non
     assert all(late.alias[profile] in now for profile, now in members.items())
 
 
-@pytest.mark.parametrize("seed", range(30, 32))
+@pytest.mark.parametrize("seed", [30])
 def test_in_order_of_time_a_growing_profile_keeps_its_id(seed: int) -> None:
     messages = [told for told in _worlds(seed) if not any(kind == "user_id" for kind, _ in told[2])]
     messages.sort(key=lambda told: told[1])
