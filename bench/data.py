@@ -108,8 +108,8 @@ FROM dealt ORDER BY event, "at";
 CREATE OR REPLACE TABLE membership
     (audience VARCHAR, profile_id VARCHAR, entered_at TIMESTAMPTZ, exited_at TIMESTAMPTZ);
 CREATE OR REPLACE TABLE identity_decision
-    (type VARCHAR, value VARCHAR, decision VARCHAR, reason VARCHAR, people BIGINT, profile_id VARCHAR, source VARCHAR,
-     message_id VARCHAR, "at" TIMESTAMPTZ);
+    (type VARCHAR, value VARCHAR, decision VARCHAR, reason VARCHAR, people BIGINT, profile_id VARCHAR,
+     ordinal BIGINT);
 CREATE OR REPLACE TABLE alias AS SELECT profile_id, profile_id AS survivor FROM people LIMIT 0;
 CHECKPOINT;
 """

@@ -13,6 +13,7 @@ from bench.report import report
 
 ROOT = Path(__file__).parent.parent
 STAGES = {
+    "identity": "identity:measure",
     "evaluate": "evaluate:measure",
     "traits": "traits:measure",
     "prepare": "prepare:measure",
@@ -22,6 +23,7 @@ STAGES = {
     "sdk": "against_sdk:measure",
     "memory": "sync:memory",
 }
+_OWN_DATA = ("plan", "identity")
 _GROWS = 5  # times the size, to see whether memory grows with it
 
 
@@ -77,7 +79,7 @@ def _stage(stage: str, profiles: int, events: int, runs: int) -> list[Figure]:
 
 
 def _run(stage: str, profiles: int, events: int) -> list[Figure]:
-    if stage != "plan":
+    if stage not in _OWN_DATA:
         _say(f"{stage}: generating {profiles:,} people" if data.missing(profiles, events) else "")
         data.warehouse(profiles, events)
     _say(f"{stage}: {profiles:,} people")

@@ -19,6 +19,7 @@ from guestlist.audiences.traits.definition import SqlTrait, TraitDefinition
 from guestlist.audiences.traits.querying import identifier_column
 from guestlist.audiences.traits.working import Ways, needed, with_traits
 from guestlist.errors import GuestlistError
+from guestlist.identity_rules import identity_rules
 from guestlist.profiles.lookup import owned
 from guestlist.profiles.rules import IdentityRules
 from guestlist.settings import RELATIONS
@@ -193,7 +194,7 @@ class _Reading:
 
     @property
     def _rules(self) -> IdentityRules:
-        return pipeline.identity_rules(self.space.settings.country, salt="")
+        return identity_rules(self.space.settings.country, salt="")
 
     def _file(self, name: str, of: str, into: str) -> Table:
         file = _file_of(self.space, name, of)

@@ -7,6 +7,7 @@ A crash at any point costs the work of one stage: it is done again from what was
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -17,109 +18,128 @@ from guestlist.audiences.evaluate import AUDIENCE_GROUP, evaluate
 from guestlist.audiences.traits.definition import TraitDefinition
 from guestlist.audiences.traits.working import Ways, keep_traits
 from guestlist.errors import GuestlistError
-from guestlist.profiles.events import events
-from guestlist.profiles.identity import Identity
-from guestlist.profiles.identity import resolve as resolve_identity
+from guestlist.profiles import identity
+from guestlist.profiles.events import events, renew_events
+from guestlist.profiles.extending import extend
+from guestlist.profiles.identity import Known
 from guestlist.profiles.lookup import normal_values, owners
-from guestlist.profiles.rules import IdentityRules, Normaliser
-from guestlist.profiles.traits import traits
+from guestlist.profiles.rules import IdentityRules
+from guestlist.profiles.stays import follow_survivors
+from guestlist.profiles.traits import renew_traits, traits
+from guestlist.sources.landing import number_messages
 from guestlist.store import Table, Warehouse
-from guestlist.values.country import read_country
-from guestlist.values.email import read_email
-from guestlist.values.phone import read_phone
 
-_RESOLVED = {"messages": "int64", "rules": "string"}
-_MEMBERSHIP = {
-    "audience": "string",
-    "profile_id": "string",
-    "entered_at": "timestamp('UTC')",
-    "exited_at": "timestamp('UTC')",
+_NEW_SHARE = 0.1
+_UNORDERED_SHARE = 0.1
+_RESOLVED = {
+    "messages": "int64",
+    "rules": "string",
+    "ordinal": "int64",
+    "kinds": "array<string>",
+    "unordered": "int64",
 }
-# Already its own normal form: lower-case ASCII with one @ and a dotted domain whose last label holds a letter.
-_PLAIN_EMAIL = r"^[a-z0-9_%+-]+(\.[a-z0-9_%+-]+)*@([a-z0-9-]+\.)+[a-z]{2,}$"
-_UUID = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
-def identity_rules(country: str | None, salt: str) -> IdentityRules:
-    """The rules of a space: values are compared as they are sent, phones read with the person's or the space's country."""
+@dataclass(frozen=True, kw_only=True)
+class _Resolved:
+    """What people were last found from; `unordered`: events added since events were last put in order."""
 
-    def phone(text: str, told: str) -> str | None:
-        person = read_country(told).normal or "" if told else ""
-        return read_phone(text, person, (country or "").lower()).normal or None
-
-    return IdentityRules(
-        salt=salt,
-        normalisers={
-            "email": Normaliser(rule=_email, plain=_PLAIN_EMAIL),
-            "phone": Normaliser(rule=phone),
-            "ios.idfa": Normaliser(rule=_mobile_id, plain=_UUID),
-            "android.idfa": Normaliser(rule=_mobile_id, plain=_UUID),
-        },
-    )
-
-
-def _email(text: str, _country: str) -> str | None:
-    return read_email(text).normal or None
-
-
-def _mobile_id(text: str, _country: str) -> str:
-    return text.strip().lower()
+    messages: int
+    rules: str
+    known: Known
+    unordered: int
 
 
 def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str, unify_spellings: bool = False) -> bool:
     """Who is who, what is known of them, what they did; nothing is done when neither messages nor rules changed.
 
-    `fingerprint` names the rules. All relations change in one transaction. Says whether it did anything.
+    `fingerprint` names the rules. Says whether it did anything.
     """
-    messages = warehouse.count("message")
-    if not messages or _resolved(warehouse) == (messages, fingerprint):
+    if not warehouse.count("message"):
         return False
-    with warehouse.transaction():
-        identity = resolve_identity(warehouse.table("identifier_use"), rules, warehouse.materialise)
-        _write_people(warehouse, identity, unify_spellings=unify_spellings)
-        done = ibis.memtable({"messages": [messages], "rules": [fingerprint]}, schema=_RESOLVED)
-        warehouse.replace("resolved", done)
+    number_messages(warehouse)
+    last, messages = _resolved(warehouse), warehouse.count("message")
+    newest = _newest(warehouse)
+    if last and (last.messages, last.known.ordinal, last.rules) == (messages, newest, fingerprint):
+        return False
+    if last and last.rules == fingerprint and _may_extend(warehouse, last, messages):
+        with warehouse.transaction():
+            if _extend(warehouse, rules, last, messages, unify_spellings=unify_spellings):
+                return True
+    _resolve_all(warehouse, rules, fingerprint, unify_spellings=unify_spellings)
     return True
+
+
+def _may_extend(warehouse: Warehouse, last: _Resolved, messages: int) -> bool:
+    """Nothing may be gone since; and where much is new, all is read faster in one go."""
+    message = warehouse.table("message")
+    new = int(warehouse.read(message.filter(message.ordinal > last.known.ordinal).count()).as_py())
+    return last.messages + new == messages and new <= _NEW_SHARE * messages
+
+
+def _extend(
+    warehouse: Warehouse, rules: IdentityRules, last: _Resolved, messages: int, *, unify_spellings: bool
+) -> bool:
+    """Take in new messages alone; says whether that can be done."""
+    moved = extend(warehouse, rules, last.known)
+    if moved is None:
+        return False
+    message = warehouse.table("message")
+    renew_traits(warehouse, message, moved.owner, moved.changed, unify_spellings=unify_spellings)
+    unordered = last.unordered + renew_events(warehouse, message, moved.changed)
+    if unordered > _UNORDERED_SHARE * messages:
+        warehouse.replace("event", warehouse.table("event").order_by("event", "at"))
+        unordered = 0
+    follow_survivors(warehouse, moved.alias)
+    done = replace(last, messages=messages, known=moved.known, unordered=unordered)
+    _note(warehouse, done)
+    return True
+
+
+def _resolve_all(warehouse: Warehouse, rules: IdentityRules, fingerprint: str, *, unify_spellings: bool) -> None:
+    # Until all is written, what is there is no place to begin from.
+    warehouse.drop("resolved")
+    found = identity.work_out(warehouse, rules)
+    with warehouse.transaction():
+        identity.write(warehouse, found)
+        message, whose = warehouse.table("message"), warehouse.table("message_profile")
+        warehouse.replace("trait", traits(message, whose, warehouse.materialise, unify_spellings=unify_spellings))
+        warehouse.replace("event", events(message, whose).order_by("event", "at"))
+        follow_survivors(warehouse, warehouse.table("alias"))
+        _note(
+            warehouse, _Resolved(messages=warehouse.count("message"), rules=fingerprint, known=found.known, unordered=0)
+        )
+
+
+def _note(warehouse: Warehouse, done: _Resolved) -> None:
+    told = {
+        "messages": [done.messages],
+        "rules": [done.rules],
+        "ordinal": [done.known.ordinal],
+        "kinds": [list(done.known.kinds)],
+        "unordered": [done.unordered],
+    }
+    warehouse.replace("resolved", ibis.memtable(told, schema=_RESOLVED))
+
+
+def _newest(warehouse: Warehouse) -> int:
+    message = warehouse.table("message")
+    return int(warehouse.read(message.aggregate(last=message.ordinal.max())).to_pylist()[0]["last"])
 
 
 def resolved_mark(warehouse: Warehouse) -> str | None:
     """Names what people were last found from; differs whenever they were found anew."""
     resolved = _resolved(warehouse)
-    return None if resolved is None else f"{resolved[0]} {resolved[1]}"
+    return None if resolved is None else f"{resolved.messages} {resolved.known.ordinal} {resolved.rules}"
 
 
-def _resolved(warehouse: Warehouse) -> tuple[int, str] | None:
-    if not warehouse.has("resolved"):
+def _resolved(warehouse: Warehouse) -> _Resolved | None:
+    if not warehouse.has("resolved") or "ordinal" not in warehouse.columns("resolved"):
         return None
-    rows = warehouse.read(warehouse.table("resolved")).to_pylist()
-    return (rows[0]["messages"], rows[0]["rules"]) if rows else None
-
-
-def _write_people(warehouse: Warehouse, identity: Identity, *, unify_spellings: bool) -> None:
-    for name in ("identifier", "alias", "message_profile", "identity_decision"):
-        warehouse.replace(name, getattr(identity, name))
-    message, whose = warehouse.table("message"), warehouse.table("message_profile")
-    warehouse.replace("trait", traits(message, whose, warehouse.materialise, unify_spellings=unify_spellings))
-    warehouse.replace("event", events(message, whose).order_by("event", "at"))
-    _follow_survivors(warehouse)
-
-
-def _follow_survivors(warehouse: Warehouse) -> None:
-    """Stays of people who merged become stays of the survivor: the earliest entry, ended only if all have ended."""
-    warehouse.create("membership", _MEMBERSHIP)
-    stays, alias = warehouse.table("membership"), warehouse.table("alias")
-    told = stays.left_join(alias, "profile_id")
-    told = told.select(
-        "audience", "entered_at", "exited_at", profile_id=ibis.coalesce(told.survivor, told.profile_id)
-    ).distinct()
-    inside = told.filter(told.exited_at.isnull())
-    now_in = inside.group_by("audience", "profile_id").aggregate(
-        entered_at=inside.entered_at.min(), exited_at=inside.exited_at.max()
-    )
-    past = told.filter(told.exited_at.notnull()).group_by("audience", "profile_id", "entered_at")
-    ended = past.aggregate(exited_at=told.exited_at.max()).anti_join(now_in, ["audience", "profile_id", "entered_at"])
-    columns = tuple(_MEMBERSHIP)
-    warehouse.replace("membership", now_in.select(*columns).union(ended.select(*columns)))
+    for row in warehouse.read(warehouse.table("resolved")).to_pylist():
+        known = Known(ordinal=row["ordinal"], kinds=tuple(row["kinds"]))
+        return _Resolved(messages=row["messages"], rules=row["rules"], known=known, unordered=row["unordered"])
+    return None
 
 
 def traits_then(
@@ -129,7 +149,7 @@ def traits_then(
     message, whose = warehouse.table("message"), warehouse.table("message_profile")
     if profile_id is not None:
         whose = whose.filter(whose.profile_id == profile_id)
-        message = message.semi_join(whose, ["source", "message_id"])
+        message = message.semi_join(whose, "ordinal")
     said = message.filter(message["at"] <= ibis.literal(at, "timestamp('UTC')"))
     found = traits(said, whose, warehouse.materialise, unify_spellings=unify_spellings)
     return warehouse.materialise("trait_then", found)

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from guestlist.pipeline import identity_rules, resolve
+import orjson
+
+from guestlist.identity_rules import identity_rules
+from guestlist.pipeline import resolve
+from guestlist.profiles.rules import IdentityRules
+from guestlist.profiles.settings import IdentitySettings, read_identity
 from guestlist.space import Space, make_private
 from guestlist.store import Warehouse
 from guestlist.store.journal import Journal
@@ -16,7 +21,7 @@ from guestlist.store.vault import Vault
 
 JOURNAL_FILE, KEY_FILE = "journal.sqlite", "key"
 # Raise when a rule of identity changes: people are then found anew.
-_IDENTITY_VERSION = 1
+_IDENTITY_VERSION = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,9 +47,33 @@ def open_records(space: Space) -> Iterator[Records]:
 
 def find_people(space: Space, warehouse: Warehouse, records: Records) -> bool:
     """Bring people, traits and events up to date with what was imported; says whether there was anything to do."""
-    salt = hashlib.sha256(f"profile ids|{records.pepper}".encode()).hexdigest()
-    country = space.settings.country
     unified = space.settings.traits.unify_spellings
-    under = hashlib.sha256(f"{_IDENTITY_VERSION}|{country}|{salt}".encode()).hexdigest()[:16] + "u" * unified
-    rules = identity_rules(country, salt)
-    return resolve(warehouse, rules, fingerprint=under, unify_spellings=unified)
+    under = _fingerprint(space, records)
+    return resolve(warehouse, rules_of(space, records), fingerprint=under, unify_spellings=unified)
+
+
+def rules_of(space: Space, records: Records, settings: IdentitySettings | None = None) -> IdentityRules:
+    """The rules of identity that hold in a space, or would with these settings."""
+    return identity_rules(
+        space.settings.country,
+        _salt(records),
+        settings or read_identity(space.settings.identity),
+        pepper=records.pepper,
+        alone=frozenset(one.token.hex() for one in records.journal.splits()),
+    )
+
+
+def _salt(records: Records) -> str:
+    return hashlib.sha256(f"profile ids|{records.pepper}".encode()).hexdigest()
+
+
+def _fingerprint(space: Space, records: Records) -> str:
+    facts = [
+        _IDENTITY_VERSION,
+        space.settings.country,
+        space.settings.traits.unify_spellings,
+        _salt(records),
+        read_identity(space.settings.identity).model_dump(mode="json"),
+        sorted(one.token.hex() for one in records.journal.splits()),
+    ]
+    return hashlib.sha256(orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]

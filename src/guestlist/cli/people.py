@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from guestlist.audiences.question import Question, stamp
 from guestlist.cli import masking
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.pipeline import identity_rules
+from guestlist.identity_rules import identity_rules
 from guestlist.space import Space
 from guestlist.store import Warehouse
 
@@ -194,14 +194,7 @@ def _since(audience: str, question: Question) -> Any:
 
 def find(warehouse: Warehouse, space: Space, typed: str) -> str:
     """The profile id of the person that TYPE:VALUE names. What was typed is never repeated in an error."""
-    kind, colon, value = typed.partition(":")
-    if not colon or not kind.strip() or not value.strip():
-        raise WrongUseError(
-            "no_person_named",
-            "A person is named as TYPE:VALUE.",
-            next_step="For example email:jane@example.org, user_id:u1042, or profile_id: and the id that `members` shows.",
-        )
-    kind, value = kind.strip(), value.strip()
+    kind, value = _parted(typed)
     if kind == "profile_id":
         return _by_own_id(warehouse, value)
     known = warehouse.table("identifier")
@@ -210,6 +203,30 @@ def find(warehouse: Warehouse, space: Space, typed: str) -> str:
     if not found:
         raise _nobody(warehouse, kind)
     return str(found[0]["profile_id"])
+
+
+def _parted(typed: str) -> tuple[str, str]:
+    kind, colon, value = typed.partition(":")
+    if not colon or not kind.strip() or not value.strip():
+        raise WrongUseError(
+            "no_person_named",
+            "A person is named as TYPE:VALUE.",
+            next_step="For example email:jane@example.org, user_id:u1042, or profile_id: and the id that `members` shows.",
+        )
+    return kind.strip(), value.strip()
+
+
+def read_identifier(space: Space, typed: str) -> tuple[str, str]:
+    """Type and value, in normal form, of the identifier that TYPE:VALUE names."""
+    kind, value = _parted(typed)
+    if kind == "profile_id":
+        raise WrongUseError(
+            "no_identifier_named",
+            "A profile id is no identifier that could be split off.",
+            nothing_lost="Nothing was changed.",
+            next_step="Name one of the person's: guestlist profile show lists them.",
+        )
+    return kind, _normal(space, kind, value)
 
 
 def _normal(space: Space, kind: str, value: str) -> str:

@@ -20,6 +20,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "traits": ("traits:commands", "check, list, show: what is worked out of people."),
         "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
     },
+    "People": {
+        "profile": ("profiles:commands", "show, find, split: one person, and why it is one."),
+        "identity": ("profiles:identity_commands", "try: what other rules would make of people."),
+    },
     "Meta": {
         "destinations": ("destinations:commands", "connect, list: the ad accounts that audiences go to."),
         "doctor": ("destinations:doctor", "Is all in order there: token, role, terms, quota?"),

@@ -1,22 +1,22 @@
 """Connected components as joins and groupings."""
 
-from guestlist.profiles.relations import Materialise, Table
+from guestlist.profiles.relations import Table
+from guestlist.store import Warehouse
 
 
-def components(edges: Table, materialise: Materialise) -> Table:
+def components(edges: Table, warehouse: Warehouse) -> Table:
     """Label(node, root) for every node of edges(low, high): root is one node of its component.
 
     Each round points every node at its least neighbour, follows the pointers to their ends, and contracts the edges to
     those ends; so a round costs what is left of the graph, and a long chain needs few of them.
     """
     label = None
-    round_number = 0
-    while edges.count().execute():
-        pointer = _followed(_least_neighbour(edges), f"identity_pointer_{round_number}", materialise)
+    edges = warehouse.materialise("component_edge", edges)
+    while warehouse.count("component_edge"):
+        pointer = _followed(_least_neighbour(edges), warehouse)
         label = pointer.rename(root="target") if label is None else _composed(label, pointer)
-        label = materialise(f"identity_label_{round_number}", label)
-        edges = materialise(f"identity_edge_{round_number}", _contracted(edges, pointer))
-        round_number += 1
+        label = warehouse.materialise("component_label", label)
+        edges = warehouse.materialise("component_edge", _contracted(edges, pointer))
     return edges.select(node="low", root="low") if label is None else label
 
 
@@ -26,18 +26,19 @@ def _least_neighbour(edges: Table) -> Table:
     return least.mutate(target=(least.target < least.node).ifelse(least.target, least.node))
 
 
-def _followed(pointer: Table, name: str, materialise: Materialise) -> Table:
+def _followed(pointer: Table, warehouse: Warehouse) -> Table:
     """Pointers doubled in length until all end at a node that points at itself."""
-    step = 0
-    pointer = materialise(f"{name}_{step}", pointer)
+    pointer = warehouse.materialise("component_pointer", pointer)
     while True:
         onward = pointer.filter(pointer.target != pointer.node).select(hop="node", onward="target")
-        if not pointer.semi_join(onward, pointer.target == onward.hop).count().execute():
+        unfinished = pointer.semi_join(onward, pointer.target == onward.hop)
+        warehouse.materialise("component_unfinished", unfinished.limit(1))
+        if not warehouse.count("component_unfinished"):
             return pointer
         further = pointer.left_join(onward, pointer.target == onward.hop)
-        further = further.select("node", target=further.onward.fill_null(further.target))
-        step += 1
-        pointer = materialise(f"{name}_{step}", further)
+        pointer = warehouse.materialise(
+            "component_pointer", further.select("node", target=further.onward.fill_null(further.target))
+        )
 
 
 def _composed(label: Table, pointer: Table) -> Table:

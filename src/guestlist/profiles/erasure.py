@@ -20,7 +20,10 @@ _OF_A_PERSON = (
     *("identifier", "identity_decision", "trait", "computed_trait", "event"),
     *("membership", "audience_group", "message_profile"),
 )
-_OF_A_MESSAGE = ("message", "identifier_use", "identity_decision", "message_profile")
+_OF_A_MESSAGE = ("message", "identifier_use", "configured_use")
+_REMEMBERED = ("spelling", "node", "message_node", "meeting", "lost_sender")
+"""What the next resolution would have begun from: it holds values too, and is made anew."""
+_USES = ("identifier_use", "configured_use")
 _MESSAGE = ["source", "message_id"]
 _DOCUMENTS = ("traits", "properties", "context")
 _MOBILE = ("ios.idfa", "android.idfa")
@@ -98,15 +101,17 @@ def erase(warehouse: Warehouse, profile_ids: Sequence[str]) -> Erased:
     people = in_memory({"profile_id": list(profile_ids)}, {"profile_id": "string"})
     with warehouse.transaction():
         whose = warehouse.table("message_profile")
-        theirs = whose.semi_join(people, "profile_id").select(*_MESSAGE).distinct()
-        theirs = warehouse.materialise("erased_message", theirs)
+        theirs = warehouse.table("message").semi_join(whose.semi_join(people, "profile_id"), "ordinal")
+        theirs = warehouse.materialise("erased_message", theirs.select(*_MESSAGE, "ordinal"))
         _forget_forms(warehouse, theirs, profile_ids)
         others = _blank_elsewhere(warehouse, theirs, profile_ids)
         messages = warehouse.delete_keys("message", theirs, _MESSAGE)
         for name in _OF_A_MESSAGE[1:]:
             warehouse.delete_keys(name, theirs, _MESSAGE)
+        warehouse.delete_keys("identity_decision", theirs.select("ordinal"), ["ordinal"])
         _forget_profiles(warehouse, people)
-        warehouse.drop("erased_message")
+        for name in ("erased_message", "resolved", *_REMEMBERED):
+            warehouse.drop(name)
     return Erased(messages=messages, others=others)
 
 
@@ -139,7 +144,7 @@ def _blank_elsewhere(warehouse: Warehouse, theirs: Table, profile_ids: Sequence[
         {"type": [kind for kind, _ in spelt], "value": [value for _, value in spelt]},
         {"type": "string", "value": "string"},
     )
-    uses = warehouse.table("identifier_use")
+    uses = _uses(warehouse)
     elsewhere = uses.anti_join(theirs, _MESSAGE).semi_join(values, ["type", "value"])
     elsewhere = warehouse.materialise("erased_elsewhere", elsewhere)
     others = warehouse.materialise("blanked_message", elsewhere.select(*_MESSAGE).distinct())
@@ -148,8 +153,8 @@ def _blank_elsewhere(warehouse: Warehouse, theirs: Table, profile_ids: Sequence[
         message = warehouse.table("message").semi_join(others, _MESSAGE)
         texts = [value for kind, value in spelt if len(value) >= _SHORTEST and kind != "user_id"]
         warehouse.merge("message", _without(message, texts), _MESSAGE)
-        warehouse.delete_keys("identifier_use", elsewhere, [*_MESSAGE, "type", "value"])
-        warehouse.drop("resolved")  # what is derived from those messages is made anew
+        for name in _USES:
+            warehouse.delete_keys(name, elsewhere, [*_MESSAGE, "type", "value"])
     for name in ("erased_elsewhere", "blanked_message"):
         warehouse.drop(name)
     return number
@@ -158,12 +163,17 @@ def _blank_elsewhere(warehouse: Warehouse, theirs: Table, profile_ids: Sequence[
 def _spellings(warehouse: Warehouse, theirs: Table, profile_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
     """The person's identifiers, as their own messages spell them and in normal form; shared values are nobody's."""
     own = {pair for one in stored(warehouse, profile_ids) for pair in one.identifiers}
-    uses = warehouse.table("identifier_use").semi_join(theirs, _MESSAGE).select("type", "value").distinct()
+    uses = _uses(warehouse).semi_join(theirs, _MESSAGE).select("type", "value").distinct()
     used = {(row["type"], row["value"]) for row in warehouse.read(uses).to_pylist()}
     yield from own
     for kind, value in used - own:
         if any((kind, form) in own for form in _forms(kind, value)):
             yield kind, value
+
+
+def _uses(warehouse: Warehouse) -> Table:
+    parts = [warehouse.table(name) for name in _USES if warehouse.has(name)]
+    return ibis.union(*(part.select(*_MESSAGE, "type", "value") for part in parts))
 
 
 def _forms(kind: str, value: str) -> Iterator[str]:

@@ -1,25 +1,32 @@
 """Values that too many people share: they join nobody."""
 
+from collections.abc import Sequence
+
 import ibis
 
-from guestlist.profiles.relations import Materialise, Table
-from guestlist.profiles.rules import DEVICE_TYPES, Hubs
+from guestlist.profiles.nodes import kind_of
+from guestlist.profiles.relations import Table
+from guestlist.profiles.rules import Hubs
 
 
-def find_hubs(bundle_node: Table, node: Table, rules: Hubs, materialise: Materialise) -> Table:
-    """Hub(node, people): values that meet more different values of one other type than the limit allows.
+def meetings(message_node: Table, kinds: Sequence[str], rules: Hubs) -> Table:
+    """Met(node, met): the values that may be hubs, each with the strongest other identifiers of its messages.
 
-    A value is said to meet, in each set of identifiers that came together, only the strongest other one: the many
-    devices of one known person, or the several addresses of one account, are then not many people.
+    Only the strongest: the many devices of one known person, or the several addresses of one account, are then not
+    many people.
     """
-    typed = node.filter(node.type.isin(rules.types)).select("node", "type")
-    ours = bundle_node.join(typed, "node")
-    often = ours.group_by("node").having(ours.count() > min(rules.people, rules.devices)).aggregate(sets=ours.count())
-    suspect = materialise("identity_suspect", ours.semi_join(often, "node").select("bundle", suspect="node"))
-    met = suspect.join(bundle_node, "bundle").filter(lambda t: t.node != t.suspect)
-    strongest = met.group_by("bundle", "suspect").aggregate(node=met.node.min())
-    kinds = strongest.join(node.select("node", "type"), "node")
-    counts = kinds.group_by("suspect", "type").aggregate(met=kinds.node.nunique())
-    limit = ibis.cases(*((counts.type == kind, rules.limit(kind)) for kind in DEVICE_TYPES), else_=rules.people)
-    over = counts.filter(counts.met > limit)
-    return materialise("identity_hub", over.group_by(node=over.suspect).aggregate(people=over.met.max()))
+    places = [place for place, kind in enumerate(kinds) if kind in rules.types]
+    suspect = message_node.filter(kind_of(message_node.node).isin(places)).select("ordinal", suspect="node")
+    beside = suspect.join(message_node, "ordinal").filter(lambda t: t.node != t.suspect)
+    beside = beside.select("ordinal", "suspect", met="node")
+    best = beside.group_by("ordinal", "suspect").aggregate(best=kind_of(beside.met.min()))
+    strongest = beside.join(best, ["ordinal", "suspect"]).filter(lambda t: kind_of(t.met) == t.best)
+    return strongest.select("met", node="suspect").distinct()
+
+
+def hubs(meeting: Table, kinds: Sequence[str], rules: Hubs) -> Table:
+    """Hub(node, people): values that met more different values of one other type than the limit allows."""
+    counts = meeting.group_by("node", kind=kind_of(meeting.met)).aggregate(people=meeting.count())
+    limit = ibis.cases(*((counts.kind == place, rules.limit(kind)) for place, kind in enumerate(kinds)), else_=0)
+    over = counts.filter(counts.people > limit)
+    return over.group_by("node").aggregate(people=over.people.max())

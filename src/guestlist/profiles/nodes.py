@@ -1,94 +1,69 @@
 """Identifiers as numbered nodes, and which node each value, as sent, stands for."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 
 import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
 
+from guestlist.profiles.do_not_send import identifier_token_column
 from guestlist.profiles.relations import Column, Materialise, Table, in_memory
 from guestlist.profiles.rules import Blocked, IdentityRules, Normaliser
 
+KIND_BITS = 40
+"""A node's number has the place of its type in the order of strength above these bits: the least is the strongest."""
 
-@dataclass(frozen=True, kw_only=True)
-class Nodes:
-    """`raw(type, raw, country, value, reason)` every value as sent; `node(node, type, value, …)` those that count.
-
-    Nodes are numbered strongest type first, so the least number of a message is the identifier that decides.
-    """
-
-    raw: Table
-    node: Table
-
-    def by_raw(self) -> Table:
-        """Which node a value as sent stands for."""
-        known = self.raw.filter(self.raw.reason.isnull())
-        return known.join(self.node, ["type", "value"]).select("type", "raw", "country", "node")
+_VALUE = ("type", "raw", "country")
+_FORM = {"type": "string", "raw": "string", "country": "string", "normal": "string", "ruled": "boolean"}
 
 
-def number_nodes(uses: Table, rules: IdentityRules, materialise: Materialise) -> Nodes:
-    """Normalise, block, and number the identifiers."""
-    seen = uses.group_by("type", "country", raw=uses.value).aggregate(
-        first_seen=uses["at"].min(), last_seen=uses["at"].max()
-    )
-    seen = materialise("identity_seen", seen)
-    raw = materialise("identity_raw", _judged(_normal(seen, rules.normalisers, materialise), rules))
-    counting = raw.filter(raw.reason.isnull())
-    node = counting.group_by("type", "value").aggregate(
-        first_seen=counting.first_seen.min(),
-        last_seen=counting.last_seen.max(),
-    )
-    order = [_priority(node.type, rules), node.first_seen, node.type, node.value]
-    return Nodes(raw=raw, node=materialise("identity_node", node.mutate(node=ibis.row_number().over(order_by=order))))
+def spell(values: Table, rules: IdentityRules, materialise: Materialise) -> Table:
+    """Values as sent (type, raw, country) with normal form `value` and the `reason` why one points at nobody."""
+    return _judged(_normal(values, rules.normalisers, materialise), rules.blocked)
 
 
-def _priority(kind: Column, rules: IdentityRules) -> Column:
-    middle = len(rules.strongest)
-    ranks = {name: rank for rank, name in enumerate(rules.strongest)}
-    ranks |= {name: middle + 1 + rank for rank, name in enumerate(rules.weakest)}
-    return ibis.cases(*((kind == name, rank) for name, rank in ranks.items()), else_=middle)
-
-
-def _normal(seen: Table, normalisers: Mapping[str, Normaliser], materialise: Materialise) -> Table:
+def _normal(values: Table, normalisers: Mapping[str, Normaliser], materialise: Materialise) -> Table:
     """Add `value`, null where the value as sent is not valid."""
     if not normalisers:
-        return seen.mutate(value=seen.raw)
-    through_rule = ibis.or_(*(_needs_rule(seen, kind, rule) for kind, rule in normalisers.items()))
-    wanted = seen.filter(through_rule).select("type", "raw", "country")
+        return values.mutate(value=values.raw)
+    lower = values.raw.lower()
+    plain = ibis.or_(
+        ibis.literal(False),
+        *((values.type == kind) & lower.re_search(rule.plain) for kind, rule in normalisers.items() if rule.plain),
+    )
+    wanted = values.filter(values.type.isin(list(normalisers)) & ~plain).select(*_VALUE)
     form = materialise("identity_form", _apply_rules(wanted, normalisers))
-    beside = seen.left_join(form, ["type", "raw", "country"]).drop("type_right", "raw_right", "country_right")
+    beside = values.left_join(form, list(_VALUE))
     # A value that went through its rule and came out as nothing is told from one that did not go by `ruled`.
-    return beside.mutate(value=beside.ruled.fill_null(False).ifelse(beside.normal, beside.raw)).drop("ruled", "normal")
-
-
-def _needs_rule(seen: Table, kind: str, normaliser: Normaliser) -> Column:
-    ours = seen.type == kind
-    return ours if normaliser.plain is None else ours & ~seen.raw.re_search(normaliser.plain)
+    value = beside.ruled.fill_null(False).ifelse(beside.normal, plain.ifelse(lower, values.raw))
+    return beside.select(*(values[name] for name in _VALUE), value=value)
 
 
 def _apply_rules(wanted: Table, normalisers: Mapping[str, Normaliser]) -> Table:
-    kinds: list[str] = []
-    raws: list[str] = []
-    countries: list[str] = []
-    normals: list[str | None] = []
-    for kind, raw, country in _given(wanted):
-        kinds.append(kind)
-        raws.append(raw)
-        countries.append(country)
-        normals.append(normalisers[kind].rule(raw, country))
-    return in_memory(
-        {"type": kinds, "raw": raws, "country": countries, "normal": normals, "ruled": [True] * len(raws)},
-        {"type": "string", "raw": "string", "country": "string", "normal": "string", "ruled": "boolean"},
-    )
+    schema = ibis.schema(_FORM).to_pyarrow()
+    parts = [
+        _formed(batch.filter(pc.equal(batch.column("type"), kind)), normaliser).cast(schema)
+        for batch in wanted.to_pyarrow().to_batches(max_chunksize=100_000)
+        for kind, normaliser in normalisers.items()
+    ]
+    return ibis.memtable(pa.concat_tables(parts) if parts else schema.empty_table())
 
 
-def _given(wanted: Table) -> Iterator[tuple[str, str, str]]:
-    for batch in wanted.to_pyarrow().to_batches(max_chunksize=100_000):
-        yield from zip(*(batch.column(name).to_pylist() for name in ("type", "raw", "country")), strict=True)
+def _formed(batch: pa.RecordBatch, normaliser: Normaliser) -> pa.Table:
+    raws, countries = batch.column("raw"), batch.column("country")
+    if normaliser.columns is None:
+        normal = [normaliser.rule(*given) for given in zip(raws.to_pylist(), countries.to_pylist(), strict=True)]
+    else:
+        fast = normaliser.columns(raws, countries).to_pylist()
+        given = zip(fast, raws.to_pylist(), countries.to_pylist(), strict=True)
+        normal = [normaliser.rule(raw, country) if quick is None else quick for quick, raw, country in given]
+    columns = {name: batch.column(name) for name in _VALUE}
+    return pa.table({**columns, "normal": pa.array(normal, pa.string()), "ruled": pa.array([True] * len(normal))})
 
 
-def _judged(values: Table, rules: IdentityRules) -> Table:
+def _judged(values: Table, blocked: Blocked) -> Table:
     reason = ibis.cases(
-        (_is_blocked(values, rules.blocked), "blocked_value"),
+        (_is_blocked(values, blocked), "blocked_value"),
         (values.value.isnull(), "not_valid"),
         else_=ibis.null("string"),
     )
@@ -106,3 +81,30 @@ def _is_blocked(values: Table, blocked: Blocked) -> Column:
 def _matches(text: Column, listed: Iterable[str], patterns: Iterable[str]) -> Column:
     exact = text.isin(sorted(value.lower() for value in listed)) if listed else ibis.literal(False)
     return ibis.or_(exact, *(text.re_search(pattern) for pattern in patterns))
+
+
+def number(values: Table, kinds: Sequence[str], known: int, rules: IdentityRules) -> Table:
+    """Nodes (node, type, value, own_id, alone) for identifiers (type, value); `known`: how many nodes there are."""
+    values = values.select("type", "value", nth=ibis.row_number())
+    strength = ibis.cases(*((values.type == kind, place) for place, kind in enumerate(kinds)), else_=len(kinds))
+    place = strength.cast("int64") * 2**KIND_BITS + known + values.nth
+    alone = ibis.literal(False)
+    if rules.alone:
+        alone = identifier_token_column(rules.pepper, values).isin(sorted(rules.alone))
+    return values.select("type", "value", node=place, own_id=own_id(values, rules.salt), alone=alone)
+
+
+def own_id(identifiers: Table, salt: str) -> Column:
+    """The id of a profile whose oldest identifier this is."""
+    text = ibis.literal(salt) + "\x1f" + identifiers.type + "\x1f" + identifiers.value
+    return text.hexdigest("sha256").substr(0, 32)
+
+
+def kind_of(node: Column) -> Column:
+    """The place of a node's type in the order of strength."""
+    return node >> KIND_BITS
+
+
+def numbers(name: str, values: list[int]) -> Table:
+    """Whole numbers as a table of one column."""
+    return in_memory({name: values}, {name: "int64"})

@@ -1,4 +1,4 @@
-"""The relations this stage reads and writes, and the protocol by which intermediate results reach the store."""
+"""The relations this stage reads and writes."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
@@ -36,24 +36,58 @@ IDENTIFIER: Mapping[str, str] = {
 ALIAS: Mapping[str, str] = {"profile_id": "string", "survivor": "string"}
 """Key profile_id: every id that a profile may ever have had, the present one too."""
 
-MESSAGE_PROFILE: Mapping[str, str] = {"source": "string", "message_id": "string", "profile_id": "string"}
+MESSAGE_PROFILE: Mapping[str, str] = {"ordinal": "int64", "profile_id": "string"}
+"""Key ordinal, that of the message."""
 
 IDENTITY_DECISION: Mapping[str, str] = {
     "type": "string",
     "value": "string",
     "decision": "string",  # merged | set_aside | blocked
-    "reason": "string",  # shared_message | limit | hub | blocked_value | not_valid
+    "reason": "string",  # shared_message | limit | merge_cap | identifier_cap | hub | split | blocked_value | not_valid
     "people": "int64",  # of a hub: how many it would have joined
     "profile_id": "string",  # merged: the profile; set aside by a limit: the profile that the message went to
-    "source": "string",
-    "message_id": "string",
-    "at": AT,
+    "ordinal": "int64",  # of the message that caused it
 }
 """Blocked values are kept as sent, all others in normal form."""
 
+# What a resolution remembers, so that the next one can begin from it. Instants are whole microseconds.
+
+SPELLING: Mapping[str, str] = {
+    "type": "string",
+    "raw": "string",
+    "country": "string",
+    "value": "string",
+    "reason": "string",
+    "node": "int64",
+}
+"""Key (type, raw, country): the normal form of a value as sent, or why it points at nobody, and its node."""
+
+NODE: Mapping[str, str] = {
+    "node": "int64",
+    "type": "string",
+    "value": "string",
+    "own_id": "string",
+    "first_seen": "int64",
+    "last_seen": "int64",
+    "hub": "boolean",
+    "alone": "boolean",
+    "component": "int64",
+    "oldest": "int64",
+}
+"""Key node: the identifiers that count. What all but hubs connect is one `component`; `oldest` is of the profile."""
+
+MESSAGE_NODE: Mapping[str, str] = {"ordinal": "int64", "at": "int64", "node": "int64"}
+"""Which identifiers that count a message carries."""
+
+MEETING: Mapping[str, str] = {"node": "int64", "met": "int64"}
+"""Which strongest other identifiers an identifier was seen with that may be a hub."""
+
+LOST_SENDER: Mapping[str, str] = {"type": "string", "value": "string"}
+"""Who sent a national phone number without a country: when they tell one, that number is read anew."""
+
 
 class Materialise(Protocol):
-    """Write an intermediate result under a name, new within one resolution, and give back the table that reads it."""
+    """Write an intermediate result under a name and give back the table that reads it."""
 
     def __call__(self, name: str, expr: Table, /) -> Table: ...
 

@@ -1,84 +1,148 @@
-"""Contested components, message by message."""
+"""Components whose people depend on the order of messages, message by message: one function decides."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+from guestlist.profiles.rules import Caps, Limit, Limits
+
+_FOR_EVER = 2**62
+LIMIT, MERGE_CAP, IDENTIFIER_CAP = "limit", "merge_cap", "identifier_cap"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Nodes:
+    """Identifiers, numbered from 0 from the strongest to the weakest; instants are microseconds."""
+
+    kinds: Sequence[str]
+    first_seen: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """A message: when, and its identifiers from the strongest to the weakest, none twice."""
+
+    key: int
+    at: int
+    nodes: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SetAside:
-    """An identifier that a message carried and that was not joined to the message's profile."""
+    """An identifier that a message, the first of such, carried and that was not joined to `kept`, its strongest."""
 
     node: int
     kept: int
     message: int
+    reason: str
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Merged:
+    """An identifier that was the oldest of its profile until this message brought an older one."""
+
+    node: int
+    message: int
+
+
+@dataclass(kw_only=True, slots=True)
 class Replayed:
-    """`members`: node → one node of its profile, for every node that was joined to another."""
+    """`oldest`: for every node the oldest node of its profile."""
 
-    members: dict[int, int] = field(default_factory=dict)
+    oldest: list[int] = field(default_factory=list)
     set_aside: list[SetAside] = field(default_factory=list)
+    merged: list[Merged] = field(default_factory=list)
 
 
-def replay(messages: Iterable[list[int]], kinds: Mapping[int, str], limits: Mapping[str, int]) -> Replayed:
-    """Join the nodes of each message, in the order given, so that no profile has more of a type than its limit.
+def replay(messages: Iterable[Told], nodes: Nodes, limits: Limits, caps: Caps) -> Replayed:
+    """Join what messages carry, in the order given, so that no profile breaks a limit.
 
-    A message's nodes are taken strongest (least) first; one whose profile cannot be joined without breaching a limit
-    is set aside, for this message only. So of two that cannot stay together the weaker one goes. Only the first of
-    messages with the same nodes counts, as the others can change nothing.
+    Where the profiles of a message's identifiers would break one together, the message's weakest identifier is set
+    aside, for this message only, and the rest is tried again.
     """
-    profiles = _Profiles(kinds, limits)
+    profiles = _Profiles(nodes, limits, caps)
     result = Replayed()
-    known: set[tuple[int, ...]] = set()
-    for number, nodes in enumerate(messages):
-        ours = tuple(sorted({node for node in nodes if node in kinds}))
-        if ours in known:
-            continue
-        known.add(ours)
-        for node in ours[1:]:
-            if not profiles.join(ours[0], node):
-                result.set_aside.append(SetAside(node=node, kept=ours[0], message=number))
-    result.members = {node: profiles.find(node) for node in profiles.parent}
+    known: set[tuple[int, int]] = set()
+    for told in messages:
+        roots = [profiles.find(node) for node in told.nodes]
+        kept = len(roots)
+        while kept > 1 and (reason := profiles.breach(set(roots[:kept]), told.at)):
+            kept -= 1
+            aside = (told.nodes[kept], told.nodes[0])
+            if aside not in known:
+                known.add(aside)
+                result.set_aside.append(SetAside(node=aside[0], kept=aside[1], message=told.key, reason=reason))
+        result.merged += (Merged(node=node, message=told.key) for node in profiles.join(set(roots[:kept]), told.at))
+    result.oldest = [profiles.find(node) for node in range(len(nodes.kinds))]
     return result
 
 
 class _Profiles:
-    """Disjoint sets that know how many identifiers of each limited type they hold."""
+    """Disjoint sets. The oldest identifier is the root; it knows all of its profile."""
 
-    def __init__(self, kinds: Mapping[int, str], limits: Mapping[str, int]) -> None:
-        self.parent: dict[int, int] = {}
-        self._kinds = kinds
-        self._limits = limits
-        self._held: dict[int, dict[str, int]] = {}
+    def __init__(self, nodes: Nodes, limits: Limits, caps: Caps) -> None:
+        self._kinds = nodes.kinds
+        self._first_seen = nodes.first_seen
+        self._limits = {kind: limits.of(kind) for kind in set(nodes.kinds)}
+        self._caps = caps
+        self._parent = list(range(len(nodes.kinds)))
+        # Of profiles with more than one identifier, by root.
+        self._members: dict[int, list[int]] = {}
+        self._merges: dict[int, int] = {}
 
     def find(self, node: int) -> int:
-        parent = self.parent
+        parent = self._parent
         root = node
-        while (above := parent.setdefault(root, root)) != root:
-            root = above
-        while (above := parent[node]) != root:
-            parent[node] = root
-            node = above
+        while parent[root] != root:
+            root = parent[root]
+        while parent[node] != root:
+            parent[node], node = root, parent[node]
         return root
 
-    def join(self, first: int, second: int) -> bool:
-        a, b = self.find(first), self.find(second)
-        if a == b:
-            return True
-        held = dict(self._count(a))
-        for kind, count in self._count(b).items():
-            held[kind] = held.get(kind, 0) + count
-        if any(count > self._limits[kind] for kind, count in held.items()):
-            return False
-        low, high = min(a, b), max(a, b)
-        self.parent[high] = low
-        self._held[low] = held
-        return True
+    def breach(self, roots: set[int], at: int) -> str | None:
+        """Why these profiles cannot be one, None if they can."""
+        if len(roots) == 1:
+            return None
+        members = [self._of(root) for root in roots]
+        if sum(map(len, members)) > self._caps.identifiers:
+            return IDENTIFIER_CAP
+        if self._merges_of(roots, at) > self._caps.merges:
+            return MERGE_CAP
+        held: dict[str, int] = {}
+        for node in (node for some in members for node in some):
+            kind = self._kinds[node]
+            limit = self._limits[kind]
+            if limit is None or self._first_seen[node] <= at - microseconds(limit):
+                continue
+            held[kind] = held.get(kind, 0) + 1
+            if held[kind] > limit.count:
+                return LIMIT
+        return None
 
-    def _count(self, root: int) -> Mapping[str, int]:
-        held = self._held.get(root)
-        if held is not None:
-            return held
-        kind = self._kinds[root]
-        return {kind: 1} if kind in self._limits else {}
+    def join(self, roots: set[int], at: int) -> list[int]:
+        """Make them one; gives those that are no longer the oldest of a profile."""
+        if len(roots) == 1:
+            return []
+        oldest = min(roots, key=lambda root: (self._first_seen[root], root))
+        merges = self._merges_of(roots, at)
+        gone = sorted(roots - {oldest})
+        self._members[oldest] = list(self._of(oldest))
+        for root in gone:
+            self._parent[root] = oldest
+            self._members[oldest] += self._of(root)
+            self._members.pop(root, None)
+            self._merges.pop(root, None)
+        self._merges[oldest] = merges
+        return gone
+
+    def _of(self, root: int) -> Sequence[int]:
+        return self._members.get(root) or (root,)
+
+    def _merges_of(self, roots: set[int], at: int) -> int:
+        there = sum(self._first_seen[root] < at for root in roots)
+        return sum(self._merges.get(root, 0) for root in roots) + max(0, there - 1)
+
+
+def microseconds(limit: Limit) -> int:
+    """How far back a limit looks; further than any history where it looks at all of it."""
+    return _FOR_EVER if limit.within is None else limit.within // timedelta(microseconds=1)

@@ -2,6 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pyarrow as pa
 
 DEVICE_TYPES = ("ios.idfa", "android.idfa", "anonymous_id")
 """They tell a device, not a person: a person may go through a great many."""
@@ -43,15 +46,61 @@ class Hubs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limit:
+    """How many identifiers of one type a profile may have: ever, or first seen within any span of time so long."""
+
+    count: int
+    within: timedelta | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """By type; `others` is for types that are not named. None: no limit."""
+
+    by_type: Mapping[str, Limit | None] = field(
+        default_factory=lambda: {"user_id": Limit(count=1), **dict.fromkeys(DEVICE_TYPES)}
+    )
+    others: Limit | None = Limit(count=5)
+
+    def of(self, kind: str) -> Limit | None:
+        """The limit of a type."""
+        return self.by_type.get(kind, self.others)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """What no profile grows beyond, whatever the types: identifiers, and merges of profiles that were there before."""
+
+    identifiers: int = 1000
+    merges: int = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Priorities:
+    """Types from the strongest to the weakest; all that are in neither list come between, by name."""
+
+    strongest: tuple[str, ...] = ("user_id", "email", "phone")
+    weakest: tuple[str, ...] = DEVICE_TYPES
+
+    def order(self, kinds: set[str]) -> tuple[str, ...]:
+        """These types, the strongest first."""
+        named = {*self.strongest, *self.weakest}
+        ordered = (*self.strongest, *sorted(kinds - named), *self.weakest)
+        return tuple(kind for kind in ordered if kind in kinds)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Normaliser:
     """How values of one type are brought to their normal form.
 
-    `rule` is given the value and the country it came with, "" if none.
-    Where the pattern `plain` (within RE2) holds, the value must be its own normal form: the engine then skips `rule`.
+    `rule` is given the value and the country it came with, "" if none. Where the pattern `plain` (within RE2) holds for
+    the value in lower case, that must be its normal form: the engine then skips `rule`. `columns` does what `rule` does
+    for whole columns of values and countries, null where it is not sure.
     """
 
     rule: Callable[[str, str], str | None]
     plain: str | None = None
+    columns: Callable[[pa.Array, pa.Array], pa.Array] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,9 +109,13 @@ class IdentityRules:
 
     salt: str
     normalisers: Mapping[str, Normaliser] = field(default_factory=dict)
+    configured: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Types that are read from traits, properties or the context of messages: paths such as `traits.loyalty_id`."""
     blocked: Blocked = field(default_factory=Blocked)
-    hubs: Hubs = field(default_factory=Hubs)
-    limits: Mapping[str, int] = field(default_factory=lambda: {"user_id": 1})
-    strongest: tuple[str, ...] = ("user_id", "email", "phone")
-    weakest: tuple[str, ...] = DEVICE_TYPES
-    """Types that are neither, the custom ones, come between, all alike."""
+    hubs: Hubs | None = field(default_factory=Hubs)
+    limits: Limits = field(default_factory=Limits)
+    caps: Caps = field(default_factory=Caps)
+    priorities: Priorities = field(default_factory=Priorities)
+    pepper: str = ""
+    alone: frozenset[str] = frozenset()
+    """Tokens, made with `pepper`, of identifiers that were split off: they join nobody."""

@@ -5,10 +5,12 @@ from collections.abc import Iterable
 import ibis
 
 from guestlist.profiles.relations import Column, Materialise, Table, in_memory
+from guestlist.store import Warehouse
 
 DEEPEST = 8
 """Objects nested deeper are kept as JSON text."""
 
+_CALL = "identify"
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 
 
@@ -34,10 +36,27 @@ def traits(message: Table, message_profile: Table, materialise: Materialise, *, 
     return dated.select("profile_id", "key", "at", "source", value="text", number=_number(dated))
 
 
+def renew_traits(
+    warehouse: Warehouse, message: Table, owner: Table, changed: Table, *, unify_spellings: bool = False
+) -> None:
+    """Traits of the people whose writings went from one to another, or came."""
+    said = message.filter(message.type == _CALL).semi_join(changed, "ordinal").select("ordinal")
+    moved = changed.semi_join(said, "ordinal")
+    whose = ibis.union(moved.select(profile_id="before"), moved.select(profile_id="now"), distinct=True)
+    whose = warehouse.materialise("trait_whose", whose.filter(whose.profile_id.notnull()))
+    if not warehouse.count("trait_whose"):
+        return
+    theirs = warehouse.materialise("trait_theirs", owner.semi_join(whose, "profile_id"))
+    writings = message.filter(message.type == _CALL).semi_join(theirs, "ordinal")
+    found = traits(writings, theirs, warehouse.materialise, unify_spellings=unify_spellings)
+    warehouse.delete_keys("trait", whose, ["profile_id"])
+    warehouse.append("trait", found)
+
+
 def _in_order(message: Table, message_profile: Table) -> Table:
     """Said(profile_id, version, at, source, doc): a person's writings numbered, so that later keys compare numbers."""
-    said = message.filter((message.type == "identify") & message.traits.notnull())
-    said = said.select("source", "message_id", "at", "traits").join(message_profile, ["source", "message_id"])
+    said = message.filter((message.type == _CALL) & message.traits.notnull())
+    said = said.select("source", "message_id", "at", "traits", "ordinal").join(message_profile, "ordinal")
     order = [said["at"], said.message_id, said.source]
     version = ibis.row_number().over(group_by=said.profile_id, order_by=order)
     return said.select("profile_id", "at", "source", version=version, doc=said.traits)

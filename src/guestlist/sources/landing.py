@@ -23,6 +23,7 @@ from guestlist.sources.tabular import columns_of_json, read_table
 from guestlist.sources.times import INSTANT
 from guestlist.store import Table, Warehouse
 
+_LANDED = tuple(name for name in MESSAGE if name != "ordinal")
 Progress = Callable[[int], None]
 """Told how many more lines were read."""
 
@@ -69,6 +70,7 @@ def land(
         with warehouse.transaction():
             warehouse.create("message", MESSAGE)
             warehouse.create("identifier_use", IDENTIFIER_USE)
+            number_messages(warehouse)
             counted = [
                 _land_one(warehouse, file, chosen, clocks, report, progress)
                 for (file, chosen), report in zip(files, reporting, strict=True)
@@ -143,15 +145,26 @@ def _fresh(read: Table, known: Table, source: str, clocks: Clocks) -> Table:
     once = once.filter(once.first == 0)
     received = ibis.literal(clocks.now, type=INSTANT)
     shaped = once.mutate(source=ibis.literal(source), received_at=received, at=once["at"].fill_null(received))
-    return shaped.anti_join(known.filter(known.source == source), "message_id").select(LINE, *MESSAGE)
+    return shaped.anti_join(known.filter(known.source == source), "message_id").select(LINE, *_LANDED)
 
 
 def _append(warehouse: Warehouse, fresh: Table) -> int:
-    landed = warehouse.append("message", fresh.order_by(LINE).select(*MESSAGE))
-    last = warehouse.read(warehouse.table("identifier_use").aggregate(last=lambda t: t.ordinal.max())).to_pylist()
+    last = warehouse.read(warehouse.table("message").aggregate(last=lambda t: t.ordinal.max())).to_pylist()
     placed = fresh.mutate(ordinal=fresh[LINE] + (last[0]["last"] or 0))
+    landed = warehouse.append("message", placed.order_by(LINE).select(*MESSAGE))
     warehouse.append("identifier_use", identifier_uses(placed).select(*IDENTIFIER_USE))
     return landed
+
+
+def number_messages(warehouse: Warehouse) -> None:
+    """Messages of a space made before they were numbered get their places of arrival."""
+    message, uses = warehouse.table("message"), warehouse.table("identifier_use")
+    if "ordinal" in message.columns:
+        return
+    place = ibis.row_number().over(order_by=[message.received_at, message.source, message.message_id]) + 1
+    warehouse.replace("message", message.mutate(ordinal=place).order_by("ordinal").select(*MESSAGE))
+    numbered = warehouse.table("message").select("source", "message_id", "ordinal")
+    warehouse.replace("identifier_use", uses.drop("ordinal").join(numbered, ["source", "message_id"]))
 
 
 def _rejections(warehouse: Warehouse, read: Table) -> Iterator[Rejection]:

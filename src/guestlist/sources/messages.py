@@ -27,9 +27,10 @@ MESSAGE = {
     "traits": "string",
     "properties": "string",
     "context": "string",
+    "ordinal": "int64",
 }
-"""Key (source, message_id)."""
-READ = tuple(name for name in MESSAGE if name not in {"source", "received_at"})
+"""Key (source, message_id); `ordinal`, the place of arrival, is unique too."""
+READ = tuple(name for name in MESSAGE if name not in {"source", "received_at", "ordinal"})
 """The columns that a reader makes of a line; beside them `line`, `field`, `reason`, `value` and `content`."""
 IDENTIFIER_USE = {
     "source": "string",

@@ -375,6 +375,16 @@ def _instant_in(_zone: dt.string, _clock: dt.Timestamp(scale=6)) -> dt.Timestamp
     """The instant at which clocks in the zone show this."""
 
 
+@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
+def _since_1970(_instant: dt.Timestamp(timezone="UTC")) -> dt.int64:  # type: ignore[valid-type]
+    """Microseconds."""
+
+
+@ibis.udf.scalar.builtin(name="make_timestamptz")  # type: ignore[untyped-decorator]
+def _instant_at(_microseconds: dt.int64) -> dt.Timestamp(timezone="UTC"):  # type: ignore[valid-type]
+    """The instant so many microseconds after 1970."""
+
+
 def object_text(fields: Mapping[str, Any]) -> Any:
     """The values as the text of one JSON object, fields without a value left out."""
     whole = ibis.struct(dict(fields)).cast("json")
@@ -427,6 +437,16 @@ def overlap(one: Any, other: Any) -> Any:
 def instant_in(zone: str, clock: Any) -> Any:
     """The instant at which clocks in the zone show this date and time."""
     return _instant_in(ibis.literal(zone), clock)
+
+
+def microseconds_of(instant: Any) -> Any:
+    """An instant as whole microseconds since 1970."""
+    return _since_1970(instant)
+
+
+def instant_at(microseconds: Any) -> Any:
+    """The instant so many microseconds after 1970."""
+    return _instant_at(microseconds)
 
 
 def _path(keys: Sequence[str]) -> str:

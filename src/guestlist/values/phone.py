@@ -11,7 +11,8 @@ import rphonenumbers
 from guestlist.values.reading import Flag, Reading, Reason, blank, good
 from guestlist.values.text import trim, whole
 
-_INTERNATIONAL = re.compile(r"[^\w+(]*(?:\+|\(\+|\(?00)")
+# Read by the engine too: nothing here may go beyond RE2.
+INTERNATIONAL = r"^[^\w+(]*(?:\+|\(\+|\(?00)"
 _TRUNK_ZERO = re.compile(r"\(\s*0\s*\)")
 _EXTENSION = re.compile(r"(?:[;,]|\b(?:ext?|extn|extension|x|#)\b|x\d|#).*", re.IGNORECASE | re.DOTALL)
 _SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?\d+")
@@ -30,7 +31,7 @@ def read_phone(text: str, country: str, space_country: str) -> Reading:
     digits = _NO_DIGIT.sub("", text)
     if not digits.strip("0") or _SCIENTIFIC.fullmatch(text):
         return blank(Reason.BAD_PHONE)
-    if _INTERNATIONAL.match(text):
+    if re.match(INTERNATIONAL, text):
         return _best(_international(text)) or blank(Reason.BAD_PHONE)
     regions = list(dict.fromkeys(c.upper() for c in (country, space_country) if c))
     best = _best(_national(text, regions))

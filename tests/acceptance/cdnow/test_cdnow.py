@@ -19,6 +19,7 @@ from guestlist.audiences.evaluate import as_of, members, relations
 from guestlist.audiences.question import Question
 from guestlist.cli.imports import As, import_files
 from guestlist.cli.space import init
+from guestlist.identity_rules import identity_rules
 from guestlist.space import open_space
 from guestlist.store import Warehouse
 
@@ -49,7 +50,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
             folder=folder,
         )
     with open_space(folder).open_warehouse() as warehouse:
-        pipeline.resolve(warehouse, pipeline.identity_rules(None, "salt"), fingerprint="1")
+        pipeline.resolve(warehouse, identity_rules(None, "salt"), fingerprint="1")
         yield warehouse
 
 

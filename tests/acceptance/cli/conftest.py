@@ -43,9 +43,17 @@ RELATIONS: Mapping[str, pa.Schema] = {
     ),
     "membership": pa.schema([("audience", TEXT), ("profile_id", TEXT), ("entered_at", AT), ("exited_at", AT)]),
     "message": pa.schema(
-        [("source", TEXT), ("message_id", TEXT), ("type", TEXT), ("at", AT), ("traits", TEXT), ("event", TEXT)]
+        [
+            ("source", TEXT),
+            ("message_id", TEXT),
+            ("type", TEXT),
+            ("at", AT),
+            ("traits", TEXT),
+            ("event", TEXT),
+            ("ordinal", pa.int64()),
+        ]
     ),
-    "message_profile": pa.schema([("source", TEXT), ("message_id", TEXT), ("profile_id", TEXT)]),
+    "message_profile": pa.schema([("ordinal", pa.int64()), ("profile_id", TEXT)]),
     "alias": pa.schema([("profile_id", TEXT), ("survivor", TEXT)]),
 }
 JANE, JOSE, SHEET = "a1b2c3d4" * 4, "b2c3d4e5" * 4, "c3d4e5f6" * 4

@@ -17,7 +17,8 @@ from guestlist.demo.behaviour import DAY, HOUR, Doings
 from guestlist.demo.phones import numbers
 from guestlist.demo.shop import Shop, make_shop, write_audiences
 from guestlist.demo.words import LANDS, Land
-from guestlist.pipeline import find_members, identity_rules, resolve
+from guestlist.identity_rules import identity_rules
+from guestlist.pipeline import find_members, resolve
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, Landed, land
 from guestlist.sources.mapping import Wish, choose

@@ -7,7 +7,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 import pytest
-from tests.stages.profiles.warehouse import START, Warehouse
+from tests.stages.profiles.warehouse import START
 
 from guestlist.profiles.do_not_send import identifier_token, listed_profiles, token
 from guestlist.profiles.events import events
@@ -15,6 +15,17 @@ from guestlist.profiles.relations import MESSAGE_PROFILE, in_memory
 from guestlist.profiles.traits import traits
 
 Row = dict[str, Any]
+
+
+class Warehouse:
+    """Materialises into temporary tables, as the store does."""
+
+    def __init__(self) -> None:
+        self.connection: Any = ibis.duckdb.connect()
+
+    def materialise(self, name: str, expr: Any, /) -> Any:
+        """Write once under a new name."""
+        return self.connection.create_table(name, expr, temp=True)
 
 
 def _rows(table: Any) -> list[Row]:
@@ -25,7 +36,7 @@ def _rows(table: Any) -> list[Row]:
 def _messages(warehouse: Warehouse, said: list[Row]) -> tuple[Any, Any]:
     columns = {"type": "identify", "event": None, "traits": None, "properties": None, "who": "p1"}
     rows = [
-        {**columns, "source": "s", "message_id": f"m{n}", "at": START + timedelta(seconds=n), **row}
+        {**columns, "source": "s", "message_id": f"m{n}", "at": START + timedelta(seconds=n), "ordinal": n, **row}
         for n, row in enumerate(said)
     ]
     schema = {
@@ -36,10 +47,11 @@ def _messages(warehouse: Warehouse, said: list[Row]) -> tuple[Any, Any]:
         "at": "timestamp('UTC')",
         "traits": "string",
         "properties": "string",
+        "ordinal": "int64",
     }
     message = pa.table({name: [row[name] for row in rows] for name in schema}, schema=ibis.schema(schema).to_pyarrow())
     whose = [row for row in rows if row["who"]]
-    columns_of = {"source": "source", "message_id": "message_id", "profile_id": "who"}
+    columns_of = {"ordinal": "ordinal", "profile_id": "who"}
     profile = in_memory({name: [row[key] for row in whose] for name, key in columns_of.items()}, MESSAGE_PROFILE)
     return (
         warehouse.connection.create_table("message", message, temp=True),

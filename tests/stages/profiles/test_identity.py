@@ -3,6 +3,7 @@
 import pytest
 from tests.stages.profiles.warehouse import Message, message, resolved
 
+from guestlist.profiles.do_not_send import identifier_token
 from guestlist.profiles.rules import Blocked, Hubs, IdentityRules, Normaliser
 
 
@@ -26,7 +27,7 @@ from guestlist.profiles.rules import Blocked, Hubs, IdentityRules, Normaliser
             ["a:k e:z u:1", "e:y u:2"],
             id="kiosk",
         ),
-        pytest.param([message("m1", 1, "u:1", "u:2", "e:x")], ["e:x u:1", "u:2"], id="two users in one message"),
+        pytest.param([message("m1", 1, "u:1", "u:2", "e:x")], ["e:x", "u:1", "u:2"], id="two users in one message"),
         pytest.param(
             [message("m1", 1, "e:x", "p:1"), message("m2", 2, "c:7", "p:1"), message("m3", 3, "i:d", "c:7")],
             ["c:7 e:x i:d p:1"],
@@ -94,6 +95,41 @@ def test_ids() -> None:
     assert set(later.messages.values()) == {older}
     assert later.alias[younger] == later.alias[older] == older
     assert len(older) == 32
+
+
+def test_every_decision_names_the_message_that_caused_it() -> None:
+    history = [
+        message("m1", 1, "a:1"),
+        message("m2", 2, "e:x", "a:2"),
+        message("m3", 3, "a:1", "e:x"),
+        message("m4", 4, "u:1", "e:x"),
+        message("m5", 5, "u:2", "e:x"),
+        message("m6", 6, "a:null"),
+    ]
+    out = resolved(history)
+    assert out.decided("merged", "message_id") == [
+        "a:2 shared_message m2",
+        "e:x shared_message m3",
+        "u:1 shared_message m4",
+    ]
+    assert out.decided("set_aside", "message_id") == ["e:x limit m5"]
+    assert out.decided("blocked", "message_id") == ["a:null blocked_value m6"]
+    assert {row["profile_id"] for row in out.decisions if row["decision"] == "merged"} == {out.messages["m1"]}
+
+
+def test_split_off_joins_nobody() -> None:
+    history = [
+        message("m1", 1, "u:1", "e:x", "a:1"),
+        message("m2", 2, "e:x"),
+        message("m3", 3, "a:1"),
+        message("m4", 4, "u:2", "e:x"),
+    ]
+    alone = frozenset({identifier_token("pepper", "email", "x").hex()})
+    out = resolved(history, IdentityRules(salt="s", pepper="pepper", alone=alone))
+    assert out.people == ["a:1 u:1", "e:x", "u:2"]
+    assert out.messages["m1"] == out.messages["m3"]
+    assert len({out.messages[key] for key in ("m1", "m2", "m4")}) == 3
+    assert out.decided("set_aside") == ["e:x split"]
 
 
 def test_addresses_in_order_first_seen() -> None:

@@ -1,15 +1,13 @@
-"""The same in the product's own warehouse, from relations as landing writes them."""
+"""The same in the product's own pipeline, from relations as landing writes them."""
 
-from pathlib import Path
 from typing import Any
 
-from tests.stages.profiles.warehouse import START
+import pytest
+from tests.stages.profiles.warehouse import START, arrow, opened, rows
 
-from guestlist.profiles.events import events
-from guestlist.profiles.identity import resolve
-from guestlist.profiles.relations import MESSAGE_PROFILE
+from guestlist import pipeline
+from guestlist.profiles.relations import IDENTIFIER, IDENTITY_DECISION, MESSAGE_PROFILE
 from guestlist.profiles.rules import IdentityRules, Normaliser
-from guestlist.profiles.traits import traits
 from guestlist.sources.messages import IDENTIFIER_USE, MESSAGE
 from guestlist.store import Warehouse
 from guestlist.values.email import read_email
@@ -19,42 +17,80 @@ def _normal_email(text: str, _country: str) -> str | None:
     return read_email(text).normal or None
 
 
-def test_from_landed_messages_to_facts(tmp_path: Path) -> None:
-    rules = IdentityRules(salt="s", normalisers={"email": Normaliser(rule=_normal_email)})
-    with Warehouse(tmp_path / "warehouse.duckdb") as warehouse:
-        _land(warehouse)
-        identity = resolve(warehouse.table("identifier_use"), rules, warehouse.materialise)
-        for name in ("identifier", "alias", "message_profile", "identity_decision"):
-            warehouse.replace(name, getattr(identity, name))
-        message, whose = warehouse.table("message"), warehouse.table("message_profile")
-        warehouse.replace("trait", traits(message, whose, warehouse.materialise))
-        warehouse.replace("event", events(message, whose))
-        known = {row["profile_id"] for row in warehouse.read(warehouse.table("identifier")).to_pylist()}
-        facts = warehouse.read(warehouse.table("trait")).to_pylist()
-        done = warehouse.read(warehouse.table("event")).to_pylist()
-        assert warehouse.columns("message_profile") == tuple(MESSAGE_PROFILE)
+RULES = IdentityRules(salt="s", normalisers={"email": Normaliser(rule=_normal_email)})
+LOYAL = IdentityRules(salt="s", configured={"loyalty_id": ("traits.loyalty_id", "properties.card.number")})
+
+
+def test_from_landed_messages_to_facts() -> None:
+    with opened() as warehouse:
+        _land(
+            warehouse,
+            {"type": "identify", "traits": '{"age": 30}', "email": "Ann@X.com"},
+            {"type": "track", "event": "Order Completed", "properties": "{}", "email": "ann@x.com"},
+        )
+        pipeline.resolve(warehouse, RULES, fingerprint="1")
+        known = {row["profile_id"] for row in rows(warehouse, "identifier")}
+        facts, done = rows(warehouse, "trait"), rows(warehouse, "event")
+        for name, schema in (
+            ("identifier", IDENTIFIER),
+            ("message_profile", MESSAGE_PROFILE),
+            ("identity_decision", IDENTITY_DECISION),
+        ):
+            assert sorted(warehouse.columns(name)) == sorted(schema)
     assert len(known) == 1
     assert [(row["profile_id"], row["key"], row["number"]) for row in facts] == [(*known, "age", 30.0)]
     assert [(row["profile_id"], row["event"]) for row in done] == [(*known, "Order Completed")]
 
 
-def _land(warehouse: Warehouse) -> None:
-    warehouse.create("message", MESSAGE)
-    warehouse.create("identifier_use", IDENTIFIER_USE)
-    empty: dict[str, Any] = dict.fromkeys(MESSAGE)
-    common = {"source": "s", "at": START, "received_at": START}
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_a_key_of_ones_own_joins_also_what_landed_before(in_pieces: bool) -> None:
     said = [
-        {**empty, **common, "message_id": "1", "type": "identify", "traits": '{"age": 30}'},
-        {**empty, **common, "message_id": "2", "type": "track", "event": "Order Completed", "properties": "{}"},
+        {"type": "identify", "traits": '{"loyaltyId": "L7"}', "email": "ann@x.com"},
+        {"type": "track", "event": "Paid", "properties": '{"card": {"number": "L7"}}', "email": "second@x.com"},
+        {"type": "group", "traits": '{"loyalty_id": "L7"}', "email": "boss@x.com"},
+        {"type": "identify", "traits": '{"loyalty_id": {"no": "L7"}}', "email": "list@x.com"},
+        {"type": "track", "event": "Seen", "context": '{"traits": {"loyalty_id": 7}}', "email": "seven@x.com"},
+        {"type": "track", "event": "Seen", "properties": '{"card": {"number": " 7 "}}', "email": "blanks@x.com"},
     ]
-    uses = [
-        {"source": "s", "message_id": key, "type": "email", "value": value, "at": START, "ordinal": n}
-        for n, (key, value) in enumerate((("1", "Ann@X.com"), ("2", "ann@x.com")))
-    ]
-    warehouse.append("message", _arrow(said, warehouse, "message"))
-    warehouse.append("identifier_use", _arrow(uses, warehouse, "identifier_use"))
+    with opened() as warehouse:
+        _land(warehouse, *(said[:5] if in_pieces else said))
+        pipeline.resolve(warehouse, RULES, fingerprint="1")
+        apart = {row["value"]: row["profile_id"] for row in rows(warehouse, "identifier")}
+        pipeline.resolve(warehouse, LOYAL, fingerprint="2")
+        if in_pieces:
+            _land(warehouse, said[5])
+            pipeline.resolve(warehouse, LOYAL, fingerprint="2")
+        together = {row["value"]: row["profile_id"] for row in rows(warehouse, "identifier")}
+    assert len(set(apart.values())) == len(apart)
+    assert together["ann@x.com"] == together["second@x.com"] == together["L7"]
+    assert together["seven@x.com"] == together["blanks@x.com"] == together["7"]
+    assert len({together[f"{name}@x.com"] for name in ("ann", "boss", "list", "seven")}) == 4
 
 
-def _arrow(rows: list[dict[str, Any]], warehouse: Warehouse, name: str) -> Any:
-    schema = warehouse.table(name).schema().to_pyarrow()
-    return schema.empty_table().from_pylist(rows, schema=schema)
+def test_a_country_told_later_reads_an_older_number_anew() -> None:
+    def read(raw: str, country: str) -> str:
+        return raw if raw.startswith("+") else f"{country}{raw}"
+
+    rules = IdentityRules(salt="s", normalisers={"phone": Normaliser(rule=read)})
+    identify = {"type": "identify", "traits": "{}"}
+    with opened() as warehouse:
+        _land(warehouse, {**identify, "user_id": "u", "phone": "01"}, {**identify, "user_id": "v", "country": "x"})
+        pipeline.resolve(warehouse, rules, fingerprint="1")
+        _land(warehouse, {**identify, "user_id": "u", "country": "de"})
+        pipeline.resolve(warehouse, rules, fingerprint="1")
+        phones = [row["value"] for row in rows(warehouse, "identifier") if row["type"] == "phone"]
+    assert phones == ["de01"]
+
+
+def _land(warehouse: Warehouse, *messages: dict[str, Any]) -> None:
+    last = warehouse.count("message")
+    kinds = ("email", "phone", "user_id")
+    said, uses = [], []
+    for place, given in enumerate(messages, last + 1):
+        common = {"source": "s", "message_id": str(place), "at": START, "ordinal": place}
+        empty = {**dict.fromkeys(MESSAGE), "traits": "{}", "properties": "{}", "context": "{}", "received_at": START}
+        said.append({**empty, **{key: value for key, value in given.items() if key in MESSAGE}, **common})
+        country = given.get("country")
+        uses += [{**common, "type": kind, "value": given[kind], "country": country} for kind in kinds if kind in given]
+    warehouse.append("message", arrow(said, MESSAGE))
+    warehouse.append("identifier_use", arrow(uses, IDENTIFIER_USE))

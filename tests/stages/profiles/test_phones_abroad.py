@@ -7,6 +7,7 @@ import orjson
 from guestlist import pipeline
 from guestlist.cli.imports import As, import_files
 from guestlist.cli.space import init
+from guestlist.identity_rules import identity_rules
 from guestlist.space import open_space
 
 
@@ -29,7 +30,7 @@ def test_a_local_number_is_of_the_person_s_country_not_of_the_space_s(tmp_path: 
     )
     import_files([later], folder=space)
     with open_space(space).open_warehouse() as warehouse:
-        pipeline.resolve(warehouse, pipeline.identity_rules("DE", "salt"), fingerprint="1")
+        pipeline.resolve(warehouse, identity_rules("DE", "salt"), fingerprint="1")
         known = warehouse.read(warehouse.table("identifier")).to_pylist()
 
     phones = {row["value"] for row in known if row["type"] == "phone"}

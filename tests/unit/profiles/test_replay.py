@@ -1,31 +1,85 @@
 """Contested components, in small."""
 
+from datetime import timedelta
+
 import pytest
 
-from guestlist.profiles.replay import SetAside, replay
+from guestlist.profiles.replay import Merged, Nodes, SetAside, Told, replay
+from guestlist.profiles.rules import Caps, Limit, Limits
 
-USERS = {1: "user_id", 2: "user_id", 10: "email", 11: "email", 20: "anonymous_id", 21: "anonymous_id"}
+USERS = ["user_id", "user_id", "email", "email", "anonymous_id", "anonymous_id"]
+U1, U2, E1, E2, A1, A2 = range(6)
+DAY = 86_400_000_000
+ONE = Limits(by_type={"user_id": Limit(count=1)}, others=None)
+
+
+def _told(*messages: list[int], every: int = 1) -> list[Told]:
+    return [Told(key=n, at=n * every, nodes=nodes) for n, nodes in enumerate(messages)]
+
+
+def _nodes(kinds: list[str], messages: list[Told]) -> Nodes:
+    seen = [min((told.at for told in messages if node in told.nodes), default=0) for node in range(len(kinds))]
+    return Nodes(kinds=kinds, first_seen=seen)
 
 
 @pytest.mark.parametrize(
-    ("messages", "members", "set_aside"),
+    ("messages", "together", "set_aside"),
     [
-        ([[1, 10], [2, 10]], {1: 1, 10: 1, 2: 2}, [(10, 2, 1)]),
-        ([[10, 20], [1, 20], [2, 10]], {1: 1, 10: 1, 20: 1, 2: 2}, [(10, 2, 2)]),
-        ([[1, 10], [2, 10, 20]], {1: 1, 10: 1, 2: 2, 20: 2}, [(10, 2, 1)]),
-        ([[1, 2, 10]], {1: 1, 10: 1, 2: 2}, [(2, 1, 0)]),
-        ([[1, 20], [2, 21], [10, 20, 21]], {1: 1, 20: 1, 2: 2, 21: 2, 10: 1}, [(21, 10, 2)]),
-        ([[1, 99, 10]], {1: 1, 10: 1}, []),
+        # Segment's own example: profile {u1, e1}, then {u2, e1}: a new profile for u2, e1 stays with u1.
+        pytest.param([[U1, E1], [U2, E1]], [{U1, E1}], [(E1, U2, 1)], id="segment"),
+        pytest.param([[E1, A1], [U1, A1], [U2, E1]], [{U1, E1, A1}], [(E1, U2, 2)], id="three messages"),
+        pytest.param([[U1, E1], [U2, E1, A1]], [{U1, E1}], [(A1, U2, 1), (E1, U2, 1)], id="weakest first"),
+        pytest.param([[U1, U2, E1]], [], [(E1, U1, 0), (U2, U1, 0)], id="two users in one message"),
+        pytest.param([[U1, A1], [U2, A2], [E1, A1, A2]], [{U1, A1, E1}, {U2, A2}], [(A2, E1, 2)], id="a bridge"),
+        pytest.param([[U1, E1], [U2, E1], [U2, E1]], [{U1, E1}], [(E1, U2, 1)], id="told once"),
     ],
 )
-def test_replay(messages: list[list[int]], members: dict[int, int], set_aside: list[tuple[int, int, int]]) -> None:
-    result = replay(messages, USERS, {"user_id": 1})
-    assert result.members == members
-    assert result.set_aside == [SetAside(node=node, kept=kept, message=message) for node, kept, message in set_aside]
+def test_replay(messages: list[list[int]], together: list[set[int]], set_aside: list[tuple[int, int, int]]) -> None:
+    told = _told(*messages)
+    result = replay(told, _nodes(USERS, told), ONE, Caps())
+    profiles: dict[int, set[int]] = {}
+    for node, oldest in enumerate(result.oldest):
+        profiles.setdefault(oldest, set()).add(node)
+    assert [each for each in profiles.values() if len(each) > 1] == together
+    assert result.set_aside == [
+        SetAside(node=node, kept=kept, message=n, reason="limit") for node, kept, n in set_aside
+    ]
+
+
+def test_which_message_merged() -> None:
+    told = _told([A1], [A2, E2], [E1, A1], [A1, A2])
+    result = replay(told, _nodes(USERS, told), ONE, Caps())
+    # A2 and E2 were seen at once: the stronger is the older. It ends with the message that brings A1 to them.
+    assert result.merged == [Merged(node=A2, message=1), Merged(node=E1, message=2), Merged(node=E2, message=3)]
 
 
 def test_limit_of_five() -> None:
-    kinds = {1: "user_id", **dict.fromkeys(range(10, 20), "email")}
-    result = replay([[1, email] for email in range(10, 20)], kinds, {"user_id": 1, "email": 5})
-    assert [node for node, root in result.members.items() if root == 1] == [1, 10, 11, 12, 13, 14]
-    assert [aside.node for aside in result.set_aside] == [15, 16, 17, 18, 19]
+    told = _told(*([0, email] for email in range(1, 11)))
+    kinds = ["user_id", *["email"] * 10]
+    result = replay(told, _nodes(kinds, told), Limits(), Caps())
+    assert [node for node, oldest in enumerate(result.oldest) if oldest == 0] == [0, 1, 2, 3, 4, 5]
+    assert [aside.node for aside in result.set_aside] == [6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize(("days", "joined"), [(1, 2), (3, 3), (4, 10), (8, 10)])
+def test_two_in_a_week(days: int, joined: int) -> None:
+    told = _told(*([0, device] for device in range(1, 11)), every=days * DAY)
+    limits = Limits(by_type={"user_id": None}, others=Limit(count=2, within=timedelta(days=7)))
+    kinds = ["user_id", *["anonymous_id"] * 10]
+    result = replay(told, _nodes(kinds, told), limits, Caps())
+    assert sum(oldest == 0 for oldest in result.oldest[1:]) >= min(joined, 2)
+    seen = [node * days for node, oldest in enumerate(result.oldest[1:]) if oldest == 0]
+    assert all(len([other for other in seen if day - 7 < other <= day]) <= 2 for day in seen)
+
+
+def test_caps() -> None:
+    kinds = ["user_id", *["anonymous_id"] * 20]
+    alone = _told(*([node] for node in range(21)))
+    told = [*alone, *(Told(key=100 + node, at=100 + node, nodes=[0, node]) for node in range(1, 21))]
+    nodes = _nodes(kinds, told)
+    merges = replay(told, nodes, Limits(), Caps(merges=5))
+    identifiers = replay(told, nodes, Limits(), Caps(identifiers=8))
+    assert merges.oldest.count(0) == 6
+    assert {aside.reason for aside in merges.set_aside} == {"merge_cap"}
+    assert identifiers.oldest.count(0) == 8
+    assert {aside.reason for aside in identifiers.set_aside} == {"identifier_cap"}

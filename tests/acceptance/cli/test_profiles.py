@@ -1,0 +1,211 @@
+"""`guestlist profile` and `guestlist identity`, as a person types them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from guestlist.cli import run
+from guestlist.space import open_space
+
+Typed = Callable[..., tuple[int, str]]
+
+SHOP = [
+    {"type": "track", "event": "Viewed", "anonymousId": "device-of-jane", "messageId": "m1", "timestamp": "2026-01-01"},
+    {
+        "type": "identify",
+        "userId": "u1042",
+        "anonymousId": "device-of-jane",
+        "messageId": "m2",
+        "timestamp": "2026-01-02",
+        "traits": {"email": "Jane.Doe@example.org", "firstName": "Jane", "city": "Canarytown"},
+    },
+    {"type": "track", "event": "Bought", "userId": "u1042", "messageId": "m3", "timestamp": "2026-01-03"},
+    {"type": "track", "event": "Bought", "userId": "u9", "messageId": "m4", "timestamp": "2026-01-03"},
+    {
+        "type": "identify",
+        "userId": "u9",
+        "messageId": "m5",
+        "timestamp": "2026-01-04",
+        "traits": {"email": "jane.doe@example.org"},
+    },
+    {"type": "identify", "userId": "u9", "messageId": "m7", "timestamp": "2026-01-05", "traits": {"loyaltyId": "L7"}},
+    {
+        "type": "identify",
+        "anonymousId": "device-of-nobody",
+        "messageId": "m6",
+        "timestamp": "2026-01-05",
+        "traits": {"loyalty_id": "L7", "phone": "+49 171 3920007"},
+    },
+]
+BUYERS = "key: buyers\nname: Buyers\nwho: { event: Bought }\n"
+
+
+@pytest.fixture
+def space(tmp_path: Path) -> Path:
+    folder = tmp_path / "shop"
+    assert run(["init", str(folder), "--country", "DE"]) == 0
+    (folder / "audiences" / "buyers.yaml").write_text(BUYERS)
+    messages = folder / "shop.jsonl"
+    messages.write_bytes(b"\n".join(map(orjson.dumps, SHOP)))
+    assert run(["import", str(messages), "--yes", "--space", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def typed(space: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+    def type_(*words: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = run([*words, "--space", str(space)])
+        told = capsys.readouterr()
+        return code, told.out + told.err
+
+    return type_
+
+
+def _facts(typed: Typed, *words: str) -> dict[str, Any]:
+    code, out = typed(*words, "--json")
+    assert code == 0, out
+    facts: dict[str, Any] = json.loads(out)
+    return facts
+
+
+def test_show(typed: Typed) -> None:
+    facts = _facts(typed, "profile", "show", "email:JANE.doe@example.org", "--reveal")
+    assert [(one["type"], one["value"], one["sources"]) for one in facts["identifiers"]] == [
+        ("anonymous_id", "device-of-jane", ["messages"]),
+        ("email", "jane.doe@example.org", ["messages"]),
+        ("user_id", "u1042", ["messages"]),
+    ]
+    assert facts["identifiers"][0]["first_seen"].startswith("2026-01-01")
+    assert {(one["key"], one["value"], one["source"]) for one in facts["traits"]} == {
+        ("city", "Canarytown", "messages"),
+        ("email", "Jane.Doe@example.org", "messages"),
+        ("firstName", "Jane", "messages"),
+    }
+    assert {(one["type"], one["message_id"], one["reason"]) for one in facts["merges"]} == {
+        ("email", "m2", "shared_message"),
+        ("user_id", "m2", "shared_message"),
+    }
+    assert [(one["type"], one["message_id"], one["reason"]) for one in facts["set_aside"]] == [("email", "m5", "limit")]
+    assert (facts["messages"], facts["at_meta"], len(facts["earlier_ids"])) == (3, [], 2)
+
+
+def test_show_masks_what_it_shows(typed: Typed) -> None:
+    for words in (["profile", "show", "user_id:u1042"], ["profile", "show", "user_id:u1042", "--json"]):
+        code, out = typed(*words)
+        assert code == 0
+        assert "j***@example.org" in out
+        for canary in ("jane.doe", "Jane.Doe", "device-of-jane", "u1042", "Canarytown"):
+            assert canary not in out
+
+
+def test_show_follows_membership(typed: Typed) -> None:
+    _, out = typed("profile", "show", "user_id:u1042")
+    assert "Meta has nothing of this person from here." in out
+
+
+@pytest.mark.parametrize(
+    ("text", "users"),
+    [
+        ("canary", [["u1042"]]),
+        ("JANE.DOE", [["u1042"], ["u9"]]),
+        ("email:jane.doe@example.org", [["u1042"]]),
+        ("phone:0171 3920007", [[]]),
+        ("nothing of the kind", []),
+        ("shop:nothing", []),
+    ],
+)
+def test_find(typed: Typed, text: str, users: list[list[str]]) -> None:
+    facts = _facts(typed, "profile", "find", text, "--reveal")
+    assert sorted(one["user_id"] for one in facts["people"]) == users
+    assert not facts["more"]
+
+
+def test_find_says_that_there_are_more_and_masks(typed: Typed) -> None:
+    code, out = typed("profile", "find", "jane", "--limit", "1")
+    assert code == 0
+    assert "More than 1 people" in out
+    assert "j***@example.org" in out or "u…" in out
+    assert "jane.doe" not in out
+
+
+def test_split_and_undo(typed: Typed, space: Path) -> None:
+    def jane() -> list[str]:
+        facts = _facts(typed, "profile", "show", "user_id:u1042", "--reveal")
+        return [one["value"] for one in facts["identifiers"]]
+
+    facts = _facts(typed, "profile", "split", "email:jane.doe@example.org")
+    assert facts == {
+        "identifier": {"type": "email", "value": "j***@example.org"},
+        "changed": True,
+        "undone": False,
+        "split_off": 1,
+    }
+    assert jane() == ["device-of-jane", "u1042"]
+    alone = _facts(typed, "profile", "show", "email:jane.doe@example.org", "--reveal")
+    assert [one["reason"] for one in alone["set_aside"]] == ["split"]
+    more = space / "more.jsonl"
+    again = {"type": "identify", "userId": "u1042", "messageId": "n1", "traits": {"email": "jane.doe@example.org"}}
+    more.write_bytes(orjson.dumps(again))
+    assert typed("import", str(more), "--yes")[0] == 0
+    assert jane() == ["device-of-jane", "u1042"]
+    assert not _facts(typed, "profile", "split", "email:jane.doe@example.org")["changed"]
+    assert _facts(typed, "profile", "split", "email:jane.doe@example.org", "--undo")["split_off"] == 0
+    assert jane() == ["device-of-jane", "jane.doe@example.org", "u1042"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["split", "email:nobody@example.org"], "nobody_known"),
+        (["split", "email:nobody@example.org", "--undo"], "not_split"),
+        (["split", "profile_id:abcdef"], "no_identifier_named"),
+        (["split", "jane"], "no_person_named"),
+        (["show", "user_id:u77"], "nobody_known"),
+    ],
+)
+def test_mistakes(typed: Typed, words: list[str], code: str) -> None:
+    assert f"[{code}]" in typed("profile", *words)[1]
+
+
+RULES = "identifiers: { loyalty_id: { from: traits.loyalty_id } }\n"
+
+
+@pytest.mark.parametrize("document", [RULES, f"identity: {{{RULES.strip()}}}\n"])
+def test_try(typed: Typed, space: Path, document: str) -> None:
+    (space / "rules.yaml").write_text(document)
+    before = (space / ".guestlist" / "warehouse.duckdb").read_bytes()
+    facts = _facts(typed, "identity", "try", str(space / "rules.yaml"))
+    assert facts["people"] == {"before": 3, "after": 2}
+    assert (facts["merged"], facts["split"]) == (2, 0)
+    assert facts["audiences"] == [{"key": "buyers", "before": 2, "after": 2, "entering": 0, "leaving": 0}]
+    assert (space / ".guestlist" / "warehouse.duckdb").read_bytes() == before
+    assert not (space / ".guestlist" / "trial").exists()
+    code, out = typed("identity", "try", str(space / "rules.yaml"))
+    assert code == 0
+    assert "3 people now, 2 people by these rules." in out
+
+
+def test_rules_that_part_people_and_those_that_count(typed: Typed, space: Path) -> None:
+    (space / "rules.yaml").write_text("blocked: { by_type: { user_id: { values: [u9] } } }\n")
+    facts = _facts(typed, "identity", "try", str(space / "rules.yaml"))
+    assert facts["audiences"] == [{"key": "buyers", "before": 2, "after": 1, "entering": 0, "leaving": 1}]
+    (space / "rules.yaml").write_text("limits: { email: often }\n")
+    assert "[identity_settings]" in typed("identity", "try", str(space / "rules.yaml"))[1]
+    (space / "rules.yaml").write_text("- a\n")
+    assert "[rules_not_yaml]" in typed("identity", "try", str(space / "rules.yaml"))[1]
+
+
+def test_rules_of_the_space_hold_for_what_landed_before(typed: Typed, space: Path) -> None:
+    with (space / "guestlist.yaml").open("a") as settings:
+        settings.write("identity: { identifiers: { loyalty_id: { from: [traits.loyalty_id] } } }\n")
+    more = space / "more.jsonl"
+    more.write_bytes(orjson.dumps({"type": "track", "event": "Seen", "userId": "u1", "messageId": "n1"}))
+    assert typed("import", str(more), "--yes")[0] == 0
+    facts = _facts(typed, "profile", "show", "loyalty_id:L7", "--reveal")
+    assert {one["type"] for one in facts["identifiers"]} == {"user_id", "loyalty_id", "phone", "anonymous_id"}
+    assert open_space(space).settings.identity
