@@ -7,6 +7,7 @@ from typing import get_args
 from hypothesis import strategies as st
 
 from guestlist.audiences import definition as d
+from guestlist.audiences.steps import split_path
 from guestlist.audiences.comparators import ONE_VALUE, SOME_VALUES
 from guestlist.audiences.events import OF_NUMBERS, OF_VALUES
 from guestlist.audiences.identifier_lists import IDENTIFIERS
@@ -40,6 +41,7 @@ NAMES = NAMES.filter(lambda name: "\\." not in name)
 PARTS = st.one_of(st.sampled_from((*WORDS, "$", "0", "a\\.b")), st.text("abcé _-'\"", min_size=1, max_size=4))
 PATHS = st.lists(PARTS, min_size=1, max_size=3).map(".".join)
 PATHS = PATHS.filter(lambda path: not path.isspace() and not ("$" in path and '"' in path))
+SINGLE_PATHS = PATHS.filter(lambda path: "$" not in split_path(path))
 NUMBERS = st.one_of(st.integers(-EXACT, EXACT), st.floats(allow_nan=False, allow_infinity=False))
 SCALARS = st.one_of(TEXTS, NUMBERS, st.booleans())
 ELAPSING = st.builds(
@@ -77,9 +79,11 @@ NUMBER_TESTS = st.one_of(
     AMOUNTS, st.builds(d.Matches, comparator=st.sampled_from(ONE_VALUE), values=st.tuples(NUMBERS))
 )
 AGGREGATES = st.one_of(
-    st.builds(d.Aggregate, reducer=st.sampled_from(OF_NUMBERS), property=PATHS, test=NUMBER_TESTS),
-    st.builds(d.Aggregate, reducer=st.sampled_from(OF_VALUES[:2]), property=PATHS, test=TESTS),
-    st.builds(d.Aggregate, reducer=st.just("most_frequent"), property=PATHS, test=TESTS, minimum=st.integers(1, 5)),
+    st.builds(d.Aggregate, reducer=st.sampled_from(OF_NUMBERS), property=SINGLE_PATHS, test=NUMBER_TESTS),
+    st.builds(d.Aggregate, reducer=st.sampled_from(OF_VALUES[:2]), property=SINGLE_PATHS, test=TESTS),
+    st.builds(
+        d.Aggregate, reducer=st.just("most_frequent"), property=SINGLE_PATHS, test=TESTS, minimum=st.integers(1, 5)
+    ),
 )
 WINDOWS = st.one_of(
     st.none(),
