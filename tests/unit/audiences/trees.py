@@ -7,11 +7,11 @@ from typing import get_args
 from hypothesis import strategies as st
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.steps import split_path
 from guestlist.audiences.comparators import ONE_VALUE, SOME_VALUES
 from guestlist.audiences.events import OF_NUMBERS, OF_VALUES
 from guestlist.audiences.identifier_lists import IDENTIFIERS
 from guestlist.audiences.reading import EXACT
+from guestlist.audiences.steps import split_path
 
 ALPHABET = st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t'\"\\.$: ")
 TEXTS = st.one_of(
