@@ -57,22 +57,23 @@ class Replayed:
 def replay(messages: Iterable[Told], nodes: Nodes, limits: Limits, caps: Caps) -> Replayed:
     """Join what messages carry, in the order given, so that no profile breaks a limit.
 
-    Where the profiles of a message's identifiers would break one together, the message's weakest identifier is set
-    aside, for this message only, and the rest is tried again.
+    Of the identifiers of a message the strongest is kept, and each next one if its profile can be one with those kept;
+    otherwise it is set aside, for this message only.
     """
     profiles = _Profiles(nodes, limits, caps)
     result = Replayed()
     known: set[tuple[int, int]] = set()
     for told in messages:
-        roots = [profiles.find(node) for node in told.nodes]
-        kept = len(roots)
-        while kept > 1 and (reason := profiles.breach(set(roots[:kept]), told.at)):
-            kept -= 1
-            aside = (told.nodes[kept], told.nodes[0])
-            if aside not in known:
-                known.add(aside)
-                result.set_aside.append(SetAside(node=aside[0], kept=aside[1], message=told.key, reason=reason))
-        result.merged += (Merged(node=node, message=told.key) for node in profiles.join(set(roots[:kept]), told.at))
+        kept = {profiles.find(told.nodes[0])}
+        for node in told.nodes[1:]:
+            root = profiles.find(node)
+            reason = profiles.breach(kept | {root}, told.at)
+            if reason is None:
+                kept.add(root)
+            elif (node, told.nodes[0]) not in known:
+                known.add((node, told.nodes[0]))
+                result.set_aside.append(SetAside(node=node, kept=told.nodes[0], message=told.key, reason=reason))
+        result.merged += (Merged(node=node, message=told.key) for node in profiles.join(kept, told.at))
     result.oldest = [profiles.find(node) for node in range(len(nodes.kinds))]
     return result
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from guestlist.audiences.document import read
+from guestlist.cli.standing import expected_size
 from guestlist.pipeline import find_members
 from guestlist.space import open_space
+from guestlist.store.journal_tables import Sync
 
 from .conftest import JANE, JOSE, SHEET, Typed
 from .test_audiences import nothing_personal
@@ -105,3 +107,23 @@ def test_history_and_changes(told: Typed, tmp_path: Path) -> None:
     assert [(row["change"], row["profile_id"]) for row in rows] == [("left", JANE[:8]), ("left", SHEET[:8])]
     assert nothing_personal(file.read_text("utf-8"))
     assert len(told("audiences", "changes", "everybody", "--json").lines) == 5
+
+
+def known(key: str, *, of: int | None, lower: int | None = None, upper: int | None = None) -> Sync:
+    audience, _, destination = key.partition("@")
+    return Sync(key=key, audience=audience, destination=destination, size_of=of, size_lower=lower, size_upper=upper)
+
+
+EXPECTED = [
+    ([], None),
+    ([known("a@main", of=None)], None),  # Meta shows no size of what is too small
+    ([known("a@main", of=1_000, lower=500, upper=700)], 60),
+    ([known("a@main", of=1_000, lower=500, upper=700), known("b@main", of=3_000, lower=1_000, upper=1_000)], 40),
+    ([known("a@main", of=1_000, lower=900, upper=1_300)], 100),  # nobody finds more people than there are
+    ([known("a@brand", of=1_000, lower=500, upper=700)], None),
+]
+
+
+@pytest.mark.parametrize(("syncs", "expected"), EXPECTED)
+def test_what_to_expect_goes_by_the_sizes_that_meta_showed(syncs: list[Sync], expected: int | None) -> None:
+    assert expected_size(syncs, "main", 100) == expected

@@ -116,15 +116,6 @@ def test_preview_says_who_can_be_sent_and_what_to_expect_of_meta(shop: Shop) -> 
     assert shop.sync()["added_rows"] == shop.rows_of(of_tiers(shop, "t2") - {4})
 
 
-def test_preview_goes_by_the_sizes_that_meta_showed(shop: Shop) -> None:
-    assert shop.sync()["code"] == 0
-    shop.meta.advance(SETTLED)
-    sent, shown = shop.status()["people_sent"], shop.status()
-    (told,) = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
-    middle = (shown["lower"] + shown["upper"]) / 2
-    assert told["expected_at_meta"] == round(told["people"] * min(1, middle / sent))
-
-
 def test_explain_says_what_meta_has(shop: Shop) -> None:
     assert shop.sync()["code"] == 0
     shop.meta.advance(SETTLED)

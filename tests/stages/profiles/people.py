@@ -67,23 +67,26 @@ def _replayed(
     person: dict[Use, Person] = {use: Person({use}) for use in seen}
     merged = []
     for key, at, uses in sorted(told, key=lambda one: (one[1], one[0])):
-        carried = sorted(uses, key=strength)
-        while carried:
-            those = list({id(person[use]): person[use] for use in carried}.values())
-            one = Person({use for each in those for use in each.uses})
-            there = sum(min(map(seen.__getitem__, each.uses)) < at for each in those)
-            one.merges = sum(each.merges for each in those) + max(0, there - 1)
-            if len(those) == 1 or not _breaks(one, at, seen, rules):
-                break
-            carried.pop()
-        if not carried or len(those) == 1:
+        those: list[Person] = []
+        for use in sorted(uses, key=strength):
+            more = [*those, person[use]] if person[use] not in those else those
+            if len(more) == 1 or not _breaks(_together(more, at, seen), at, seen, rules):
+                those = more
+        if len(those) < 2:
             continue
+        one = _together(those, at, seen)
         oldest = min(one.uses, key=age)
         merged += [f"{named(first)} {key}" for each in those if (first := min(each.uses, key=age)) != oldest]
         person.update(dict.fromkeys(one.uses, one))
     everyone = {id(one): one for one in person.values()}.values()
     whose = {key: named(min(person[min(uses, key=strength)].uses, key=age)) for key, _, uses in told if uses}
     return World(sorted(" ".join(sorted(map(named, one.uses))) for one in everyone), sorted(merged), whose, hubs)
+
+
+def _together(those: Sequence[Person], at: int, seen: dict[Use, int]) -> Person:
+    there = sum(min(map(seen.__getitem__, each.uses)) < at for each in those)
+    merges = sum(each.merges for each in those) + max(0, there - 1)
+    return Person({use for each in those for use in each.uses}, merges)
 
 
 def _breaks(one: Person, at: int, seen: dict[Use, int], rules: IdentityRules) -> bool:

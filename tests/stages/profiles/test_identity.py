@@ -27,7 +27,7 @@ from guestlist.profiles.rules import Blocked, Hubs, IdentityRules, Normaliser
             ["a:k e:z u:1", "e:y u:2"],
             id="kiosk",
         ),
-        pytest.param([message("m1", 1, "u:1", "u:2", "e:x")], ["e:x", "u:1", "u:2"], id="two users in one message"),
+        pytest.param([message("m1", 1, "u:1", "u:2", "e:x")], ["e:x u:1", "u:2"], id="two users in one message"),
         pytest.param(
             [message("m1", 1, "e:x", "p:1"), message("m2", 2, "c:7", "p:1"), message("m3", 3, "i:d", "c:7")],
             ["c:7 e:x i:d p:1"],
