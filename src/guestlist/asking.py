@@ -28,7 +28,6 @@ from guestlist.sources.tables import read_whole
 from guestlist.space import Space
 from guestlist.store import Table, Warehouse, queries
 
-Lists = Mapping[IdentifierList, Table]
 _STANDS = "Nothing was changed: what was known before stands, and nothing of it is sent."
 
 

@@ -65,12 +65,18 @@ class DefinitionError(GuestlistError):
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
     """A question naming the nearest known word, or nothing when none is near."""
+    near = nearest(word, known)
+    return "" if near is None else f"Did you mean `{near}`?"
+
+
+def nearest(word: object, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant."""
     choices = sorted(known)
     text = str(word)
     other = OTHER_NAMES.get(text.casefold())
     if other in choices:
-        return f"Did you mean `{other}`?"
+        return other
     folded = {choice.casefold(): choice for choice in choices}
     near = difflib.get_close_matches(text.casefold().replace(" ", "_").replace("-", "_"), folded, n=1, cutoff=0.6)
     near = near or difflib.get_close_matches(text.casefold(), folded, n=1, cutoff=0.6)
-    return f"Did you mean `{folded[near[0]]}`?" if near else ""
+    return folded[near[0]] if near else None

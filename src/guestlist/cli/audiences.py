@@ -12,7 +12,7 @@ from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition, references
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.explain import explain as explained
-from guestlist.audiences.mistakes import did_you_mean
+from guestlist.audiences.mistakes import nearest
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.cli import explaining, people, wording
 from guestlist.cli.asking import (
@@ -90,15 +90,24 @@ def _unheard_of(space: Space, definitions: Sequence[Definition]) -> Iterator[str
     try:
         with people.known_people(space) as warehouse:
             known = {kind: people.names_of(warehouse, kind) for kind in ("event", "trait")}
-            known["trait"] |= {key for trait in read_traits(space.traits) for key in trait.keys}
+            worked_out = people.names_of(warehouse, "computed_trait") if warehouse.has("computed_trait") else {}
+            named = {key: 0 for trait in read_traits(space.traits) for key in trait.keys}
+            known["trait"] |= named | worked_out
     except GuestlistError:  # no data yet, or the space is in use: definitions can be checked all the same
         return
     for one in definitions:
         for kind, name in sorted(wording.names(one.who)):
             if name not in known[kind]:
                 told = "nobody has done" if kind == "event" else "nobody has the trait"
-                hint = did_you_mean(name, known[kind])
-                yield f"{one.key}: {told} `{name}` yet. {hint}".rstrip()
+                yield f"{one.key}: {told} `{name}` yet. {_meant(kind, name, known[kind])}".rstrip()
+
+
+def _meant(kind: str, name: str, known: Mapping[str, int]) -> str:
+    near = nearest(name, known)
+    if near is None:
+        return ""
+    has = f"It has {known[near]:,} events." if kind == "event" else f"{known[near]:,} people have it."
+    return f"Did you mean `{near}`? {has}"
 
 
 @commands.command("list")

@@ -295,10 +295,11 @@ def stays(warehouse: Warehouse, profile_id: str, audience: str) -> list[Mapping[
     return rows
 
 
-def names_of(warehouse: Warehouse, kind: str) -> frozenset[str]:
-    """The names of all events, or of all traits, that there are."""
-    asked = warehouse.table(kind)["event" if kind == "event" else "key"]
-    return frozenset(row["name"] for row in warehouse.read(asked.name("name").as_table().distinct()).to_pylist())
+def names_of(warehouse: Warehouse, kind: str) -> dict[str, int]:
+    """The names of all events, with how many of each there are, or of all traits, with how many people have each."""
+    table = warehouse.table(kind)
+    asked = table.group_by(name=table["event" if kind == "event" else "key"]).aggregate(times=table.count())
+    return {row["name"]: row["times"] for row in warehouse.read(asked).to_pylist()}
 
 
 def count(warehouse: Warehouse, ids: Any) -> int:

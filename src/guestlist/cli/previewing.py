@@ -154,6 +154,8 @@ def _tell_reach(told: Previewed, sending: Sequence[Sending]) -> None:
     if has["company"]:
         share = f"{_share(has['company'], has['email'])} of those with an e-mail"
         say(f"{has['company']:,} have company addresses only ({share}), which Facebook seldom knows.")
+    if not sending and told.definition.syncs:
+        say("Who of them can be sent, and who cannot and why, is known after the first: guestlist plan")
     for one in sending:
         cannot = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.cannot.items()))
         say(f"{one.sync}: {one.people:,} can be sent" + (f" ({cannot})." if cannot else "."))

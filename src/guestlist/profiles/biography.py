@@ -77,8 +77,7 @@ def biography(warehouse: Warehouse, profile_id: str) -> Biography:
         messages=of.messages,
         identifiers=identifiers,
         traits=tuple(
-            TraitKnown(**{name: row[name] for name in TraitKnown.__dataclass_fields__})
-            for row in sorted(of.lines("trait"), key=lambda row: str(row["key"]))
+            TraitKnown(**{name: row[name] for name in TraitKnown.__dataclass_fields__}) for row in of.traits()
         ),
         merges=merges,
         set_aside=set_aside,
@@ -102,6 +101,11 @@ class _Of:
         table = self._warehouse.table(name)
         found: list[dict[str, Any]] = self._warehouse.read(table.filter(table[by] == self._profile_id)).to_pylist()
         return found
+
+    def traits(self) -> list[dict[str, Any]]:
+        """By key; what is worked out goes before what was sent, as it does wherever traits are asked."""
+        by_key = {row["key"]: row for name in ("trait", "computed_trait") for row in self.lines(name)}
+        return [by_key[key] for key in sorted(by_key)]
 
     def identifiers(self) -> tuple[IdentifierKnown, ...]:
         """In the order first seen, each with the sources whose messages carried it."""

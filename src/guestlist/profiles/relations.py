@@ -76,9 +76,6 @@ NODE: Mapping[str, str] = {
 }
 """Key node: the identifiers that count. What all but hubs connect is one `component`; `oldest` is of the profile."""
 
-MESSAGE_NODE: Mapping[str, str] = {"ordinal": "int64", "at": "int64", "node": "int64"}
-"""Which identifiers that count a message carries."""
-
 MEETING: Mapping[str, str] = {"node": "int64", "met": "int64"}
 """Which strongest other identifiers an identifier was seen with that may be a hub."""
 

@@ -44,30 +44,6 @@ class CustomSettings(_Part):
         return paths
 
 
-class BlockedSettings(_Part):
-    """Values that point at nobody, beside the usual ones."""
-
-    usual: bool = True
-    values: tuple[str, ...] = ()
-    patterns: tuple[str, ...] = ()
-    by_type: "dict[str, BlockedOfType]" = {}
-
-    @field_validator("values", "patterns", mode="before")
-    @classmethod
-    def _texts(cls, written: Any) -> Any:
-        return _as_texts(written)
-
-    @field_validator("patterns")
-    @classmethod
-    def _readable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
-        return _checked_patterns(patterns)
-
-    @field_validator("by_type")
-    @classmethod
-    def _types(cls, by_type: dict[str, Any]) -> dict[str, Any]:
-        return _checked_types(by_type)
-
-
 class BlockedOfType(_Part):
     """Values of one type that point at nobody."""
 
@@ -83,6 +59,18 @@ class BlockedOfType(_Part):
     @classmethod
     def _readable(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         return _checked_patterns(patterns)
+
+
+class BlockedSettings(BlockedOfType):
+    """Values of every type that point at nobody, beside the usual ones."""
+
+    usual: bool = True
+    by_type: dict[str, BlockedOfType] = {}
+
+    @field_validator("by_type")
+    @classmethod
+    def _types(cls, by_type: dict[str, Any]) -> dict[str, Any]:
+        return _checked_types(by_type)
 
 
 class HubSettings(_Part):

@@ -5,7 +5,6 @@ the erased are kept only until their receipt closes: by them the destination kno
 """
 
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guestlist.errors import GuestlistError
-from guestlist.store.journal_file import NOTHING_CHANGED
+from guestlist.store.journal_file import NOTHING_CHANGED, JournalPart
 from guestlist.store.journal_tables import metadata
 
 
@@ -75,14 +74,8 @@ erasure_person = Table(
 )
 
 
-class ErasureRecords:
+class ErasureRecords(JournalPart):
     """The part of the journal that keeps receipts."""
-
-    def _read(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
-
-    def _write(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
 
     def ask_erasure(self, asked: Erasure) -> None:
         """Record what is to be erased; whoever owns the space does it."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +87,13 @@ def translated(path: Path | None = None) -> Iterator[None]:
             next_step="Put back the last backup of this file.",
             nothing_lost=NOTHING_CHANGED,
         ) from error
+
+
+class JournalPart:
+    """What a part of the journal builds upon; `Journal` opens the file."""
+
+    def _read(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError
+
+    def _write(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError

@@ -1,11 +1,11 @@
 """Identifiers that a person split off: they join nobody, however often the data is read again."""
 
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import BigInteger, Column, Connection, LargeBinary, Table, Text, delete, select
+from sqlalchemy import BigInteger, Column, LargeBinary, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from guestlist.store.journal_file import JournalPart
 from guestlist.store.journal_tables import metadata
 
 
@@ -27,14 +27,8 @@ split = Table(
 )
 
 
-class SplitRecords:
+class SplitRecords(JournalPart):
     """The part of the journal that keeps them."""
-
-    def _read(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
-
-    def _write(self) -> AbstractContextManager[Connection]:
-        raise NotImplementedError
 
     def split(self, one: Split) -> bool:
         """Record it; False when it was recorded before."""

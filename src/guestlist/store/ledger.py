@@ -97,12 +97,6 @@ class Ledger(Warehouse):
         _COMPILED[key] = done
         return table
 
-    def fetch(self, rows: Table) -> list[tuple[Any, ...]]:
-        """The lines of an expression as tuples, of the size of a request at most."""
-        with self.lock:
-            answer: list[tuple[Any, ...]] = self._connection.execute(self._sql(rows)).fetchall()
-            return answer
-
     def picked(
         self,
         name: str,

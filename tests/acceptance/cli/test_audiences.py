@@ -377,3 +377,19 @@ def test_the_real_command_in_a_space(typed: Typed) -> None:
 def test_help_teaches_with_an_example(empty: Typed, command: str) -> None:
     told = empty("audiences", command, "--help").out
     assert told.count(f"guestlist audiences {command}") > 1  # once in the usage line
+
+
+def test_check_names_what_was_probably_meant_and_how_much_of_it_there_is(
+    peopled: Path, tmp_path: Path, typed: Typed
+) -> None:
+    space = shutil.copytree(peopled, tmp_path / "shop")
+    for old in (space / "audiences").glob("*.yaml"):
+        old.unlink()
+    who = "all: [{ event: Products Added }, { trait: lastname, exists: true }, { event: Flown }]"
+    (space / "audiences" / "slip.yaml").write_text(f"key: slip\nwho: {{ {who} }}\n")
+    notes = Typed(space=space, capture=typed.capture)("audiences", "check", "--json").facts["notes"]
+    assert notes == [
+        "slip: nobody has done `Flown` yet.",
+        "slip: nobody has done `Products Added` yet. Did you mean `Product Added`? It has 3 events.",
+        "slip: nobody has the trait `lastname` yet. Did you mean `last_name`? 2 people have it.",
+    ]

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
+from guestlist.asking import refresh
+from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.cli import run
 from guestlist.space import open_space
 
@@ -92,6 +95,17 @@ def test_show(typed: Typed) -> None:
     }
     assert [(one["type"], one["message_id"], one["reason"]) for one in facts["set_aside"]] == [("email", "m5", "limit")]
     assert (facts["messages"], facts["at_meta"], len(facts["earlier_ids"])) == (3, [], 2)
+
+
+def test_show_tells_what_was_worked_out_and_not_what_it_hides(typed: Typed, space: Path) -> None:
+    here = open_space(space)
+    (space / "traits").mkdir()
+    for key in ("bought", "city"):
+        (space / "traits" / f"{key}.yaml").write_text(f"{{ key: {key}, event: Bought, count: true }}\n")
+    with here.open_warehouse() as warehouse:
+        refresh(here, warehouse, [], read_traits(here.traits), at=datetime(2026, 2, 1, tzinfo=UTC))
+    traits = {one["key"]: one for one in _facts(typed, "profile", "show", "user_id:u1042", "--reveal")["traits"]}
+    assert [traits[key]["value"] for key in ("bought", "city", "firstName")] == ["1", "1", "Jane"]
 
 
 def test_show_masks_what_it_shows(typed: Typed) -> None:

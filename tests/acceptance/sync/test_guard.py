@@ -39,6 +39,16 @@ def shop(
     return shop
 
 
+def test_preview_expects_of_meta_what_its_sizes_say(shop: Shop) -> None:
+    shop.meta.advance(SETTLED)
+    shown = shop.status()
+    assert shown["lower"] is not None
+    (told,) = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
+    found = (shown["lower"] + shown["upper"]) / 2 / shown["people_sent"]
+    assert told["expected_at_meta"] == round(told["people"] * min(1, found)) > 0
+    assert f"expect about {told['expected_at_meta']:,} at Meta" in shop.type("audiences", "preview", "vip").out
+
+
 def test_many_leave_after_a_change_of_the_definition(shop: Shop) -> None:
     shop.meta.advance(SETTLED)
     shop.want("t0", "t1", "t3")

@@ -113,3 +113,19 @@ def test_people_who_become_one_keep_the_group_that_was_drawn_first(tmp_path: Pat
 
     find_members(space.warehouse, [read("key: x\nwho: {event: V}\nholdout: 50%")], at=utc("2026-03-03"), zone=BERLIN)
     assert groups(space, "x") == {"new": "a", "other": "b"}
+
+
+def test_people_known_by_a_browser_alone_can_be_left_out(tmp_path: Path) -> None:
+    space = Space(tmp_path, [event(who, "V", "2026-03-01") for who in "abc"] + [event("d", "W", "2026-03-01")])
+    held = [("anonymous_id", "a"), ("anonymous_id", "b"), ("email", "b"), ("card", "c"), ("anonymous_id", "d")]
+    named = {"type": [kind for kind, _ in held], "profile_id": [who for _, who in held]}
+    rows = ibis.memtable(named).mutate(first_seen=ibis.literal(utc("2026-03-01"), "timestamp('UTC')"))
+    space.warehouse.replace("identifier", rows)
+
+    space.evaluate(
+        "02", read("key: all_of_them\nwho: {event: V}"), read("key: known\nwho: {event: V}\nanonymous: false")
+    )
+    assert inside(space, "all_of_them") == {"a", "b", "c"}
+    assert inside(space, "known") == {"b", "c"}
+    space.evaluate("03", read("key: others\nwho: {not: {event: V}}\nanonymous: false"))
+    assert inside(space, "others") == set()
