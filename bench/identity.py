@@ -6,22 +6,20 @@ from pathlib import Path
 
 from bench import data, messages
 from bench.figures import Figure, Target, clocked
+from bench.growth import at_two_sizes
 from guestlist.identity_rules import identity_rules
 from guestlist.pipeline import resolve
 from guestlist.store import Warehouse
 
 _NEW = 10_000
-_PART = 10
-"""Of so many messages one is there when it is shown how the work grows."""
 
 
 def measure(profiles: int, events: int) -> list[Figure]:
     """From nothing, then new messages: the first time in a process, compiling included, and once more."""
-    small = _measured(profiles // _PART, events // _PART, held_to_targets=False)
-    return [*small, *_measured(profiles, events, held_to_targets=True)]
+    return at_two_sizes(_measured, profiles, events)
 
 
-def _measured(people: int, known: int, *, held_to_targets: bool) -> list[Figure]:
+def _measured(people: int, known: int, held_to_targets: bool) -> list[Figure]:
     source = messages.warehouse(people, known)
     rules = identity_rules("DE", "bench")
     figures = []

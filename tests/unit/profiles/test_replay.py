@@ -28,8 +28,8 @@ def _nodes(kinds: list[str], messages: list[Told]) -> Nodes:
         # Segment's own example: profile {u1, e1}, then {u2, e1}: a new profile for u2, e1 stays with u1.
         pytest.param([[U1, E1], [U2, E1]], [{U1, E1}], [(E1, U2, 1)], id="segment"),
         pytest.param([[E1, A1], [U1, A1], [U2, E1]], [{U1, E1, A1}], [(E1, U2, 2)], id="three messages"),
-        pytest.param([[U1, E1], [U2, E1, A1]], [{U1, E1}], [(A1, U2, 1), (E1, U2, 1)], id="weakest first"),
-        pytest.param([[U1, U2, E1]], [], [(E1, U1, 0), (U2, U1, 0)], id="two users in one message"),
+        pytest.param([[U1, E1], [U2, E1, A1]], [{U1, E1}, {U2, A1}], [(E1, U2, 1)], id="only what breaks a limit"),
+        pytest.param([[U1, U2, E1]], [{U1, E1}], [(U2, U1, 0)], id="two users in one message"),
         pytest.param([[U1, A1], [U2, A2], [E1, A1, A2]], [{U1, A1, E1}, {U2, A2}], [(A2, E1, 2)], id="a bridge"),
         pytest.param([[U1, E1], [U2, E1], [U2, E1]], [{U1, E1}], [(E1, U2, 1)], id="told once"),
     ],
