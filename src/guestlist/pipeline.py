@@ -19,7 +19,7 @@ from guestlist.audiences.traits.definition import TraitDefinition
 from guestlist.audiences.traits.working import Ways, keep_traits
 from guestlist.errors import GuestlistError
 from guestlist.profiles import identity
-from guestlist.profiles.events import events, renew_events
+from guestlist.profiles.events import renew_events, write_events
 from guestlist.profiles.extending import extend
 from guestlist.profiles.identity import Known
 from guestlist.profiles.lookup import normal_values, owners
@@ -104,7 +104,7 @@ def _resolve_all(warehouse: Warehouse, rules: IdentityRules, fingerprint: str, *
         identity.write(warehouse, found)
         message, whose = warehouse.table("message"), warehouse.table("message_profile")
         warehouse.replace("trait", traits(message, whose, warehouse.materialise, unify_spellings=unify_spellings))
-        warehouse.replace("event", events(message, whose).order_by("event", "at"))
+        write_events(warehouse, message, whose)
         follow_survivors(warehouse, warehouse.table("alias"))
         _note(
             warehouse, _Resolved(messages=warehouse.count("message"), rules=fingerprint, known=found.known, unordered=0)
@@ -134,7 +134,8 @@ def resolved_mark(warehouse: Warehouse) -> str | None:
 
 
 def _resolved(warehouse: Warehouse) -> _Resolved | None:
-    if not warehouse.has("resolved") or "ordinal" not in warehouse.columns("resolved"):
+    # Earlier versions left other relations to begin from: there all is read anew.
+    if not warehouse.has("resolved") or not warehouse.has("message_owner"):
         return None
     for row in warehouse.read(warehouse.table("resolved")).to_pylist():
         known = Known(ordinal=row["ordinal"], kinds=tuple(row["kinds"]))

@@ -16,12 +16,9 @@ from guestlist.profiles.relations import Column, Table, in_memory
 from guestlist.store import Warehouse
 from guestlist.values.email import read_email
 
-_OF_A_PERSON = (
-    *("identifier", "identity_decision", "trait", "computed_trait", "event"),
-    *("membership", "audience_group", "message_profile"),
-)
+_OF_A_PERSON = ("node", "not_joined", "trait", "computed_trait", "event", "membership", "audience_group")
 _OF_A_MESSAGE = ("message", "identifier_use", "configured_use")
-_REMEMBERED = ("spelling", "node", "message_node", "meeting", "lost_sender")
+_REMEMBERED = ("spelling", "message_node", "meeting", "lost_sender")
 """What the next resolution would have begun from: it holds values too, and is made anew."""
 _USES = ("identifier_use", "configured_use")
 _MESSAGE = ["source", "message_id"]
@@ -108,7 +105,8 @@ def erase(warehouse: Warehouse, profile_ids: Sequence[str]) -> Erased:
         messages = warehouse.delete_keys("message", theirs, _MESSAGE)
         for name in _OF_A_MESSAGE[1:]:
             warehouse.delete_keys(name, theirs, _MESSAGE)
-        warehouse.delete_keys("identity_decision", theirs.select("ordinal"), ["ordinal"])
+        for name in ("message_owner", "not_joined"):
+            warehouse.delete_keys(name, theirs.select("ordinal"), ["ordinal"])
         _forget_profiles(warehouse, people)
         for name in ("erased_message", "resolved", *_REMEMBERED):
             warehouse.drop(name)
@@ -118,7 +116,8 @@ def erase(warehouse: Warehouse, profile_ids: Sequence[str]) -> Erased:
 def _forget_profiles(warehouse: Warehouse, people: Table) -> None:
     for name in filter(warehouse.has, _OF_A_PERSON):
         warehouse.delete_keys(name, people, ["profile_id"])
-    warehouse.delete_keys("alias", people.select(survivor="profile_id"), ["survivor"])
+    # What too many share is nobody's, and may be theirs.
+    warehouse.delete_keys("node", in_memory({"hub": [True]}, {"hub": "boolean"}), ["hub"])
 
 
 def _lines(warehouse: Warehouse, name: str, profile_id: str) -> list[Mapping[str, str]]:

@@ -9,21 +9,15 @@ from dataclasses import dataclass
 import ibis
 
 from guestlist.profiles.configured import configured_uses
-from guestlist.profiles.decisions import (
-    aliases,
-    blocked_decisions,
-    first_of_each,
-    hub_decisions,
-    identifiers,
-    joined_decisions,
-)
+from guestlist.profiles.decisions import blocked_decisions, first_of_each, hub_decisions, kept_out
 from guestlist.profiles.hubs import hubs, meetings
 from guestlist.profiles.identity import HUB, VALUE, Known, counting, joined, owners, placed, told_by, with_nodes
 from guestlist.profiles.joining import People, Scope, join_up
-from guestlist.profiles.nodes import number, spell
+from guestlist.profiles.nodes import next_number, number, spell
 from guestlist.profiles.places import with_countries
-from guestlist.profiles.relations import IDENTIFIER_USE, LOST_SENDER, NODE, SPELLING, Table, in_memory
+from guestlist.profiles.relations import IDENTIFIER_USE, LOST_SENDER, SPELLING, Table, in_memory
 from guestlist.profiles.rules import IdentityRules
+from guestlist.profiles.views import aliases
 from guestlist.store import Warehouse
 
 
@@ -56,9 +50,9 @@ def extend(warehouse: Warehouse, rules: IdentityRules, known: Known) -> Moved | 
     node = _touched(warehouse, fresh, told, hub)
     scope = Scope(node=node.filter(~node.hub), told=_told(warehouse, node, rules), message=every, kinds=known.kinds)
     people = join_up(scope, rules, warehouse)
-    node = warehouse.materialise("identity_joined", joined(node, people))
+    node = warehouse.materialise("identity_joined", joined(node, people, warehouse.materialise))
     moved = _moved(warehouse, people, node, known)
-    _renew(warehouse, node)
+    warehouse.merge("node", node, ["node"])
     _decide(warehouse, people, node, hub)
     _block(warehouse, uses)
     return moved
@@ -110,7 +104,9 @@ def _spell(warehouse: Warehouse, uses: Table, rules: IdentityRules, known: Known
         "identity_met", node.semi_join(wanted, ["type", "value"]).select("node", "type", "value")
     )
     unmet = warehouse.materialise("identity_unmet", wanted.anti_join(met, ["type", "value"]))
-    fresh = warehouse.materialise("identity_fresh", number(unmet, known.kinds, warehouse.count("node"), rules))
+    free = warehouse.read(next_number(node)).as_py()
+    fresh = number(unmet, known.kinds, free, rules, warehouse.materialise)
+    fresh = warehouse.materialise("identity_fresh", fresh)
     these = warehouse.materialise("identity_spelt", with_nodes(spelled, met.union(fresh.select(*met.columns))))
     warehouse.append("spelling", these)
     warehouse.materialise("identity_spelling", old.select(*SPELLING).union(these))
@@ -132,14 +128,16 @@ def _hubs(warehouse: Warehouse, told: Table, rules: IdentityRules, known: Known)
 
 
 def _touched(warehouse: Warehouse, fresh: Table, told: Table, hub: Table) -> Table:
-    """Node, but for component and oldest: those of the components touched, as they are known now, and new ones."""
+    """Node, but for whose they are: those of the components touched, as they are known now, and new ones."""
     node = warehouse.table("node")
     seen = told.group_by("node").aggregate(first=told["at"].min(), last=told["at"].max())
     seen = warehouse.materialise("identity_seen", seen)
-    met = warehouse.materialise("identity_met", node.semi_join(seen, "node"))
+    # Numbers alone are looked at before any text is read.
+    met = warehouse.materialise("identity_met", node.semi_join(seen, "node").select("node", "component"))
     component = met.filter(met.component.notnull()).select("component").distinct()
-    whole = node.semi_join(component, "component").union(met.filter(met.component.isnull()))
-    columns = [name for name in NODE if name not in {"component", "oldest"}]
+    hub_met = node.semi_join(met.filter(met.component.isnull()), "node")
+    whole = node.semi_join(component, "component").union(hub_met)
+    columns = ["node", "type", "value", "own_id", "first_seen", "last_seen", "hub", "alone"]
     nothing = {"first_seen": ibis.null("int64"), "last_seen": ibis.null("int64"), "hub": ibis.literal(False)}
     there = whole.select(*columns).union(fresh.mutate(**nothing).select(*columns))
     beside = there.left_join(seen, "node").left_join(hub, "node")
@@ -184,38 +182,28 @@ def _of_theirs(warehouse: Warehouse, told: Table, node: Table) -> Table:
 
 
 def _moved(warehouse: Warehouse, people: People, node: Table, known: Known) -> Moved:
-    message_profile = warehouse.table("message_profile")
-    asked = warehouse.temporary("identity_asked")
-    owner = warehouse.materialise("identity_owner", owners(people, node))
-    before = message_profile.semi_join(asked, "ordinal").select("ordinal", before="profile_id")
-    beside = owner.outer_join(before, "ordinal")
-    beside = beside.select("before", ordinal=ibis.coalesce(beside.ordinal, beside.ordinal_right), now=beside.profile_id)
-    changed = beside.filter(~beside.before.identical_to(beside.now))
-    changed = warehouse.materialise("identity_changed", changed)
-    warehouse.delete_keys("message_profile", changed.filter(changed.before.notnull()).select("ordinal"), ["ordinal"])
-    warehouse.append("message_profile", changed.filter(changed.now.notnull()).select("ordinal", profile_id="now"))
+    profile = node.select("node", profile_id="own_id")
+    owner = warehouse.materialise("identity_owner", owners(people))
+    before = warehouse.table("message_owner").semi_join(warehouse.temporary("identity_asked"), "ordinal")
+    beside = owner.outer_join(before.select("ordinal", was="node"), "ordinal")
+    beside = beside.select("was", "node", ordinal=ibis.coalesce(beside.ordinal, beside.ordinal_right))
+    beside = warehouse.materialise("identity_went", beside.filter(~beside.was.identical_to(beside.node)))
+    warehouse.delete_keys("message_owner", beside.filter(beside.was.notnull()).select("ordinal"), ["ordinal"])
+    warehouse.append("message_owner", beside.filter(beside.node.notnull()).select("ordinal", "node"))
+    named = beside.left_join(profile.rename(now="profile_id"), "node")
+    named = named.select("ordinal", "was", "now").left_join(profile.rename(was="node", before="profile_id"), "was")
+    changed = warehouse.materialise("identity_changed", named.select("ordinal", "before", "now"))
     message = warehouse.table("message")
     last = warehouse.read(message.aggregate(last=message.ordinal.max())).to_pylist()[0]["last"]
-    alias = warehouse.materialise("identity_alias", aliases(node))
-    return Moved(known=Known(ordinal=last, kinds=known.kinds), owner=owner, changed=changed, alias=alias)
-
-
-def _renew(warehouse: Warehouse, node: Table) -> None:
-    warehouse.merge("node", node.select(*NODE), ["node"])
-    warehouse.delete_keys("identifier", node.select("type", "value"), ["type", "value"])
-    warehouse.append("identifier", identifiers(node))
-    warehouse.delete_keys("alias", node.select(profile_id="own_id"), ["profile_id"])
-    warehouse.append("alias", warehouse.temporary("identity_alias"))
+    theirs = owner.join(profile, "node").select("ordinal", "profile_id")
+    return Moved(known=Known(ordinal=last, kinds=known.kinds), owner=theirs, changed=changed, alias=aliases(node))
 
 
 def _decide(warehouse: Warehouse, people: People, node: Table, hub: Table) -> None:
-    decided = joined_decisions(people, node).union(hub_decisions(hub, node))
-    decided = warehouse.materialise("identity_decided", decided)
-    keys = ["type", "value", "decision"]
-    about = node.select("type", "value")
-    gone = ibis.union(*(about.mutate(decision=ibis.literal(one)) for one in ("merged", "set_aside")))
-    warehouse.delete_keys("identity_decision", gone, keys)
-    warehouse.append("identity_decision", decided)
+    decided = warehouse.materialise("identity_decided", kept_out(people, node).union(hub_decisions(hub, node)))
+    gone = node.select("type", "value", decision=ibis.literal("set_aside"))
+    warehouse.delete_keys("not_joined", gone, ["type", "value", "decision"])
+    warehouse.append("not_joined", decided)
 
 
 def _block(warehouse: Warehouse, uses: Table) -> None:
@@ -224,6 +212,6 @@ def _block(warehouse: Warehouse, uses: Table) -> None:
     if not warehouse.count("identity_blocked"):
         return
     keys = ["type", "value", "decision"]
-    earlier = warehouse.table("identity_decision").semi_join(found, keys)
+    earlier = warehouse.table("not_joined").semi_join(found, keys)
     first = first_of_each(earlier.select(*found.columns).union(found), warehouse.table("message"))
-    warehouse.merge("identity_decision", first, keys)
+    warehouse.merge("not_joined", first, keys)

@@ -7,21 +7,26 @@ them all; `extending` reads those that came since, and leaves the relations as t
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import ibis
+
 from guestlist.profiles.configured import configured_uses
-from guestlist.profiles.decisions import (
-    aliases,
-    blocked_decisions,
-    first_of_each,
-    hub_decisions,
-    identifiers,
-    joined_decisions,
-)
+from guestlist.profiles.decisions import blocked_decisions, first_of_each, hub_decisions, kept_out
 from guestlist.profiles.hubs import hubs, meetings
 from guestlist.profiles.joining import People, Scope, join_up
-from guestlist.profiles.nodes import number, spell
+from guestlist.profiles.nodes import kind_of, number, spell
 from guestlist.profiles.places import with_countries
-from guestlist.profiles.relations import IDENTIFIER_USE, LOST_SENDER, MEETING, NODE, SPELLING, Table, in_memory
+from guestlist.profiles.relations import (
+    IDENTIFIER_USE,
+    LOST_SENDER,
+    MEETING,
+    NODE,
+    SPELLING,
+    Materialise,
+    Table,
+    in_memory,
+)
 from guestlist.profiles.rules import IdentityRules
+from guestlist.profiles.views import write_views
 from guestlist.store import Warehouse
 from guestlist.store.engine import microseconds_of
 
@@ -43,6 +48,7 @@ class WorkedOut:
 
     known: Known
     people: People
+    node: Table
     hub: Table
     uses: Table
 
@@ -65,12 +71,12 @@ def work_out(warehouse: Warehouse, rules: IdentityRules) -> WorkedOut:
     kinds = _number(warehouse, uses, rules)
     told = warehouse.table("message_node")
     hub = _hubs(warehouse, kinds, rules)
-    node = warehouse.materialise("identity_node", _seen(warehouse.temporary("identity_fresh"), told, hub))
+    seen = warehouse.materialise("identity_seen", _seen(told, hub))
+    node = warehouse.temporary("identity_fresh").join(seen, "node")
     scope = Scope(node=node.filter(~node.hub), told=told.anti_join(hub, "node"), message=message, kinds=kinds)
     people = join_up(scope, rules, warehouse)
-    warehouse.replace("node", joined(node, people))
     last = warehouse.read(message.aggregate(last=message.ordinal.max())).to_pylist()[0]["last"]
-    return WorkedOut(known=Known(ordinal=last or 0, kinds=kinds), people=people, hub=hub, uses=uses)
+    return WorkedOut(known=Known(ordinal=last or 0, kinds=kinds), people=people, node=node, hub=hub, uses=uses)
 
 
 def placed(uses: Table) -> Table:
@@ -83,7 +89,7 @@ def _number(warehouse: Warehouse, uses: Table, rules: IdentityRules) -> tuple[st
     types = {row["type"] for row in warehouse.read(values.select("type").distinct()).to_pylist()}
     kinds = rules.priorities.order({"user_id", *types})
     spelled = warehouse.materialise("identity_spelled", spell(values, rules, warehouse.materialise))
-    fresh = warehouse.materialise("identity_fresh", number(counting(spelled), kinds, 0, rules))
+    fresh = warehouse.materialise("identity_fresh", number(counting(spelled), kinds, 0, rules, warehouse.materialise))
     warehouse.replace("spelling", with_nodes(spelled, fresh))
     warehouse.replace("message_node", told_by(uses, warehouse.table("spelling")))
     return kinds
@@ -107,10 +113,11 @@ def told_by(uses: Table, spelling: Table) -> Table:
     return uses.join(known, VALUE).select("ordinal", "at", "node")
 
 
-def _seen(node: Table, told: Table, hub: Table) -> Table:
+def _seen(told: Table, hub: Table) -> Table:
+    """Seen(node, first_seen, last_seen, hub)."""
     seen = told.group_by("node").aggregate(first_seen=told["at"].min(), last_seen=told["at"].max())
-    known = node.join(seen, "node").left_join(hub, "node")
-    return known.select(*node.columns, "first_seen", "last_seen", hub=known.people.notnull())
+    beside = seen.left_join(hub, "node")
+    return beside.select("node", "first_seen", "last_seen", hub=beside.people.notnull())
 
 
 def _hubs(warehouse: Warehouse, kinds: Sequence[str], rules: IdentityRules) -> Table:
@@ -121,25 +128,44 @@ def _hubs(warehouse: Warehouse, kinds: Sequence[str], rules: IdentityRules) -> T
     return warehouse.materialise("identity_hub", hubs(warehouse.table("meeting"), kinds, rules.hubs))
 
 
-def joined(node: Table, people: People) -> Table:
+def joined(node: Table, people: People, materialise: Materialise) -> Table:
     """Relation `node`, of nodes whose people are found."""
-    return node.left_join(people.person.drop("merged_by"), "node").select(*NODE)
+    person = people.person
+    heads = person.filter(person.node == person.oldest).select("oldest")
+    own = node.select("own_id", oldest="node")
+    profile = materialise("identity_profile", own.join(heads, "oldest").select("oldest", profile_id="own_id"))
+    place = materialise("identity_place", _places(node, person))
+    whole = node.left_join(person, "node").drop("node_right")
+    whole = whole.left_join(profile, "oldest").left_join(place, whole.node == place.placed)
+    # Who has one of a kind has the first of it.
+    return whole.mutate(place=whole.oldest.notnull().ifelse(whole.place.fill_null(0), ibis.null("int64"))).select(*NODE)
 
 
-def owners(people: People, node: Table) -> Table:
-    """Relation `message_profile` of the scope."""
-    return people.owner.join(node.select("own_id", oldest="node"), "oldest").select("ordinal", profile_id="own_id")
+def _places(node: Table, person: Table) -> Table:
+    """Place(placed, place) of identifiers that are not the only one of their kind in their profile."""
+    kind = kind_of(person.node)
+    several = person.group_by("oldest", kind=kind).having(person.count() > 1).aggregate()
+    ours = person.select("node", "oldest", kind=kind).semi_join(several, ["oldest", "kind"])
+    ours = ours.join(node.select("node", "first_seen", "value"), "node")
+    # Not by the place of arrival, which is another one when the same files come in another order.
+    order = [ours.first_seen, ours.value]
+    return ours.select(placed="node", place=ibis.row_number().over(group_by=[ours.oldest, ours.kind], order_by=order))
+
+
+def owners(people: People) -> Table:
+    """Relation `message_owner` of the scope."""
+    return people.owner.select("ordinal", node="oldest")
 
 
 def write(warehouse: Warehouse, found: WorkedOut) -> None:
     """The relations that others read."""
-    node = warehouse.table("node")
     with warehouse.transaction():
-        warehouse.replace("identifier", identifiers(node))
-        warehouse.replace("alias", aliases(node))
-        warehouse.replace("message_profile", owners(found.people, node))
-        warehouse.replace("identity_decision", joined_decisions(found.people, node))
-        warehouse.append("identity_decision", hub_decisions(found.hub, node))
+        warehouse.replace("node", joined(found.node, found.people, warehouse.materialise))
+        warehouse.replace("message_owner", owners(found.people))
+        node = warehouse.table("node")
+        warehouse.replace("not_joined", kept_out(found.people, node))
+        warehouse.append("not_joined", hub_decisions(found.hub, node))
         blocked = warehouse.materialise("identity_blocked", blocked_decisions(found.uses, warehouse.table("spelling")))
         if warehouse.count("identity_blocked"):
-            warehouse.append("identity_decision", first_of_each(blocked, warehouse.table("message")))
+            warehouse.append("not_joined", first_of_each(blocked, warehouse.table("message")))
+        write_views(warehouse)

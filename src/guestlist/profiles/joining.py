@@ -149,7 +149,9 @@ def _with_replayed(
     ranked = warehouse.materialise("identity_ranked", _ranked(scope, warehouse))
     told = warehouse.materialise(
         "identity_retold",
-        told.join(ranked.select("node", "strength"), "node").select("ordinal", "at", "strength").distinct(),
+        told.join(ranked.select("node", "strength", "component"), "node")
+        .select("ordinal", "at", "strength", "component")
+        .distinct(),
     )
     result = _replayed(ranked, told, scope, rules, warehouse)
     by_strength = ranked.select("strength", "node")
@@ -167,10 +169,13 @@ def _with_replayed(
 
 
 def _ranked(scope: Scope, warehouse: Warehouse) -> Table:
-    """Ranked(strength, node, type, first_seen, component): within a type the older is the stronger."""
+    """Ranked(strength, node, type, first_seen, component): within a type the older is the stronger.
+
+    Numbered component by component, and replayed so: what meets lies close together in memory.
+    """
     whole = warehouse.temporary("identity_whole").semi_join(warehouse.temporary("identity_disputed"), "component")
     node = scope.node.join(whole.select("node", "component"), "node")
-    order = [kind_of(node.node), node.first_seen, node.type, node.value]
+    order = [node.component, kind_of(node.node), node.first_seen, node.type, node.value]
     strength = ibis.row_number().over(order_by=order)
     return node.select("node", "type", "first_seen", "component", strength=strength)
 
@@ -179,14 +184,16 @@ def _replayed(ranked: Table, told: Table, scope: Scope, rules: IdentityRules, wa
     found = warehouse.read(ranked.order_by("strength").select("type", "first_seen"))
     nodes = Nodes(kinds=found.column("type").to_pylist(), first_seen=found.column("first_seen").to_pylist())
     messages = warehouse.materialise("identity_messages", _messages(told, scope.message, rules, scope.kinds))
-    in_order = messages.order_by("at", "message_id", "source").select("ordinal", "at", "nodes")
+    in_order = messages.order_by("component", "at", "message_id", "source").select("ordinal", "at", "nodes")
     with warehouse.transaction():  # a temporary relation is read inside one
         return replay(_told(warehouse, in_order), nodes, rules.limits, rules.caps)
 
 
 def _messages(told: Table, message: Table, rules: IdentityRules, kinds: Sequence[str]) -> Table:
     """Messages with two or more identifiers; where no limit forgets, a set that comes again can change nothing."""
-    grouped = told.group_by("ordinal").aggregate(at=told["at"].min(), nodes=told.strength.collect())
+    grouped = told.group_by("ordinal").aggregate(
+        at=told["at"].min(), component=told.component.min(), nodes=told.strength.collect()
+    )
     several = grouped.mutate(nodes=grouped.nodes.sort()).filter(lambda t: t.nodes.length() > 1)
     named = several.join(message.select("ordinal", "message_id", "source"), "ordinal")
     limits = (rules.limits.of(kind) for kind in kinds)

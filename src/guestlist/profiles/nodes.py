@@ -83,9 +83,12 @@ def _matches(text: Column, listed: Iterable[str], patterns: Iterable[str]) -> Co
     return ibis.or_(exact, *(text.re_search(pattern) for pattern in patterns))
 
 
-def number(values: Table, kinds: Sequence[str], known: int, rules: IdentityRules) -> Table:
-    """Nodes (node, type, value, own_id, alone) for identifiers (type, value); `known`: how many nodes there are."""
-    values = values.select("type", "value", nth=ibis.row_number())
+def number(values: Table, kinds: Sequence[str], known: int, rules: IdentityRules, materialise: Materialise) -> Table:
+    """Nodes (node, type, value, own_id, alone) for identifiers (type, value); numbers from `known` on are free."""
+    # The place in a relation, not a row number: that is counted by one core alone.
+    values = materialise("identity_counted", values)
+    first = values.aggregate(first=values.rowid().min()).as_scalar()
+    values = values.select("type", "value", nth=values.rowid() - first)
     strength = ibis.cases(*((values.type == kind, place) for place, kind in enumerate(kinds)), else_=len(kinds))
     place = strength.cast("int64") * 2**KIND_BITS + known + values.nth
     alone = ibis.literal(False)
@@ -98,6 +101,11 @@ def own_id(identifiers: Table, salt: str) -> Column:
     """The id of a profile whose oldest identifier this is."""
     text = ibis.literal(salt) + "\x1f" + identifiers.type + "\x1f" + identifiers.value
     return text.hexdigest("sha256").substr(0, 32)
+
+
+def next_number(node: Table) -> Column:
+    """From which number on there is no node yet."""
+    return (node.node & (2**KIND_BITS - 1)).max().fill_null(-1) + 1
 
 
 def kind_of(node: Column) -> Column:

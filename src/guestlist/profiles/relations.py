@@ -39,6 +39,9 @@ ALIAS: Mapping[str, str] = {"profile_id": "string", "survivor": "string"}
 MESSAGE_PROFILE: Mapping[str, str] = {"ordinal": "int64", "profile_id": "string"}
 """Key ordinal, that of the message."""
 
+MESSAGE_OWNER: Mapping[str, str] = {"ordinal": "int64", "node": "int64"}
+"""Key ordinal: the same by the number of the profile's oldest identifier."""
+
 IDENTITY_DECISION: Mapping[str, str] = {
     "type": "string",
     "value": "string",
@@ -56,11 +59,10 @@ SPELLING: Mapping[str, str] = {
     "type": "string",
     "raw": "string",
     "country": "string",
-    "value": "string",
     "reason": "string",
     "node": "int64",
 }
-"""Key (type, raw, country): the normal form of a value as sent, or why it points at nobody, and its node."""
+"""Key (type, raw, country): the node of a value as sent, or the reason why it points at nobody."""
 
 NODE: Mapping[str, str] = {
     "node": "int64",
@@ -73,8 +75,15 @@ NODE: Mapping[str, str] = {
     "alone": "boolean",
     "component": "int64",
     "oldest": "int64",
+    "merged_by": "int64",
+    "profile_id": "string",
+    "place": "int64",
 }
-"""Key node: the identifiers that count. What all but hubs connect is one `component`; `oldest` is of the profile."""
+"""Key node: the identifiers that count. What all but hubs connect is one `component`; `oldest` is of the profile.
+
+`merged_by` is the ordinal of the message by which this one ceased to be the oldest of a profile; `place` counts from 0
+in the order first seen, per profile and type.
+"""
 
 MEETING: Mapping[str, str] = {"node": "int64", "met": "int64"}
 """Which strongest other identifiers an identifier was seen with that may be a hub."""

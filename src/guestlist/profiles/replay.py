@@ -1,8 +1,9 @@
 """Components whose people depend on the order of messages, message by message: one function decides."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from guestlist.profiles.rules import Caps, Limit, Limits
 
@@ -12,14 +13,13 @@ LIMIT, MERGE_CAP, IDENTIFIER_CAP = "limit", "merge_cap", "identifier_cap"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Nodes:
-    """Identifiers, numbered from 0 from the strongest to the weakest; instants are microseconds."""
+    """Identifiers, numbered from 0, those that may meet from the strongest to the weakest; instants are microseconds."""
 
     kinds: Sequence[str]
     first_seen: Sequence[int]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A message: when, and its identifiers from the strongest to the weakest, none twice."""
 
     key: int
@@ -37,8 +37,7 @@ class SetAside:
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Merged:
+class Merged(NamedTuple):
     """An identifier that was the oldest of its profile until this message brought an older one."""
 
     node: int
@@ -57,6 +56,8 @@ class Replayed:
 def replay(messages: Iterable[Told], nodes: Nodes, limits: Limits, caps: Caps) -> Replayed:
     """Join what messages carry, in the order given, so that no profile breaks a limit.
 
+    The order counts among messages that have identifiers in common.
+
     Of the identifiers of a message the strongest is kept, and each next one if its profile can be one with those kept;
     otherwise it is set aside, for this message only.
     """
@@ -64,32 +65,36 @@ def replay(messages: Iterable[Told], nodes: Nodes, limits: Limits, caps: Caps) -
     result = Replayed()
     known: set[tuple[int, int]] = set()
     for told in messages:
-        kept = {profiles.find(told.nodes[0])}
+        kept = [profiles.find(told.nodes[0])]
         for node in told.nodes[1:]:
             root = profiles.find(node)
-            reason = profiles.breach(kept | {root}, told.at)
+            if root in kept:
+                continue
+            reason = profiles.breach(kept, root, told.at)
             if reason is None:
-                kept.add(root)
+                kept.append(root)
             elif (node, told.nodes[0]) not in known:
                 known.add((node, told.nodes[0]))
                 result.set_aside.append(SetAside(node=node, kept=told.nodes[0], message=told.key, reason=reason))
-        result.merged += (Merged(node=node, message=told.key) for node in profiles.join(kept, told.at))
+        if len(kept) > 1:
+            result.merged += (Merged(node=node, message=told.key) for node in profiles.join(kept, told.at))
     result.oldest = [profiles.find(node) for node in range(len(nodes.kinds))]
     return result
 
 
 class _Profiles:
-    """Disjoint sets. The oldest identifier is the root; it knows all of its profile."""
+    """Disjoint sets, as flat lists by node. The oldest identifier is the root; what is counted stands at the root."""
 
     def __init__(self, nodes: Nodes, limits: Limits, caps: Caps) -> None:
-        self._kinds = nodes.kinds
-        self._first_seen = nodes.first_seen
-        self._limits = {kind: limits.of(kind) for kind in set(nodes.kinds)}
+        number = len(nodes.kinds)
         self._caps = caps
-        self._parent = list(range(len(nodes.kinds)))
-        # Of profiles with more than one identifier, by root.
-        self._members: dict[int, list[int]] = {}
-        self._merges: dict[int, int] = {}
+        self._first_seen = nodes.first_seen
+        self._parent = list(range(number))
+        self._size = [1] * number
+        self._merges = [0] * number
+        # All of a profile, one after the other, in a ring.
+        self._next = list(range(number))
+        self._limits = [_Held(kind, limit, nodes) for kind in sorted(set(nodes.kinds)) if (limit := limits.of(kind))]
 
     def find(self, node: int) -> int:
         parent = self._parent
@@ -100,48 +105,68 @@ class _Profiles:
             parent[node], node = root, parent[node]
         return root
 
-    def breach(self, roots: set[int], at: int) -> str | None:
-        """Why these profiles cannot be one, None if they can."""
-        if len(roots) == 1:
-            return None
-        members = [self._of(root) for root in roots]
-        if sum(map(len, members)) > self._caps.identifiers:
+    def breach(self, kept: Sequence[int], root: int, at: int) -> str | None:
+        """Why this profile cannot be one with those kept, which can be one; None if it can."""
+        size = self._size[root]
+        for one in kept:
+            size += self._size[one]
+        if size > self._caps.identifiers:
             return IDENTIFIER_CAP
-        if self._merges_of(roots, at) > self._caps.merges:
+        if self._merges_of((*kept, root), at) > self._caps.merges:
             return MERGE_CAP
-        held: dict[str, int] = {}
-        for node in (node for some in members for node in some):
-            kind = self._kinds[node]
-            limit = self._limits[kind]
-            if limit is None or self._first_seen[node] <= at - microseconds(limit):
-                continue
-            held[kind] = held.get(kind, 0) + 1
-            if held[kind] > limit.count:
+        for held in self._limits:
+            if held.count[root] and self._held(held, (*kept, root), at) > held.most:
                 return LIMIT
         return None
 
-    def join(self, roots: set[int], at: int) -> list[int]:
+    def _held(self, held: "_Held", roots: Iterable[int], at: int) -> int:
+        """How many identifiers of a kind, first seen within its span, these profiles have."""
+        if held.span == _FOR_EVER:
+            return sum(held.count[root] for root in roots)
+        since = at - held.span
+        every = (node for root in roots if held.count[root] for node in self._ring(root))
+        return sum(node in held.own and self._first_seen[node] > since for node in every)
+
+    def _ring(self, root: int) -> Iterator[int]:
+        node = self._next[root]
+        while node != root:
+            yield node
+            node = self._next[node]
+        yield root
+
+    def join(self, roots: Sequence[int], at: int) -> list[int]:
         """Make them one; gives those that are no longer the oldest of a profile."""
-        if len(roots) == 1:
-            return []
-        oldest = min(roots, key=lambda root: (self._first_seen[root], root))
-        merges = self._merges_of(roots, at)
-        gone = sorted(roots - {oldest})
-        self._members[oldest] = list(self._of(oldest))
+        first_seen, following = self._first_seen, self._next
+        oldest = roots[0]
+        for root in roots:
+            if (first_seen[root], root) < (first_seen[oldest], oldest):
+                oldest = root
+        self._merges[oldest] = self._merges_of(roots, at)
+        gone = sorted(root for root in roots if root != oldest)
         for root in gone:
             self._parent[root] = oldest
-            self._members[oldest] += self._of(root)
-            self._members.pop(root, None)
-            self._merges.pop(root, None)
-        self._merges[oldest] = merges
+            self._size[oldest] += self._size[root]
+            following[oldest], following[root] = following[root], following[oldest]
+            for held in self._limits:
+                held.count[oldest] += held.count[root]
         return gone
 
-    def _of(self, root: int) -> Sequence[int]:
-        return self._members.get(root) or (root,)
+    def _merges_of(self, roots: Iterable[int], at: int) -> int:
+        there, merges = -1, 0
+        for root in roots:
+            there += self._first_seen[root] < at
+            merges += self._merges[root]
+        return merges + max(0, there)
 
-    def _merges_of(self, roots: set[int], at: int) -> int:
-        there = sum(self._first_seen[root] < at for root in roots)
-        return sum(self._merges.get(root, 0) for root in roots) + max(0, there - 1)
+
+class _Held:
+    """A limit, and how many of its kind each profile has, by root."""
+
+    def __init__(self, kind: str, limit: Limit, nodes: Nodes) -> None:
+        self.most = limit.count
+        self.span = microseconds(limit)
+        self.count = [int(one == kind) for one in nodes.kinds]
+        self.own = frozenset() if limit.within is None else {node for node, one in enumerate(self.count) if one}
 
 
 def microseconds(limit: Limit) -> int:

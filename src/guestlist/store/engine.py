@@ -76,6 +76,8 @@ class Warehouse:
         self._connection: Any = self._ibis.con
         self._depth = 0
         self._hollow: set[str] = set()
+        # Relations as they were last looked up: to ask the engine takes milliseconds, and stages ask a hundred times.
+        self._known: dict[str, Table] = {}
         backend = self._ibis
         self._compiled = lru_cache(_COMPILED_KEPT)(lambda asked: str(backend.compile(asked.to_expr())))
         self._lock_down()
@@ -90,14 +92,18 @@ class Warehouse:
 
     def has(self, name: str) -> bool:
         """Whether a relation, lasting or temporary, has this name."""
-        asked = "SELECT count(*) FROM duckdb_tables() WHERE table_name = ?"
-        return bool(self._connection.execute(asked, [_checked(name)]).fetchall()[0][0])
+        asked = """
+            SELECT count(*) FROM (SELECT table_name FROM duckdb_tables() UNION ALL SELECT view_name FROM duckdb_views())
+            WHERE table_name = ?"""
+        return name in self._known or bool(self._connection.execute(asked, [_checked(name)]).fetchall()[0][0])
 
     def table(self, name: str) -> Table:
         """The relation as an expression."""
-        if not self.has(name):
-            raise _no_relation(name)
-        return self._ibis.table(name)
+        if name not in self._known:
+            if not self.has(name):
+                raise _no_relation(name)
+            self._known[name] = self._ibis.table(name)
+        return self._known[name]
 
     def columns(self, name: str) -> tuple[str, ...]:
         """The columns of a relation, in order."""
@@ -138,6 +144,11 @@ class Warehouse:
         listed = ", ".join(f'"{column[0]}" {column[1]}' for column in columns)
         self._connection.execute(f"CREATE TABLE {_quoted(name)} ({listed})")
 
+    def view(self, name: str, rows: Table) -> None:
+        """Make a relation that is an expression, worked out whenever it is read; it can only be read."""
+        self.drop(name)
+        self._connection.execute(f"CREATE VIEW {_quoted(name)} AS {self._sql(rows)}")
+
     def append(self, name: str, rows: Rows) -> int:
         """Add lines, column by column name; make the relation if it is not there. Returns how many."""
         if not self.has(name):
@@ -148,7 +159,9 @@ class Warehouse:
     def replace(self, name: str, rows: Rows) -> int:
         """Make the relation hold exactly these lines, and these columns. `rows` may read the relation itself."""
         with self._source(rows) as source:
-            return self._added(name, self._changed(f"CREATE OR REPLACE TABLE {_quoted(name)} AS {source}"))
+            lines = self._changed(f"CREATE OR REPLACE TABLE {_quoted(name)} AS {source}")
+        self._known.pop(name, None)
+        return self._added(name, lines)
 
     def materialise(self, name: str, rows: Rows) -> Table:
         """Write an intermediate result under a name that ends with this process; give the table that reads it."""
@@ -178,7 +191,9 @@ class Warehouse:
 
     def drop(self, name: str) -> None:
         """Take away a relation; nothing happens if it is not there."""
-        self._connection.execute(f"DROP TABLE IF EXISTS {_quoted(name)}")
+        self._known.pop(name, None)
+        kind = "VIEW" if self._is_view(name) else "TABLE"
+        self._connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -192,6 +207,7 @@ class Warehouse:
             self._depth -= 1
             if self._depth == 0:
                 self._hollow.clear()
+                self._known.clear()
                 self._connection.rollback()
             raise
         self._depth -= 1
@@ -255,10 +271,15 @@ class Warehouse:
             return self._added(name, self._changed(f"INSERT INTO {_quoted(name)} BY NAME {source}"))
         self._changed(f"CREATE OR REPLACE TEMP TABLE inserted AS {source}")
         insert = f"INSERT INTO {_quoted(name)} BY NAME SELECT * FROM temp.main.inserted"  # noqa: S608 a checked name
-        first, rest = self._changed(f"{insert} WHERE rowid = 0"), self._changed(f"{insert} WHERE rowid > 0")
+        least = "(SELECT min(rowid) FROM temp.main.inserted)"
+        first, rest = self._changed(f"{insert} WHERE rowid = {least}"), self._changed(f"{insert} WHERE rowid > {least}")
         self._connection.execute("DROP TABLE temp.main.inserted")
         self._added(name, rest)
         return first + rest
+
+    def _is_view(self, name: str) -> bool:
+        asked = "SELECT count(*) FROM duckdb_views() WHERE NOT internal AND view_name = ?"
+        return bool(self._connection.execute(asked, [_checked(name)]).fetchall()[0][0])
 
     def _added(self, name: str, lines: int) -> int:
         if lines or not self._depth:

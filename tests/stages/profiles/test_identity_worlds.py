@@ -80,7 +80,7 @@ def _facts(warehouse: Warehouse) -> dict[str, list[str]]:
 
 _RELATIONS = (
     *("identifier", "alias", "message_profile", "identity_decision", "trait", "event", "membership"),
-    *("node", "spelling", "message_node", "meeting", "lost_sender"),
+    *("node", "message_owner", "not_joined", "spelling", "message_node", "meeting", "lost_sender"),
 )
 
 
@@ -88,6 +88,8 @@ def _named(line: Row, name: str, names: dict[int, str], nodes: dict[int, str]) -
     out = {key: value for key, value in line.items() if key != "component"}
     if "ordinal" in line and name != "identifier":
         out["ordinal"] = names.get(line["ordinal"], "")
+    if "merged_by" in line:
+        out["merged_by"] = names.get(line["merged_by"], "")
     return sorted(
         (key, nodes.get(value, value) if key in {"node", "met", "oldest"} else value) for key, value in out.items()
     )

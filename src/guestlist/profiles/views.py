@@ -1,0 +1,45 @@
+"""What others read of identity, as views of what a resolution writes: nothing is stored twice."""
+
+import ibis
+
+from guestlist.profiles.decisions import shaped
+from guestlist.profiles.relations import Table
+from guestlist.store import Warehouse
+from guestlist.store.engine import instant_at
+
+
+def write_views(warehouse: Warehouse) -> None:
+    """Make them; they follow the relations they are made of."""
+    node = warehouse.table("node")
+    warehouse.view("identifier", _identifiers(node))
+    warehouse.view("alias", aliases(node))
+    warehouse.view("message_profile", _message_profiles(warehouse.table("message_owner"), node))
+    warehouse.view("identity_decision", _decisions(node, warehouse.table("not_joined")))
+
+
+def _identifiers(node: Table) -> Table:
+    counting = node.filter(node.profile_id.notnull())
+    return counting.select(
+        "type",
+        "value",
+        "profile_id",
+        first_seen=instant_at(counting.first_seen),
+        last_seen=instant_at(counting.last_seen),
+        ordinal=counting.place,
+    )
+
+
+def aliases(node: Table) -> Table:
+    """Relation `alias`, of all nodes or some."""
+    counting = node.filter(node.profile_id.notnull())
+    return counting.select(profile_id="own_id", survivor="profile_id")
+
+
+def _message_profiles(owner: Table, node: Table) -> Table:
+    profile = node.filter(node.node == node.oldest).select("node", "profile_id")
+    return owner.join(profile, "node").select("ordinal", "profile_id")
+
+
+def _decisions(node: Table, not_joined: Table) -> Table:
+    merged = node.filter(node.merged_by.notnull()).rename(ordinal="merged_by")
+    return ibis.union(shaped(merged, "merged", "shared_message"), not_joined)
