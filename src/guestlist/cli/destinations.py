@@ -1,9 +1,6 @@
-"""`guestlist destinations`: connect a Meta ad account; `guestlist doctor`: is everything in order there?"""
+"""`guestlist destinations`: connect a Meta ad account, and list what is connected."""
 
 import re
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,19 +9,15 @@ import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
 from guestlist.clock import WallClock, microseconds
-from guestlist.connections import clock_of
 from guestlist.destinations.meta.client import GRAPH_URL, Connection, MetaClient
 from guestlist.destinations.meta.connect import (
     Connected,
     Credentials,
     connection,
     keep,
-    kept_credentials,
     secret_names,
-    terms_link,
     try_out,
 )
-from guestlist.destinations.meta.doctor import Health, Line, examine
 from guestlist.destinations.settings import DestinationSettings, parse_destination, read_destination
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.records import Records, open_records
@@ -40,9 +33,6 @@ commands = typer.Typer(
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LARGEST_SECRET = 10_000
-_BY_ITSELF = frozenset({"meta_quota_high"})
-"""What mends without a person."""
-
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="What audiences call it: sync: NAME. The first is often main.")
 ]
@@ -260,84 +250,3 @@ def _word(value: object) -> object:
     if isinstance(value, bool):
         return "kept" if value else "none"
     return value.removeprefix("http://") if isinstance(value, str) else value
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """One line of the doctor, of one destination."""
-
-    destination: str
-    line: Line
-
-    @property
-    def needs_a_person(self) -> bool:
-        return self.line.health is not Health.OK and self.line.code not in _BY_ITSELF
-
-    def facts(self) -> dict[str, Any]:
-        line = self.line
-        return {
-            "destination": self.destination,
-            "check": line.check,
-            "health": line.health.value,
-            "found": line.found,
-            "next_step": line.next_step or None,
-            "code": line.code or None,
-        }
-
-
-def doctor(*, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
-    """Check token, role, account, terms and quota of every destination; nothing is changed and nobody is sent.
-
-    Ends with 1 where a person has something to do.
-
-    guestlist doctor
-    """
-    here = open_space(space)
-    found = []
-    for one in _examined(here):
-        found.append(one)
-        if not as_json:
-            _tell_line(one)
-            sys.stdout.flush()
-    if as_json:
-        answer({"fine": not any(one.needs_a_person for one in found), "lines": [one.facts() for one in found]})
-    elif not found:
-        say("No destination is connected yet: guestlist destinations connect --help")
-    return NEEDS_A_PERSON if not found or any(one.needs_a_person for one in found) else DONE
-
-
-def _tell_line(one: _Found) -> None:
-    line = one.line
-    mark = "fine" if line.health is Health.OK else "to do" if one.needs_a_person else "note"
-    say(f"{one.destination}  {mark:5}  {line.check}: {line.found}")
-    if line.next_step:
-        say(f"    {line.next_step}  [{line.code}]")
-
-
-def _examined(space: Space) -> Iterator[_Found]:
-    with open_records(space) as records:
-        for name in space.settings.destinations:
-            for line in _lines(space, records, name):
-                yield _Found(destination=name, line=line)
-
-
-def _lines(space: Space, records: Records, name: str) -> Iterator[Line]:
-    try:
-        settings = read_destination(space.settings, name)
-        reached = connection(settings, kept_credentials(records.vault, name))
-    except GuestlistError as error:
-        yield Line(
-            check="settings", health=Health.BROKEN, found=error.message, next_step=error.next_step, code=error.code
-        )
-        return
-    with MetaClient(reached) as client:
-        for line in examine(client, now=int(clock_of(space).now().timestamp())):
-            yield _with_link(line, settings.account)
-
-
-def _with_link(line: Line, account: str) -> Line:
-    """The terms are accepted per account: the link leads to the right one."""
-    if line.check != "terms" or line.health is Health.OK:
-        return line
-    step = f"Someone with a role in the business opens {terms_link(account)} and accepts. Then run: guestlist doctor."
-    return Line(check=line.check, health=line.health, found=line.found, next_step=step, code=line.code)

@@ -26,7 +26,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
     "Meta": {
         "destinations": ("destinations:commands", "connect, list: the ad accounts that audiences go to."),
-        "doctor": ("destinations:doctor", "Is all in order there: token, role, terms, quota?"),
+        "doctor": ("doctor:doctor", "Is all in order, at Meta and on this machine?"),
         "plan": ("syncs:plan", "What a sync would send now. Sends nothing."),
         "sync": ("syncs:sync", "Add who entered, remove who left."),
         "status": ("standing:status", "How every audience stands."),

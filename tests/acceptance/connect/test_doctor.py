@@ -1,5 +1,7 @@
 """`guestlist doctor`: one line a check, what to do, and 1 where a person has something to do."""
 
+import shutil
+
 import pytest
 
 from guestlist.records import open_records
@@ -19,7 +21,10 @@ def test_all_fine(desk: Desk) -> None:
     told = desk.type("doctor")
     assert told.code == 0
     assert {line.split()[1] for line in told.out.splitlines()} == {"fine"}
-    assert desk.type("doctor", "--json").facts["fine"] is True
+    facts = desk.type("doctor", "--json").facts
+    assert facts["fine"] is True
+    checks = [line["check"] for line in facts["lines"]]
+    assert checks == ["token", "role", "account", "business", "terms", "audiences", "quota", "clock", "disk"]
 
 
 @pytest.mark.parametrize(
@@ -71,3 +76,16 @@ def test_settings_tell_the_place_of_a_mistake(desk: Desk) -> None:
     told = desk.type("doctor").out
     assert "destinations.main.delays.pipeline" in told
     assert "destinations.main.batch_rows" in told
+
+
+def test_a_name_that_meta_would_flag_and_a_full_disk(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.connect()
+    (desk.space / "audiences" / "a.yaml").write_text(
+        "key: a\nname: Arthritis newsletter\nwho: { event: Opened }\nsync: main\n"
+    )
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 9, 1))
+
+    told = desk.type("doctor", "--json")
+
+    assert told.code == 1
+    assert {line["code"] for line in told.facts["lines"] if line["code"]} == {"meta_name_suggestive", "disk_low"}

@@ -65,12 +65,15 @@ class Audience:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
+    """An ad account. `business`: the name of the business it belongs to, None for a person's own."""
+
     id: str
     name: str
     status: int
     currency: str
     time_zone: str
     list_terms_accepted: bool
+    business: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +189,7 @@ def read_account(body: Mapping[str, Any]) -> Account:
         currency=str(body.get("currency", "")),
         time_zone=str(body.get("timezone_name", "")),
         list_terms_accepted=bool(_integer(terms.get("custom_audience_tos"))),
+        business=_object(body.get("business")).get("name"),
     )
 
 

@@ -48,7 +48,7 @@ _AUDIENCE_FIELDS = (
     "id,name,subtype,time_created,approximate_count_lower_bound,approximate_count_upper_bound,"
     "operation_status,delivery_status"
 )
-_ACCOUNT_FIELDS = "id,name,account_status,currency,timezone_name,tos_accepted"
+_ACCOUNT_FIELDS = "id,name,account_status,currency,timezone_name,tos_accepted,business"
 # The connection was never made, so nothing can have been sent. Every other failure leaves that open.
 _NOT_SENT = frozenset({httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol})
 
@@ -127,6 +127,7 @@ class MetaClient:
         self._at = connection
         self._monotonic = monotonic
         self.usage = Usage()  # of the latest answer that said something
+        self.answered_at: datetime | None = None  # by Meta's clock
         self._http = httpx.Client(
             base_url=f"{connection.graph_url.rstrip('/')}/{connection.version}/",
             headers={"authorization": f"Bearer {connection.token.reveal()}", "accept": "application/json"},
@@ -248,6 +249,7 @@ class MetaClient:
         response = self._http.send(request, stream=True)
         try:
             usage = read_usage(response.headers)
+            self.answered_at = _date(response.headers) or self.answered_at
             content = bytearray()
             for chunk in response.iter_bytes():
                 content += chunk
@@ -302,8 +304,15 @@ def _plain_http() -> httpx.Client:
 def date_at(graph_url: str) -> datetime | None:
     """The instant that a simulated Meta has now, to the second; None if it does not say."""
     try:
-        return parsedate_to_datetime(_plain_http().get(graph_url).headers.get("date", ""))
-    except (httpx.HTTPError, ValueError):
+        return _date(_plain_http().get(graph_url).headers)
+    except httpx.HTTPError:
+        return None
+
+
+def _date(headers: httpx.Headers) -> datetime | None:
+    try:
+        return parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
         return None
 
 

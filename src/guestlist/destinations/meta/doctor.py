@@ -1,6 +1,6 @@
 """Is everything in order at Meta? Each check is one line; nothing is changed and no row is sent."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -20,6 +20,14 @@ _STATUS = {
     100: "about to be closed", 101: "closed",
 }  # fmt: skip
 _DAY = 86_400
+_MOST_SKEW_S = 300
+_KINDS = {"SYSTEM_USER": "a system user's", "USER": "a person's", "PAGE": "a page's", "APP": "an app's"}
+# Names that suggest a condition of health or of money are flagged since September 2025 (operation status 471 of
+# https://developers.facebook.com/docs/marketing-api/reference/custom-audience); which words, Meta does not say.
+_SUGGESTIVE = (
+    *("diabet", "arthritis", "cancer", "asthma", "depress", "hiv", "pregnan", "addict", "disabled", "patient"),
+    *("high income", "low income", "credit score", "bankrupt", "in debt", "insolven", "unemployed", "net worth"),
+)
 
 
 class Health(Enum):
@@ -32,15 +40,18 @@ class Health(Enum):
 class Line:
     """One check: what was found and, unless all is well, what to do and the stable code."""
 
-    check: str  # token | account | role | terms | quota | audiences
+    check: str  # token | role | account | business | terms | audiences | names | quota | clock | disk
     health: Health
     found: str
     next_step: str = ""
     code: str = ""
 
 
-def examine(client: MetaClient, *, now: int) -> Iterator[Line]:
-    """Yields each line as soon as it is known; `now` in seconds since 1970. A dead token ends it early."""
+def examine(client: MetaClient, *, now: int, names: Iterable[str] = ()) -> Iterator[Line]:
+    """Yields each line as soon as it is known; `now` in seconds since 1970. A dead token ends it early.
+
+    `names`: of the audiences that are sent there.
+    """
     token = _asked("token", lambda: _token(client.token(), now))
     yield token
     if token.health is Health.BROKEN:
@@ -49,9 +60,12 @@ def examine(client: MetaClient, *, now: int) -> Iterator[Line]:
     accounts: list[Account] = []
     yield _asked("account", lambda: _account(client, accounts))
     for account in accounts:
+        yield _business(account)
         yield _terms(account)
         yield _asked("audiences", lambda: _audiences(client))
+    yield from _names(names)
     yield _quota(client)
+    yield from _clock(client, now)
 
 
 def _asked(check: str, look: Callable[[], Line]) -> Line:
@@ -64,11 +78,13 @@ def _asked(check: str, look: Callable[[], Line]) -> Line:
 def _token(facts: TokenFacts, now: int) -> Line:
     if not facts.valid:
         return _by_table("token", "Token", 190, facts.subcode)
+    whose = f"The token is {_KINDS.get(facts.kind, 'of an unknown kind')}"
+    ends = ", and ends when the person changes the password" if facts.kind == "USER" else ""
     if facts.expires_at is None:
-        return Line(check="token", health=Health.OK, found="The token is valid and does not expire.")
+        return Line(check="token", health=Health.OK, found=f"{whose}, valid, and does not expire{ends}.")
     days = (facts.expires_at - now) // _DAY
     day = datetime.fromtimestamp(facts.expires_at, UTC).date().isoformat()
-    found = f"The token is valid until {day}, {days} days from now."
+    found = f"{whose}, valid until {day}, {days} days from now{ends}."
     if days >= _WARN_DAYS:
         return Line(check="token", health=Health.OK, found=found)
     return Line(
@@ -82,7 +98,7 @@ def _token(facts: TokenFacts, now: int) -> Line:
 
 def _role(granted: frozenset[str]) -> Line:
     if _NEEDED in granted:
-        return Line(check="role", health=Health.OK, found=f"The token may manage ads ({_NEEDED}).")
+        return Line(check="role", health=Health.OK, found=f"The token may manage ads ({', '.join(sorted(granted))}).")
     return _by_table("role", "Token", 294)
 
 
@@ -98,6 +114,18 @@ def _account(client: MetaClient, found: list[Account]) -> Line:
         found=f"Ad account {named} is {_STATUS.get(account.status, f'in state {account.status}')}.",
         next_step="Look at the account in Meta's business settings.",
         code="meta_account_not_active",
+    )
+
+
+def _business(account: Account) -> Line:
+    if account.business is not None:
+        return Line(check="business", health=Health.OK, found=f"It belongs to the business '{account.business}'.")
+    return Line(
+        check="business",
+        health=Health.WARNING,
+        found=f"Ad account {account.id} belongs to no business, as far as this token may see.",
+        next_step="Claim the account in Meta's business settings: Meta refuses customer lists of accounts without one.",
+        code="meta_no_business",
     )
 
 
@@ -118,6 +146,39 @@ def _audiences(client: MetaClient) -> Line:
         found=found,
         next_step="Delete lists that no ad set uses in Audience Manager.",
         code="meta_many_audiences",
+    )
+
+
+def _names(names: Iterable[str]) -> Iterator[Line]:
+    """One line for all names, or one for each that may be flagged."""
+    known = sorted(set(names))
+    suggestive = [name for name in known if any(word in name.lower() for word in _SUGGESTIVE)]
+    for name in suggestive:
+        yield Line(
+            check="names",
+            health=Health.WARNING,
+            found=f"Meta may flag the audience '{name}': its name suggests a condition of health or of money.",
+            next_step="Give it another `name`. A flagged audience takes no new people, and its ad sets are paused.",
+            code="meta_name_suggestive",
+        )
+    if known and not suggestive:
+        yield Line(check="names", health=Health.OK, found="No audience has a name that Meta is known to flag.")
+
+
+def _clock(client: MetaClient, now: int) -> Iterator[Line]:
+    """By the date of Meta's last answer; the call took seconds at most."""
+    if client.answered_at is None:
+        return
+    ahead = now - int(client.answered_at.timestamp())
+    if abs(ahead) <= _MOST_SKEW_S:
+        yield Line(check="clock", health=Health.OK, found="This machine's clock agrees with Meta's.")
+        return
+    yield Line(
+        check="clock",
+        health=Health.WARNING,
+        found=f"This machine's clock is {abs(ahead) / 60:,.0f} minutes {'ahead of' if ahead > 0 else 'behind'} Meta's.",
+        next_step="Set it by a time server: windows of audiences and waits for Meta go by it.",
+        code="clock_wrong",
     )
 
 
