@@ -28,10 +28,7 @@ def values(found: ir.Table, reducer: d.Reducer, path: str, minimum: int = 1) -> 
 def told(found: ir.Table, value: Value) -> ir.Table:
     """The events with what each tells: a text, a number, the elements of a list."""
     return found.select(
-        "profile_id",
-        "at",
-        "message_id",
-        "source",
+        *(name for name in ("profile_id", "at", "message_id", "source") if name in found.columns),
         text=value.text,
         number=ibis.ifelse(finite(value.number), value.number, ibis.null("float64")),
         elements=ibis.ifelse(value.is_list, value.elements, ibis.null("array<string>")),

@@ -14,11 +14,13 @@ import ibis.expr.types as ir
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.comparing import taken_out
+from guestlist.audiences.measuring import OF_VALUES
 from guestlist.audiences.question import Question, stamp
 from guestlist.audiences.steps import EACH, split_path
 from guestlist.audiences.times import span
 
-_KEPT = ("profile_id", "event", "at", "source", "message_id")
+_KEPT = ("profile_id", "at")
+_IDENTITY = ("source", "message_id")
 _OFTEN = 2
 """From so many readings of a property on it pays to take properties out beforehand."""
 
@@ -35,6 +37,8 @@ class _Use:
 
     paths: Counter[str] = field(default_factory=Counter)
     after: list[datetime | None] = field(default_factory=list)
+    identity: bool = False
+    """Whether somebody asks which event it is: its source, what came after it, which of several is the last."""
 
     @property
     def whole(self) -> bool:
@@ -63,7 +67,7 @@ def _scan(question: Question, name: str, use: _Use) -> ir.Table:
     floor = use.floor()
     if floor is not None:
         tests.append(event.at > stamp(event.at, floor))
-    kept = (*_KEPT, "properties") if use.whole else _KEPT
+    kept = (*_KEPT, *(_IDENTITY if use.identity else ()), *(["properties"] if use.whole else []))
     plain = [path for path in sorted(use.paths) if EACH not in split_path(path)]
     return taken_out(event.filter(*tests), kept, plain)
 
@@ -82,8 +86,10 @@ def _note(uses: dict[str, _Use], condition: d.Event, question: Question) -> None
     first.after.append(span(condition.window, question.as_of, question.zone).after)
     if isinstance(condition.measure, d.Aggregate):
         first.paths[condition.measure.property] += 1
+        first.identity |= condition.measure.reducer in OF_VALUES
     for number, step in enumerate(d.steps(condition.step)):
         use = uses[step.event]
+        use.identity |= step.source is not None or any(True for _ in d.nexts(step.where))
         use.paths.update(test.path for test in d.property_tests(step.where))
         if number:
             use.after.append(None)
