@@ -135,6 +135,7 @@ class Audience:
     matched: int = 0
     flagged: bool = False
     forced: dict[str, Any] = field(default_factory=dict)
+    shared_with: dict[str, str] = field(default_factory=dict)  # ad account id -> permission
     members: Membership = field(default_factory=Membership)
     history: list[HistoryEntry] = field(default_factory=list)
 
@@ -190,13 +191,20 @@ def status(code: int) -> dict[str, Any]:
     return {"code": code, "description": _STATUS_TEXT.get(code, "")}
 
 
-def render(audience: Audience, names: list[str], now: float, behaviour: Behaviour) -> dict[str, Any]:
-    """The named fields of a node; those without a value are left out, as Meta does. `id` is always there."""
+def render(
+    audience: Audience, names: list[str], now: float, behaviour: Behaviour, *, seen_by: str | None = None
+) -> dict[str, Any]:
+    """The named fields of a node; those without a value are left out, as Meta does. `id` is always there.
+
+    `seen_by` is the ad account through which it is read: one that it is only shared with may not change it.
+    """
     for name in names:
         if name not in FIELDS:
             raise bad_parameter(f"Tried accessing nonexisting field ({name}) on node type (CustomAudience)")
     audience.settle(now, behaviour)
     values = {name: _value(audience, name, now, behaviour) for name in [*names, "id"]}
+    if seen_by not in (None, audience.account_id):
+        values |= {name: shared for name, shared in _SHARED.items() if name in names}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -207,6 +215,18 @@ def _value(audience: Audience, name: str, now: float, behaviour: Behaviour) -> A
         return audience.bounds(now, behaviour)[0 if "lower" in name else 1]
     maker = _MAKERS.get(name)
     return maker(audience, behaviour) if maker else audience.settings.get(name)
+
+
+_SHARED = {
+    "permission_for_actions": {
+        "can_edit": False,
+        "can_see_insight": "true",
+        "can_share": "false",
+        "subtype_supports_lookalike": "false",
+        "supports_recipient_lookalike": "false",
+    },
+    "sharing_status": {"sharing_relationship_id": "0", "status": "SHARED"},
+}
 
 
 def _whole(at: float | None) -> int | None:

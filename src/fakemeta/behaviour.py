@@ -47,6 +47,8 @@ class Behaviour:
     throttle_http: Literal["400", "429"] = "400"
     throttle_transient: bool = True
     require_proof: bool = False
+    # login
+    pkce: Literal["honoured", "ignored"] = "honoured"
     terms_subcode: Literal["1870090", "1870034"] = "1870090"
 
     def changed(self, changes: dict[str, Any]) -> "Behaviour":

@@ -20,7 +20,6 @@ from fakemeta.faults import parse_rule
 from fakemeta.matching import Hit
 from fakemeta.membership import people_of
 from fakemeta.people import person_from, to_record
-from fakemeta.tokens import SCOPES
 from fakemeta.users import parse_upload
 from fakemeta.world import Account, World
 
@@ -44,34 +43,10 @@ class Asked:
 Action = Callable[[Asked], Any]
 
 
-def routes(world: World) -> list[Route]:
-    table: Sequence[tuple[str, str, Action]] = (
-        ("GET", "", overview),
-        ("POST", "reset", reset),
-        ("GET", "clock", read_clock),
-        ("POST", "clock", set_clock),
-        ("GET", "behaviour", read_behaviour),
-        ("POST", "behaviour", set_behaviour),
-        ("GET", "faults", read_faults),
-        ("POST", "faults", add_faults),
-        ("DELETE", "faults", clear_faults),
-        ("DELETE", "faults/{id:int}", remove_fault),
-        ("GET", "people", read_people),
-        ("POST", "people", add_people),
-        ("POST", "match", match),
-        ("POST", "truth", truth),
-        ("GET", "audiences", read_audiences),
-        ("GET", "audiences/{id}", read_audience),
-        ("POST", "audiences/{id}", change_audience),
-        ("GET", "audiences/{id}/members", read_members),
-        ("GET", "audiences/{id}/history", read_history),
-        ("POST", "audiences/{id}/members", add_members),
-        ("POST", "accounts", open_account),
-        ("POST", "accounts/{id}", change_account),
-        ("POST", "tokens", issue_token),
-        ("POST", "tokens/change", change_token),
-        ("GET", "requests", read_requests),
-    )
+Row = tuple[str, str, Action]
+
+
+def routes(world: World, table: Sequence[Row]) -> list[Route]:
     return [Route(f"/_control/{path}", _endpoint(world, action), methods=[method]) for method, path, action in table]
 
 
@@ -176,7 +151,7 @@ def add_people(asked: Asked) -> Any:
 
 def match(asked: Asked) -> Any:
     """Whom each row stands for: {"schema": …, "data": …} as in an upload, of any length; nothing is changed."""
-    rows = _hits(asked.world, _account(asked.world, asked.body.get("account")), asked.body)
+    rows = _hits(asked.world, account_named(asked.world, asked.body.get("account")), asked.body)
     per_row = [list(people_of(hits)) for hits in rows]
     return {"rows": per_row, "people": sorted({person for row in per_row for person in row})}
 
@@ -250,54 +225,6 @@ def read_history(asked: Asked) -> Any:
     return {"history": [entry.as_dict(with_people=with_people) for entry in audience.history]}
 
 
-def open_account(asked: Asked) -> Any:
-    return {"ad_account": f"act_{asked.world.open_account(str(asked.body.get('name', 'Second shop'))).id}"}
-
-
-def change_account(asked: Asked) -> Any:
-    """`terms_accepted`, `status`, `throttle_minutes` (0 lifts it), `used_calls` fills the hour."""
-    account = _account(asked.world, asked.id)
-    now = asked.world.clock.now()
-    account.terms_accepted = bool(asked.body.get("terms_accepted", account.terms_accepted))
-    account.status = int(asked.body.get("status", account.status))
-    if "throttle_minutes" in asked.body:
-        account.usage.block(now, float(asked.body["throttle_minutes"]))
-    for _ in range(int(asked.body.get("used_calls", 0))):
-        account.usage.count(now)
-    return {"ad_account": f"act_{account.id}", "terms_accepted": account.terms_accepted, "status": account.status}
-
-
-def issue_token(asked: Asked) -> Any:
-    token = asked.world.app.issue(
-        asked.world.rng,
-        asked.world.clock.now(),
-        expires_in=float(asked.body.get("expires_in", 0)),
-        kind=str(asked.body.get("type", "SYSTEM_USER")),
-        scopes=asked.body.get("scopes", SCOPES),
-        accounts=_account_ids(asked.body),
-    )
-    return {"access_token": token.value}
-
-
-def _account_ids(body: Body) -> list[str] | None:
-    told = body.get("accounts")
-    return None if told is None else [str(name).removeprefix("act_") for name in told]
-
-
-def change_token(asked: Asked) -> Any:
-    """`token` (default: the first one): `revoke` with a subcode of 190, `restore`, `expires_in` seconds from now."""
-    token = asked.world.app.tokens.get(str(asked.body.get("token", asked.world.token.value)))
-    if token is None:
-        raise NotFoundError("no such token")
-    if asked.body.get("restore"):
-        token.revoked, token.expires_at = None, 0.0
-    if "revoke" in asked.body:
-        token.revoked = int(asked.body["revoke"])
-    if "expires_in" in asked.body:
-        token.expires_at = asked.world.clock.now() + float(asked.body["expires_in"])
-    return {"dead": token.dead(asked.world.clock.now())}
-
-
 def read_requests(asked: Asked) -> Any:
     """The last requests: method, path without query, status, fault. Never a parameter."""
     after = int(asked.query.get("after", 0))
@@ -311,7 +238,7 @@ def _find(world: World, audience_id: str) -> tuple[Account, Audience]:
     return found
 
 
-def _account(world: World, name: str | None) -> Account:
+def account_named(world: World, name: str | None) -> Account:
     if name is None:
         return world.account
     account = world.accounts.get(name.removeprefix("act_"))
@@ -335,3 +262,28 @@ def _summary(world: World, audience: Audience) -> dict[str, Any]:
         "operation_status": audience.operation_code(world.behaviour),
         "requests_applied": len(audience.history),
     }
+
+
+TABLE: tuple[Row, ...] = (
+    ("GET", "", overview),
+    ("POST", "reset", reset),
+    ("GET", "clock", read_clock),
+    ("POST", "clock", set_clock),
+    ("GET", "behaviour", read_behaviour),
+    ("POST", "behaviour", set_behaviour),
+    ("GET", "faults", read_faults),
+    ("POST", "faults", add_faults),
+    ("DELETE", "faults", clear_faults),
+    ("DELETE", "faults/{id:int}", remove_fault),
+    ("GET", "people", read_people),
+    ("POST", "people", add_people),
+    ("POST", "match", match),
+    ("POST", "truth", truth),
+    ("GET", "audiences", read_audiences),
+    ("GET", "audiences/{id}", read_audience),
+    ("POST", "audiences/{id}", change_audience),
+    ("GET", "audiences/{id}/members", read_members),
+    ("GET", "audiences/{id}/history", read_history),
+    ("POST", "audiences/{id}/members", add_members),
+    ("GET", "requests", read_requests),
+)

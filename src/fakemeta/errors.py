@@ -83,6 +83,7 @@ TABLE: tuple[ErrorRow, ...] = (
     ),
     _R(190, 467, "Error validating access token: This may be because the user logged out."),
     _R(190, 492, "Error validating access token: Session does not match current stored session."),
+    _R(191, None, "(#191) The redirect address does not belong to the app."),
     _R(194, None, "(#194) Requires all of the params"),
     _R(200, None, "(#200) Requires ads_management permission", http=403),
     _R(200, 1870034, "Permissions error", _TERMS, _TERMS_BODY),

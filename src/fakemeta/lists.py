@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from fakemeta.accounts import may_write
 from fakemeta.audiences import EDITABLE, FILE_SOURCES, STORED, SUBTYPES, Audience, is_flagged_name, matches, render
 from fakemeta.errors import bad_parameter, graph_error, unknown_object
 from fakemeta.graph import Call
@@ -24,16 +25,28 @@ def customaudiences(world: World, call: Call, account: Account, url: str) -> dic
     raise unknown_object(call.method, f"act_{account.id}")
 
 
-def audience_node(world: World, call: Call, account: Account, audience: Audience) -> dict[str, Any]:
+def audience_node(
+    world: World, call: Call, account: Account, audience: Audience, seen_by: str | None = None
+) -> dict[str, Any]:
+    """`seen_by`: the ad account through which the caller sees it, its own or one that it is shared with."""
     if call.method == "GET":
-        return render(audience, call.fields(), world.clock.now(), world.behaviour)
+        return render(audience, call.fields(), world.clock.now(), world.behaviour, seen_by=seen_by)
     if call.method == "DELETE":
-        del account.audiences[audience.id]
-        return {"success": True}
+        return delete(account, audience)
     return _update(world, call, audience)
 
 
+def delete(account: Account, audience: Audience) -> dict[str, Any]:
+    """Refused while lookalikes of it exist."""
+    if any(str(one.settings.get("origin_audience_id")) == audience.id for one in account.audiences.values()):
+        raise graph_error(2656)
+    del account.audiences[audience.id]
+    return {"success": True}
+
+
 def _create(world: World, call: Call, account: Account) -> dict[str, Any]:
+    if not may_write(call, account.id):
+        raise graph_error(2654, 1713092)
     require_terms(world, account)
     name, subtype = call.text("name"), call.text("subtype") or "CUSTOM"
     if not name:
@@ -75,13 +88,14 @@ def _settings(call: Call, names: tuple[str, ...] | list[str]) -> dict[str, Any]:
 
 
 def _list(world: World, call: Call, account: Account, url: str) -> dict[str, Any]:
-    """Newest first."""
+    """Newest first, and after them those that other ad accounts share with this one."""
     now, behaviour = world.clock.now(), world.behaviour
     conditions = call.structure("filtering") or []
     if not isinstance(conditions, list):
         raise bad_parameter("param filtering must be an array.")
-    kept = [a for a in reversed(account.audiences.values()) if matches(a, conditions, now, behaviour)]
-    rows = {audience.id: render(audience, call.fields(), now, behaviour) for audience in kept}
+    listed = [*reversed(account.audiences.values()), *world.shared_with(account)]
+    kept = [a for a in listed if matches(a, conditions, now, behaviour)]
+    rows = {a.id: render(a, call.fields(), now, behaviour, seen_by=account.id) for a in kept}
     return page(call, list(rows), rows, url)
 
 
@@ -92,10 +106,16 @@ def _update(world: World, call: Call, audience: Audience) -> dict[str, Any]:
     source = _file_source(call, required=False)
     audience.customer_file_source = source or audience.customer_file_source
     changes.pop("customer_file_source", None)
-    audience.name = str(changes.pop("name", audience.name))
+    name = str(changes.pop("name", audience.name))
+    if not name:
+        raise bad_parameter("param name must be non-empty.")
     audience.settings |= changes
-    audience.updated = world.clock.now()
-    audience.flagged = audience.flagged or is_flagged_name(
-        audience.name, str(audience.settings.get("description") or "")
-    )
+    rename(audience, name, world.clock.now())
     return {"success": True}
+
+
+def rename(audience: Audience, name: str, now: float) -> None:
+    """A name, or a description already set, that suggests health or money gets the audience flagged."""
+    audience.name, audience.updated = name, now
+    description = str(audience.settings.get("description") or "")
+    audience.flagged = audience.flagged or is_flagged_name(name, description)

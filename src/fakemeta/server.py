@@ -13,11 +13,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fakemeta import accounts, control, limits, lists, users
+from fakemeta import accounts, console, control, control_access, dialog, limits, lists, oauth, sharing, users
+from fakemeta.audiences import Audience
 from fakemeta.connection import Dropped, Truncated
 from fakemeta.errors import GraphError, find, graph_error, unknown_object
 from fakemeta.faults import Fault, parse_fault
 from fakemeta.graph import Call, check_version, parse, split_path
+from fakemeta.pages import Pages
 from fakemeta.world import Account, Logged, World
 
 _METHODS = ["GET", "POST", "DELETE"]
@@ -34,8 +36,10 @@ def create_app(world: World) -> Starlette:
     async def graph(request: Request) -> Response:
         return await _respond(world, request)
 
-    routes = [*control.routes(world), Route("/{path:path}", graph, methods=_METHODS)]
-    return Starlette(routes=routes)
+    controls = control.routes(world, (*control.TABLE, *control_access.TABLE))
+    pages = Pages()
+    own = [*controls, *console.routes(world, pages), *dialog.routes(world, pages)]
+    return Starlette(routes=[*own, Route("/{path:path}", graph, methods=_METHODS)])
 
 
 async def _respond(world: World, request: Request) -> Response:
@@ -136,21 +140,43 @@ def _account_of(world: World, call: Call) -> Account | None:
 
 def _dispatch(world: World, call: Call, url: str) -> dict[str, Any]:
     path = call.path
-    if path == ("debug_token",):
-        return accounts.debug_token(world, call)
+    match path:
+        case ("debug_token",):
+            return accounts.debug_token(world, call)
+        case ("oauth", "access_token"):
+            return oauth.access_token(world, call)
+        case ("oauth", "revoke"):
+            return oauth.revoke(world, call)
     _check_caller(world, call)
     _count(world, call)
-    match path:
-        case ("me",):
-            return accounts.me(world)
-        case ("me", "permissions"):
+    if path[:1] == ("me",):
+        return _my_edge(world, call, path[1:], url)
+    return _node(world, call, url)
+
+
+def _my_edge(world: World, call: Call, edge: tuple[str, ...], url: str) -> dict[str, Any]:
+    match edge:
+        case ():
+            return accounts.me(call)
+        case ("permissions",) if call.method == "DELETE":
+            return accounts.remove_permissions(world, call, None)
+        case ("permissions",):
             return accounts.my_permissions(call)
-        case ("me", "adaccounts"):
+        case ("permissions", scope) if call.method == "DELETE":
+            return accounts.remove_permissions(world, call, scope)
+        case ("adaccounts",):
             return accounts.my_accounts(world, call, url)
+    raise graph_error(2500, None, f"Unknown path components: /{'/'.join(edge)}")
+
+
+def _node(world: World, call: Call, url: str) -> dict[str, Any]:
+    match call.path:
+        case (node, "access_tokens") if node in world.users:
+            return oauth.system_user_tokens(world, call, world.users[node])
         case (node, *edge) if node.startswith("act_"):
             return _account_edge(world, call, tuple(edge), url)
         case (_, *edge):
-            return _audience_edge(world, call, tuple(edge))
+            return _audience_edge(world, call, tuple(edge), url)
     raise graph_error(2500, None, "Unknown path components: /")
 
 
@@ -165,9 +191,11 @@ def _check_caller(world: World, call: Call) -> None:
         required=world.behaviour.require_proof,
     )
     scopes = set(call.caller.scopes)
+    if call.path[:1] == ("me",) or call.path[1:] == ("access_tokens",):
+        return
     if call.method != "GET" and "ads_management" not in scopes:
         raise graph_error(200)
-    if call.path[:1] != ("me",) and not scopes & {"ads_management", "ads_read"}:
+    if not scopes & {"ads_management", "ads_read"}:
         raise graph_error(200, None, "(#200) Requires ads_read or ads_management permission")
 
 
@@ -192,32 +220,48 @@ def _account_edge(world: World, call: Call, edge: tuple[str, ...], url: str) -> 
     account = accounts.find_account(world, call)
     match edge:
         case ():
-            return accounts.account_node(world, call, account)
+            return accounts.account_node(call, account)
         case ("customaudiences",):
             return lists.customaudiences(world, call, account, url)
-        case ("customaudiencetos",):
+        case ("customaudiencestos",):
             return accounts.terms(call, account, url)
         case ("usersofanyaudience",):
+            if not accounts.may_write(call, account.id):
+                raise accounts.not_admin(call, account.id)
             return users.users_of_any_audience(world, call, account)
     raise graph_error(2500, None, f"Unknown path components: /{'/'.join(edge)}")
 
 
-def _audience_edge(world: World, call: Call, edge: tuple[str, ...]) -> dict[str, Any]:
-    found = world.find_audience(call.path[0])
-    if found is None or not accounts.may_see(call, found[0].id):
-        if call.path[0] in world.accounts and edge:  # the caller forgot act_
-            raise graph_error(100, None, f"(#100) Tried accessing nonexisting field ({edge[0]}) on node type (User)")
-        raise unknown_object(call.method, call.path[0])
-    account, audience = found
+def _audience_edge(world: World, call: Call, edge: tuple[str, ...], url: str) -> dict[str, Any]:
+    account, audience, seen_by = _audience(world, call, edge)
     audience.settle(world.clock.now(), world.behaviour)
+    if call.method != "GET" and not accounts.may_write(call, account.id):
+        raise graph_error(200, None, f"(#200) The current user can not update audience {audience.id}")
     match edge:
         case ():
-            return lists.audience_node(world, call, account, audience)
+            return lists.audience_node(world, call, account, audience, seen_by)
         case ("users",):
             return users.users_edge(world, call, account, audience)
         case ("sessions",):
             return users.sessions_edge(world, call, account, audience)
+        case ("adaccounts",):
+            return sharing.shares_edge(world, call, account, audience, url)
+        case ("shared_account_info",):
+            return sharing.shared_account_info(world, call, account, audience)
     raise graph_error(2500, None, f"Unknown path components: /{'/'.join(edge)}")
+
+
+def _audience(world: World, call: Call, edge: tuple[str, ...]) -> tuple[Account, Audience, str]:
+    """The audience that the path names, its owner, and the ad account through which the token sees it."""
+    found = world.find_audience(call.path[0])
+    if found is not None:
+        account, audience = found
+        for account_id in (account.id, *audience.shared_with):
+            if accounts.may_see(call, account_id):
+                return account, audience, account_id
+    if call.path[0] in world.accounts and edge:  # the caller forgot act_
+        raise graph_error(100, None, f"(#100) Tried accessing nonexisting field ({edge[0]}) on node type (User)")
+    raise unknown_object(call.method, call.path[0])
 
 
 def _headers(world: World, call: Call | None, trace: str, *, failed: bool = False) -> dict[str, str]:
@@ -248,6 +292,8 @@ def _headers(world: World, call: Call | None, trace: str, *, failed: bool = Fals
 
 def _refused(world: World, call: Call | None, error: GraphError, trace: str) -> Response:
     kind = "invalid_token" if error.row.code == 190 else "invalid_request"
+    if call is not None and call.path == ("oauth", "access_token"):
+        kind = "invalid_code"
     text = "".join(c if c.isascii() and c.isprintable() else "?" for c in error.text).replace('"', "'")
     headers = _headers(world, call, trace, failed=True)
     headers["www-authenticate"] = _WWW_AUTHENTICATE.format(kind=kind, text=text)

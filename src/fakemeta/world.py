@@ -8,8 +8,10 @@ from typing import Any
 
 from fakemeta.audiences import Audience, is_flagged_name
 from fakemeta.behaviour import Behaviour
+from fakemeta.business import TASKS, Business, BusinessUser, Kind, Task
 from fakemeta.clock import Clock
 from fakemeta.faults import FaultPlan
+from fakemeta.grants import Grants
 from fakemeta.limits import Usage, hourly_limit
 from fakemeta.matching import ExternMemory, Matcher, PeopleIndex
 from fakemeta.people import Person
@@ -21,10 +23,11 @@ _TRACE_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 @dataclass(kw_only=True, slots=True)
 class Account:
-    """An ad account. `id` carries no act_."""
+    """An ad account. `id` carries no act_; `business` is None while no business has claimed it."""
 
     id: str
     name: str
+    business: Business | None
     status: int = 1
     terms_accepted: bool = True
     usage: Usage = field(default_factory=Usage)
@@ -64,9 +67,17 @@ class World:
         self.log: deque[Logged] = deque(maxlen=20_000)
         self.requests = 0
         self.accounts: dict[str, Account] = {}
-        self.app = App(id=self.number(16), secret=f"{self.rng.getrandbits(128):032x}", user_id=self.number(17))
-        self.account = self.open_account("Example shop")
-        self.token: Token = self.app.issue(self.rng, self.clock.now())
+        self.users: dict[str, BusinessUser] = {}
+        self.grants = Grants()
+        self.app = App(id=self.number(16), secret=f"{self.rng.getrandbits(128):032x}")
+        self.bot = self.add_user("Guest list bot", kind="SYSTEM_USER", everywhere=TASKS)
+        account_id = self.number(15)
+        self.business = Business(id="1" + account_id[1:], name="Example business")
+        self.account = self._open(account_id, "Example shop")
+        self.token: Token = self.app.issue(self.rng, self.clock.now(), user=self.bot)
+        self.admin = self.add_user("Alex Admin", everywhere=TASKS)
+        self.add_user("Avery Advertiser", tasks={self.account.id: ("ADVERTISE", "ANALYZE")})
+        self.add_user("Ari Analyst", tasks={self.account.id: ("ANALYZE",)})
 
     def number(self, digits: int, prefix: str = "1") -> str:
         """A numeric id as Meta's look: `digits` long, a string."""
@@ -76,9 +87,35 @@ class World:
         return "A" + "".join(self.rng.choice(_TRACE_LETTERS) for _ in range(22))
 
     def open_account(self, name: str) -> Account:
-        account = Account(id=self.number(15), name=name)
+        return self._open(self.number(15), name)
+
+    def _open(self, account_id: str, name: str) -> Account:
+        account = Account(id=account_id, name=name, business=self.business)
         self.accounts[account.id] = account
         return account
+
+    def claim(self, account: Account, business: Business | None) -> None:
+        """Another business takes the ad account: our people keep only tasks that were given them there by name."""
+        account.business = business
+        if business not in (None, self.business):
+            for user in self.users.values():
+                user.tasks.setdefault(account.id, ())
+
+    def add_user(
+        self,
+        name: str,
+        *,
+        kind: Kind = "USER",
+        everywhere: tuple[Task, ...] = (),
+        tasks: dict[str, tuple[Task, ...]] | None = None,
+    ) -> BusinessUser:
+        user = BusinessUser(id=self.number(17), name=name, kind=kind, everywhere=everywhere, tasks=tasks or {})
+        self.users[user.id] = user
+        return user
+
+    def accounts_of(self, user: BusinessUser) -> list[Account]:
+        """The ad accounts on which the user has any task."""
+        return [account for account in self.accounts.values() if user.tasks_on(account.id)]
 
     def use_behaviour(self, changes: dict[str, Any]) -> None:
         accents = self.behaviour.accents
@@ -91,6 +128,11 @@ class World:
             if audience_id in account.audiences:
                 return account, account.audiences[audience_id]
         return None
+
+    def shared_with(self, receiver: Account) -> list[Audience]:
+        """Audiences of other ad accounts that this one may use."""
+        owned = (audience for account in self.accounts.values() for audience in account.audiences.values())
+        return [audience for audience in owned if receiver.id in audience.shared_with]
 
     def new_audience(self, account: Account, name: str, subtype: str, **rest: Any) -> Audience:
         now = self.clock.now()

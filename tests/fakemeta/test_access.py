@@ -100,12 +100,12 @@ def test_terms_not_accepted(graph: Graph, meta: Running, subcode: int) -> None:
     meta.post(f"accounts/{meta.ad_account}", terms_accepted=False)
     assert refusal(graph.add(audience, "mary@example.com")) == (200, subcode)
     assert graph.read(meta.ad_account, "tos_accepted")["tos_accepted"] == {}
-    (tos,) = graph.http.get(f"/{meta.ad_account}/customaudiencetos").json()["data"]
+    (tos,) = graph.http.get(f"/{meta.ad_account}/customaudiencestos").json()["data"]
     accept = {"tos_id": tos["id"]}
-    assert refusal(graph.http.post(f"/{meta.ad_account}/customaudiencetos", json=accept)) == (200, None)
+    assert refusal(graph.http.post(f"/{meta.ad_account}/customaudiencestos", json=accept)) == (200, None)
     human = meta.post("tokens", type="USER")["access_token"]
     by_human = graph.http.post(
-        f"/{meta.ad_account}/customaudiencetos", json=accept, headers={"Authorization": f"Bearer {human}"}
+        f"/{meta.ad_account}/customaudiencestos", json=accept, headers={"Authorization": f"Bearer {human}"}
     )
     assert by_human.json() == {"success": True}
     assert graph.add(audience, "mary@example.com").status_code == 200
