@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from facebook_business.adobjects.adaccount import AdAccount
 from facebook_business.adobjects.customaudience import CustomAudience
+from facebook_business.adobjects.user import User
 from facebook_business.api import FacebookAdsApi
 from facebook_business.exceptions import FacebookRequestError
 from facebook_business.session import FacebookSession
@@ -66,6 +67,28 @@ def test_single_key_and_session(account: Any, meta: Running) -> None:
     answer = audience.add_users(CustomAudience.Schema.email_hash, ["mary@example.com"], session=session).json()
     assert answer["session_id"] == "9"
     assert meta.members(audience["id"]) == {1}
+
+
+def test_share_and_unshare(account: Any, meta: Running) -> None:
+    other = meta.post("accounts", name="Other")["ad_account"]
+    audience = account.create_custom_audience(params=NEW)
+    assert audience.share_audience([other[4:]]).json()["success"] is True
+    assert [one["id"] for one in audience.get_ad_accounts()] == [other]
+    audience.unshare_audience([other[4:]])
+    assert list(audience.get_ad_accounts()) == []
+
+
+def test_the_terms(account: Any) -> None:
+    (terms,) = account.get_custom_audiences_tos()
+    with pytest.raises(FacebookRequestError) as refused:
+        account.create_custom_audiences_to(params={"tos_id": terms["id"]})
+    assert refused.value.api_error_code() == 200, "a system user cannot accept them"
+
+
+def test_all_my_ad_accounts(account: Any, meta: Running) -> None:
+    others = [meta.post("accounts", name=f"Shop {number}")["ad_account"] for number in range(4)]
+    mine = User("me", api=account.get_api()).get_ad_accounts(fields=["name"], params={"limit": 2})
+    assert [one["id"] for one in mine] == [meta.ad_account, *others]
 
 
 @pytest.mark.parametrize(("code", "subcode"), [(190, 460), (200, 1870047), (80003, 2446079), (2, None)])
