@@ -60,7 +60,9 @@ def serve(
         raise typer.Exit(1) from error
     facts = {
         "graph_url": url_of(listener),
+        "console_url": f"{url_of(listener)}/console",
         "access_token": world.token.value,
+        "app_id": world.app.id,
         "app_secret": world.app.secret,
         "ad_account": f"act_{world.account.id}",
     }

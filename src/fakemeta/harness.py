@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -65,6 +66,12 @@ class Control:
 
     def advance(self, seconds: float) -> None:
         self.post("clock", advance=seconds)
+
+    def answer_dialog(self, url: str, **answer: Any) -> str:
+        """A person answers the login dialog at that URL: where the browser goes next. See POST oauth."""
+        params = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+        redirect: str = self.post("oauth", params=params, **answer)["redirect"]
+        return redirect
 
     def add_people(self, *people: dict[str, Any]) -> list[int]:
         ids: list[int] = self.post("people", people=list(people))["ids"]

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+
 from fakemeta.harness import Control
 
 COMMAND = [sys.executable, "-c", "from fakemeta.cli import main; main()", "serve"]
@@ -19,8 +21,10 @@ def test_serve_prints_one_line_when_it_is_ready(tmp_path: Path) -> None:
         assert process.stdout is not None
         facts = json.loads(process.stdout.readline())
         control = Control(facts["graph_url"])
-        assert set(facts) == {"graph_url", "access_token", "app_secret", "ad_account"}
+        assert set(facts) == {"graph_url", "console_url", "access_token", "app_id", "app_secret", "ad_account"}
+        assert httpx.get(facts["console_url"], trust_env=False).status_code == 200
         assert (control.access_token, control.ad_account) == (facts["access_token"], facts["ad_account"])
+        assert control.app_id == facts["app_id"]
         assert control.get("people")["people"][0]["id"] == 9
         assert control.get("clock")["speed"] == 60
         control.close()

@@ -338,7 +338,8 @@ def test_a_person_cuts_their_tokens_off(app: App, meta: Running, what: str, subc
 
 def test_a_login_by_the_control_api(app: App, meta: Running) -> None:
     asked = app.asks()
-    told = meta.post("oauth", params=asked, person="Ari Analyst", decline=["business_management"])["redirect"]
+    dialog = str(app.http.build_request("GET", "/dialog/oauth", params=asked).url)
+    told = meta.answer_dialog(dialog, person="Ari Analyst", decline=["business_management"])
     code = parse_qs(urlsplit(told).query)["code"][0]
     token = app.exchange(code).json()["access_token"]
     assert app.facts(token)["scopes"] == ["ads_management", "ads_read", "public_profile"]
