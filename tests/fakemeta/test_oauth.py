@@ -137,6 +137,7 @@ def test_a_permission_unticked_is_declined_and_asked_again_only_on_request(app: 
     renewed = app.exchange(again["code"]).json()["access_token"]
     assert "ads_management" in app.facts(renewed)["scopes"]
     assert "declined" not in app.get(renewed, "/me/permissions").text
+    assert 'value="ads_management" checked' in app.sees(person=alex).text
 
 
 def test_cancel(app: App) -> None:
@@ -162,6 +163,7 @@ def test_state_and_query_come_back_as_they_went(app: App) -> None:
         ({"redirect_uri": "-"}, "Invalid parameter"),
         ({"redirect_uri": "https://stranger.example.com/"}, "URL Blocked"),
         ({"redirect_uri": "http://localhost:1@stranger.example.com/"}, "URL Blocked"),
+        ({"redirect_uri": "http://name:word@localhost:8700/"}, "URL Blocked"),
         ({"redirect_uri": "http://localhost.example.com/"}, "URL Blocked"),
         ({"redirect_uri": "https://app.example.com/back/"}, "URL Blocked"),
         ({"redirect_uri": "javascript://localhost/%0aalert(1)"}, "URL Blocked"),
@@ -332,8 +334,12 @@ def test_a_person_cuts_their_tokens_off(app: App, meta: Running, what: str, subc
     meta.post(f"business_users/{alex}", **{what: True})
     assert refusal(app.get(token, "/me")) == (190, subcode)
     assert app.facts(token)["error"]["subcode"] == subcode
+    meta.post("business_users/Guest list bot", **{what: True})
     assert [app.get(one, "/me").status_code for one in (other, meta.access_token)] == [200, 200]
-    assert app.get(app.token(), "/me").status_code == 200, "logging in again helps"
+    again = app.token()
+    assert app.get(again, "/me").status_code == 200, "logging in again helps"
+    meta.post(f"business_users/{alex}", password_changed=True)
+    assert [refusal(app.get(one, "/me")) for one in (token, again)] == [(190, subcode), (190, 460)]
 
 
 def test_a_login_by_the_control_api(app: App, meta: Running) -> None:
