@@ -85,6 +85,8 @@ def _token(**changes: Any) -> dict[str, Any]:
         ),
         ({"me__permissions": {"data": []}}, "role", Health.BROKEN, "meta_no_ads_management"),
         ({"act_1": {"error": {"code": 200}}}, "account", Health.BROKEN, "meta_no_permission"),
+        ({"act_1": WELL["act_1"] | {"user_tasks": ["ANALYZE"]}}, "account", Health.BROKEN, "meta_only_looks"),
+        ({"act_1": WELL["act_1"] | {"user_tasks": ["ANALYZE", "ADVERTISE"]}}, "account", Health.OK, ""),
         ({"act_1": WELL["act_1"] | {"account_status": 2}}, "account", Health.BROKEN, "meta_account_not_active"),
         ({"act_1": WELL["act_1"] | {"account_status": 77}}, "account", Health.BROKEN, "meta_account_not_active"),
         ({"act_1": WELL["act_1"] | {"tos_accepted": {}}}, "terms", Health.BROKEN, "meta_terms"),

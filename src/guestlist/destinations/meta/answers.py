@@ -65,7 +65,10 @@ class Audience:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """An ad account. `business`: the name of the business it belongs to, None for a person's own."""
+    """An ad account. `business`: the name of the business it belongs to, None for a person's own.
+
+    `tasks`: what the token's user may do there, None where Meta does not say.
+    """
 
     id: str
     name: str
@@ -74,6 +77,7 @@ class Account:
     time_zone: str
     list_terms_accepted: bool
     business: str | None
+    tasks: frozenset[str] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +194,7 @@ def read_account(body: Mapping[str, Any]) -> Account:
         time_zone=str(body.get("timezone_name", "")),
         list_terms_accepted=bool(_integer(terms.get("custom_audience_tos"))),
         business=_object(body.get("business")).get("name"),
+        tasks=frozenset(map(str, tasks)) if isinstance(tasks := body.get("user_tasks"), list) else None,
     )
 
 

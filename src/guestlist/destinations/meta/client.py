@@ -48,7 +48,7 @@ _AUDIENCE_FIELDS = (
     "id,name,subtype,time_created,approximate_count_lower_bound,approximate_count_upper_bound,"
     "operation_status,delivery_status"
 )
-_ACCOUNT_FIELDS = "id,name,account_status,currency,timezone_name,tos_accepted,business"
+_ACCOUNT_FIELDS = "id,name,account_status,currency,timezone_name,tos_accepted,business,user_tasks"
 # The connection was never made, so nothing can have been sent. Every other failure leaves that open.
 _NOT_SENT = frozenset({httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol})
 

@@ -15,6 +15,7 @@ _WARN_LISTS = 450
 _WARN_DAYS = 14
 _WARN_USAGE = 60.0
 _ACTIVE = frozenset({1, 9})  # 9: in the grace period after a failed payment, still working
+_WRITING = frozenset({"MANAGE", "ADVERTISE"})
 _STATUS = {
     2: "disabled", 3: "unsettled: a payment is open", 7: "under review by Meta", 8: "waiting for settlement",
     100: "about to be closed", 101: "closed",
@@ -106,8 +107,17 @@ def _account(client: MetaClient, found: list[Account]) -> Line:
     account = client.account()
     found.append(account)
     named = f"{account.id} '{account.name}'"
+    if account.tasks is not None and not account.tasks & _WRITING:
+        return Line(
+            check="account",
+            health=Health.BROKEN,
+            found=f"Ad account {named}: the token's user may only look ({', '.join(sorted(account.tasks)) or 'no task'}).",
+            next_step="In Meta's business settings give that user the task 'Manage campaigns' for this account.",
+            code="meta_only_looks",
+        )
     if account.status in _ACTIVE:
-        return Line(check="account", health=Health.OK, found=f"Ad account {named} is active.")
+        may = f"; the token's user may {', '.join(sorted(account.tasks))}" if account.tasks else ""
+        return Line(check="account", health=Health.OK, found=f"Ad account {named} is active{may}.")
     return Line(
         check="account",
         health=Health.BROKEN,
