@@ -16,7 +16,7 @@ from guestlist.audiences.definition import Definition, IdentifierList, asked_lis
 from guestlist.audiences.mistakes import did_you_mean
 from guestlist.audiences.question import Question, only, stamp
 from guestlist.audiences.traits.definition import SqlTrait, TraitDefinition
-from guestlist.audiences.traits.querying import identifier_column
+from guestlist.audiences.traits.querying import LARGEST_LINE, identifier_column
 from guestlist.audiences.traits.working import Ways, needed, with_traits
 from guestlist.errors import GuestlistError
 from guestlist.identity_rules import identity_rules
@@ -129,7 +129,7 @@ def check_query(space: Space, warehouse: Warehouse, trait: SqlTrait, *, at: date
     reading = _Reading(space=space, warehouse=warehouse)
     asked = Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
     answer = reading.ask(asked, trait.query, f"the trait {trait.key}", limits=replace(queries.LIMITS, rows=0))
-    identifier_column(trait, answer.columns)
+    identifier_column(trait, answer.rows.columns)
 
 
 def check_lists(space: Space, definitions: Iterable[Definition]) -> None:
@@ -161,9 +161,15 @@ class _Reading:
     warehouse: Warehouse
 
     def ways(self) -> Ways:
-        return Ways(ask=self.ask, find_people=self._owned)
+        return Ways(ask=self._ask_trait, find_people=self._owned)
 
-    def ask(self, question: Question, query: str, of: str, *, limits: queries.QueryLimits = queries.LIMITS) -> Table:
+    def _ask_trait(self, question: Question, trait: SqlTrait) -> queries.Answer:
+        limits = replace(queries.LIMITS, row_bytes=LARGEST_LINE, drop_large=True)
+        return self.ask(question, trait.query, f"the trait {trait.key}", limits=limits)
+
+    def ask(
+        self, question: Question, query: str, of: str, *, limits: queries.QueryLimits = queries.LIMITS
+    ) -> queries.Answer:
         """The answer to a query over what the question is asked of, up to then, and the tables of the space."""
         relations = _up_to(question, self.warehouse)
         tables = self.space.settings.tables
@@ -179,7 +185,7 @@ class _Reading:
 
     def _people(self, one: IdentifierList, question: Question, into: str) -> Table:
         of = f"the list {one.file}" if one.file else "a list"
-        rows = self._file(str(one.file), of, "list_lines") if one.file else self.ask(question, str(one.query), of)
+        rows = self._file(str(one.file), of, "list_lines") if one.file else self.ask(question, str(one.query), of).rows
         _check_column(one, rows.columns, of)
         values, whose = pipeline.find_owners(self.warehouse, self._rules, rows, one.column, one.identifier)
         if one.file and not self.warehouse.read(values.limit(1)).num_rows:

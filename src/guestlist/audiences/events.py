@@ -105,9 +105,7 @@ def _read_aggregate(
     name = read_text(body[reducer], join(path, reducer), mistakes)
     if name is not None:
         check_path(name, join(path, reducer), mistakes)
-        if EACH in split_path(name):
-            told = f"has a `{EACH}`: that is many values of one event, and `{reducer}` takes one of each."
-            mistakes.add(join(path, reducer), told, "Name a place, such as `items.0.price`.")
+        tell_many(name, reducer, join(path, reducer), mistakes)
     possible = NUMBER_COMPARATORS if reducer in OF_NUMBERS else COMPARATORS
     if not tests or tests[0] not in possible:
         hint = "Beside an aggregate, `exactly` is `equals`." if tests == ["exactly"] else ""
@@ -118,6 +116,13 @@ def _read_aggregate(
     if name is None or test is None or minimum is None:
         return None
     return d.Aggregate(reducer=cast(d.Reducer, reducer), property=name, test=test, minimum=minimum)
+
+
+def tell_many(name: str, reducer: str, path: str, mistakes: Mistakes) -> None:
+    """Refuse a property that is many values of one event."""
+    if EACH in split_path(name):
+        told = f"has a `{EACH}`: that is many values of one event, and `{reducer}` takes one of each."
+        mistakes.add(path, told, "Name a place, such as `items.0.price`.")
 
 
 def _read_outcome(reducer: str, comparator: str, value: object, path: str, mistakes: Mistakes) -> d.Test | None:

@@ -1,6 +1,6 @@
 """`guestlist traits`: traits that are worked out, who has them, and what stands in them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +10,8 @@ from guestlist.asking import check_query, worked_out
 from guestlist.audiences.mistakes import did_you_mean
 from guestlist.audiences.traits.definition import ComputedTrait, SqlTrait, TraitDefinition
 from guestlist.audiences.traits.document import read_folder
+from guestlist.audiences.traits.keeping import dropped
+from guestlist.audiences.traits.querying import LARGEST_LINE
 from guestlist.cli import masking, people, wording
 from guestlist.cli.frame import AsJson, Reveal, SpaceDir, add_row, answer, say, show, table
 from guestlist.connections import clock_of
@@ -57,6 +59,7 @@ def _notes(space: Space, definitions: Sequence[TraitDefinition]) -> Iterator[str
                 if isinstance(one, SqlTrait):
                     check_query(space, warehouse, one, at=clock_of(space).now())
             yield from _unheard_of(warehouse, definitions)
+            yield from _left_out(definitions, dropped(warehouse))
     except GuestlistError as error:
         if error.code not in {people.NO_DATA, "space_in_use"}:
             raise
@@ -75,6 +78,15 @@ def _unheard_of(warehouse: Warehouse, definitions: Sequence[TraitDefinition]) ->
                     yield f"{one.key}: nobody has done `{event}` yet. {did_you_mean(event, done)}".rstrip()
 
 
+def _left_out(definitions: Sequence[TraitDefinition], numbers: Mapping[str, int]) -> Iterator[str]:
+    """Queries of whose answer lines were too large, as they were run last."""
+    for one in definitions:
+        if isinstance(one, SqlTrait) and one.key in numbers:
+            number = numbers[one.key]
+            lines = "1 line of its query is" if number == 1 else f"{number:,} lines of its query are"
+            yield f"{one.key}: {lines} larger than {LARGEST_LINE // 1024} KB and left out. Select less of them."
+
+
 @commands.command("list")
 def list_traits(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
     """List the traits that are worked out, with how many people have each, as of the last sync.
@@ -83,14 +95,15 @@ def list_traits(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
     """
     here = open_space(space)
     definitions = read_folder(here.traits)
-    numbers = _numbers(here)
+    numbers, too_large = _standing(here)
+    notes = list(_left_out(definitions, too_large))
     told = [
         {"key": key, "name": one.name, "in_words": wording.trait(one), "people": numbers.get(key, 0)}
         for one in definitions
         for key in one.keys
     ]
     if as_json:
-        answer({"traits": told})
+        answer({"traits": told, "notes": notes})
         return
     if not told:
         say(*(f"Note: {note}" for note in _notes(here, definitions)))
@@ -99,18 +112,19 @@ def list_traits(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
     for facts in told:
         add_row(shown, (facts["key"], facts["in_words"], f"{facts['people']:,}"))
     show(shown)
+    say(*(f"Note: {note}" for note in notes))
 
 
-def _numbers(space: Space) -> dict[str, int]:
-    """How many people have each trait, as it was worked out last."""
+def _standing(space: Space) -> tuple[Mapping[str, int], Mapping[str, int]]:
+    """How many people have each trait, and how many lines of queries were too large, as they were worked out last."""
     if not people.has_data(space):
-        return {}
+        return {}, {}
     with space.open_warehouse() as warehouse:
         if not warehouse.has("computed_trait"):
-            return {}
+            return {}, {}
         kept = warehouse.table("computed_trait")
         lines = warehouse.read(kept.group_by("key").aggregate(people=kept.count())).to_pylist()
-        return {line["key"]: line["people"] for line in lines}
+        return {line["key"]: line["people"] for line in lines}, dropped(warehouse)
 
 
 @commands.command("show")

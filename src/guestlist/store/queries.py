@@ -34,15 +34,27 @@ _SPEAKING = (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserExcep
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueryLimits:
-    """How much one query may give and take; without any row it is only looked at."""
+    """How much one query may give and take; without any row it is only looked at.
+
+    `drop_large`: lines that are larger are left out of the answer; else it is refused whole.
+    """
 
     rows: int = 25_000_000
     columns: int = 25
     row_bytes: int = 16 * 1024
     seconds: float = 120
+    drop_large: bool = False
 
 
 LIMITS = QueryLimits()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What a query gave, without so many lines that were larger than one may be."""
+
+    rows: Table
+    dropped: int
 
 
 def relations_in(warehouse: Warehouse, query: str, *, of: str) -> frozenset[str]:
@@ -69,7 +81,7 @@ def ask(
     of: str,
     into: str,
     limits: QueryLimits = LIMITS,
-) -> Table:
+) -> Answer:
     """The answer to a query over these relations, written under the temporary name `into`."""
     unknown = sorted(relations_in(warehouse, query, of=of) - set(relations))
     if unknown:
@@ -88,8 +100,8 @@ def ask(
         _alone(whole, of)
         _within(warehouse, f'CREATE OR REPLACE TEMP TABLE "{into}" AS {whole}', limits.seconds)
     answer = warehouse.temporary(into)
-    _check_size(warehouse, into, answer.columns, of, limits)
-    return answer
+    dropped = _check_size(warehouse, into, answer.columns, of, limits)
+    return Answer(rows=answer, dropped=dropped)
 
 
 def _tree(warehouse: Warehouse, query: str, of: str) -> Any:
@@ -170,16 +182,21 @@ def _within(warehouse: Warehouse, statement: str, seconds: float) -> None:
         timer.cancel()
 
 
-def _check_size(warehouse: Warehouse, name: str, columns: tuple[str, ...], of: str, limits: QueryLimits) -> None:
+def _check_size(warehouse: Warehouse, name: str, columns: tuple[str, ...], of: str, limits: QueryLimits) -> int:
+    """Refuse what is too much; gives how many large lines were dropped."""
     if len(columns) > limits.columns:
         raise _too_much(of, f"it gives {len(columns)} columns, and {limits.columns} are allowed")
     sizes = " + ".join(f'coalesce(strlen("{column}"::VARCHAR), 0)' for column in columns)
-    asked = f'SELECT count(*), count(*) FILTER (({sizes}) > ?) FROM temp.main."{name}"'  # noqa: S608 a checked name
+    asked = f'SELECT count(*), count(*) FILTER (({sizes}) > ?) FROM temp.main."{name}"'  # noqa: S608 checked names
     ((lines, large),) = warehouse._connection.execute(asked, [limits.row_bytes]).fetchall()  # noqa: SLF001
     if lines > limits.rows:
         raise _too_much(of, f"it gives more than {limits.rows:,} lines")
-    if large:
+    if large and not limits.drop_large:
         raise _too_much(of, f"{large:,} of its lines are larger than {limits.row_bytes // 1024} KB")
+    if large:
+        drop = f'DELETE FROM temp.main."{name}" WHERE ({sizes}) > ?'  # noqa: S608 checked names
+        warehouse._connection.execute(drop, [limits.row_bytes])  # noqa: SLF001
+    return int(large)
 
 
 @contextmanager

@@ -6,6 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from guestlist.asking import refresh
+from guestlist.audiences.traits.document import read_folder
+from guestlist.cli.people import known_people
+from guestlist.space import open_space
+
 from .conftest import JANE, JOSE, NOW, Typed, event, trait, write
 
 SPENT = "key: spent\nname: All they spent\nevent: Order Completed\nsum: total\nwhere: { currency: EUR }\n"
@@ -86,6 +91,18 @@ def test_list_and_show(shop: Typed) -> None:
     assert shop("traits", "show", "phones", "--json").facts["people"] == 1
     assert shop("traits", "show", "spnt").code == 2
     assert "Did you mean `spent`?" in shop("traits", "show", "spnt").err
+
+
+def test_lines_of_a_query_that_were_too_large_are_told(shop: Typed) -> None:
+    query = "SELECT profile_id, repeat('x', 16384) AS phones FROM identifier"
+    (shop.space / "traits" / "phones.yaml").write_text(f"key: phones\nquery: {query}\n")
+    here = open_space(shop.space)
+    with known_people(here) as warehouse:
+        refresh(here, warehouse, [], read_folder(here.traits), at=NOW)
+    note = "phones: 3 lines of its query are larger than 16 KB and left out."
+    for words in (("check",), ("list",)):
+        assert note in shop("traits", *words).out
+        assert [told.startswith(note) for told in shop("traits", *words, "--json").facts["notes"]] == [True]
 
 
 def test_times_without_a_zone_are_told(shop: Typed) -> None:

@@ -25,8 +25,8 @@ def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
 
 def answer(warehouse: Warehouse, query: str, limits: QueryLimits = LIMITS) -> list[dict[str, Any]]:
     relations = {"event": warehouse.table("event").filter(ibis._.total > 1.7)}
-    rows = ask(warehouse, query, relations, of="a test", into="answer", limits=limits)
-    return list(warehouse.read(rows).to_pylist())
+    told = ask(warehouse, query, relations, of="a test", into="answer", limits=limits)
+    return list(warehouse.read(told.rows).to_pylist())
 
 
 GOOD = [
@@ -152,6 +152,7 @@ TOO_MUCH = [
     ("SELECT a.range AS x FROM range(1000) a", "query_too_much", "more than 100 lines"),
     ("SELECT 1 AS a, 2 AS b, 3 AS c, 4 AS d", "query_too_much", "4 columns"),
     ("SELECT repeat('x', 2000) AS a FROM event", "query_too_much", "1 of its lines"),
+    ("SELECT repeat('x', 1000) AS a, repeat('é', 13) AS b", "query_too_much", "1 of its lines"),
     ("SELECT list(a.range) FROM range(100000000) a", "query_too_much", "memory"),
 ]
 

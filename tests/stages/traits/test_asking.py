@@ -16,6 +16,7 @@ from guestlist.audiences.definition import Definition
 from guestlist.audiences.document import read as read_audience
 from guestlist.audiences.evaluate import members
 from guestlist.audiences.traits.document import read as read_trait
+from guestlist.audiences.traits.keeping import dropped
 from guestlist.cli import run
 from guestlist.errors import GuestlistError
 from guestlist.space import Space, open_space
@@ -235,6 +236,34 @@ def test_a_query_that_fails_leaves_its_traits_and_those_who_ask_for_them(shop: S
     assert {key: error.code for key, error in done.failed.items()} == {"x": "file_empty"}
     assert shop.traits() == {"x": {"u2": "7"}, "n": {"u1": "2", "u2": "1"}}
     assert (shop.inside("x"), shop.inside("y")) == ("2", "13")
+
+
+LARGE = "SELECT user_id, repeat('é', size) AS x FROM (VALUES ('u1', 8191), ('u2', 8192)) t(user_id, size)"
+
+
+def test_lines_that_are_too_large_are_left_out_and_counted(shop: Shop) -> None:
+    # Of 16 KB, 16,384 bytes, the id takes two.
+    query = f'key: x\nquery: "{LARGE}"'
+    assert shop.refresh(traits=(query,)).traits == {}
+    assert shop.traits() == {"x": {"u1": "é" * 8191}}
+    assert dropped(shop.warehouse) == {"x": 1}
+    assert shop.asked(audience("{ trait: x, exists: true }"), traits=(query,)) == "1"
+    broken = query.replace("repeat", "repeet")
+    assert shop.refresh(traits=(broken,)).traits.keys() == {"x"}
+    assert dropped(shop.warehouse) == {"x": 1}
+    assert set(shop.traits()["x"]) == {"u1"}
+    assert shop.refresh(traits=(query.replace("8192", "8191"),)).traits == {}
+    assert dropped(shop.warehouse) == {}
+    assert set(shop.traits()["x"]) == {"u1", "u2"}
+    shop.refresh(traits=(query, query.replace("key: x", "key: y\ncolumn: x")))
+    assert dropped(shop.warehouse) == {"x": 1, "y": 1}
+    shop.refresh(traits=(query,))
+    assert dropped(shop.warehouse) == {"x": 1}
+
+
+def test_a_list_is_refused_when_one_of_its_lines_is_too_large(shop: Shop) -> None:
+    done = shop.refresh(audience(f'{{ in_list: {{ query: "{LARGE}", column: user_id }} }}'))
+    assert done.failed["x"].code == "query_too_much"
 
 
 WRONG = [

@@ -81,6 +81,12 @@ MISTAKES = [
     ("{ key: n, event: Order, avg: total }", "avg: is not known here", "Did you mean `average`?"),
     ("{ key: n, event: Order, sum: 5 }", "sum: must be text", ""),
     ("{ key: n, event: Order, sum: a..b }", "sum: is not a property", ""),
+    *(
+        (f"{{ key: n, event: Order, {reducer}: items.$.price }}", f"{reducer}: has a `$`", "such as `items.0.price`")
+        for reducer in ("sum", "average", "min", "max")
+    ),
+    ("{ key: n, event: Order, sum: a, less: { event: Refund, sum: a.$ } }", "less.sum: has a `$`", ""),
+    ("lifetime_value: items.$.price", "lifetime_value: has a `$`", ""),
     ("{ key: n, event: Order, count: true, minimum: 3 }", "minimum: goes with `most_frequent`", ""),
     ("{ key: n, event: Order, max: total, less: { event: Refund, sum: total } }", "less: is taken off a `sum`", ""),
     ("{ key: n, event: Order, sum: total, less: { event: Refund } }", "less.sum: must be text", ""),
@@ -96,7 +102,7 @@ MISTAKES = [
     ("{ key: n, query: SELECT 1, column: a, columns: [b] }", "columns: must be a list", ""),
     ("{ key: n, query: SELECT 1, count: true }", "count: is not known here", "Did you mean `column`?"),
 ]  # fmt: skip
-READER_ONLY = {"{ key: n, event: Order, sum: a..b }"}
+READER_ONLY = {text for text, *_ in MISTAKES if "a..b" in text or "$" in text}
 
 
 @pytest.mark.parametrize(("text", "told", "hint"), MISTAKES)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from guestlist.audiences.document import ENDINGS, file_text, load, read_key
-from guestlist.audiences.events import WINDOW_KEYS, read_window
+from guestlist.audiences.events import OF_NUMBERS, WINDOW_KEYS, read_window, tell_many
 from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
 from guestlist.audiences.reading import join, known_keys, read_mapping, read_text, read_whole, shown
 from guestlist.audiences.steps import NEXT, STEP_KEYS, check_path, read_step
@@ -141,14 +141,16 @@ def _read_reducer(body: Mapping[str, object], mistakes: Mistakes) -> tuple[Trait
         if body["count"] is not True:
             mistakes.add("count", f"must be true, not {shown(body['count'])}.", "To count some only, use `where`.")
         return "count", ""
-    path = _read_property(body[name], name, mistakes)
+    path = _read_property(body[name], name, name, mistakes)
     return None if path is None else (cast(TraitReducer, name), path)
 
 
-def _read_property(value: object, path: str, mistakes: Mistakes) -> str | None:
+def _read_property(value: object, path: str, reducer: str, mistakes: Mistakes) -> str | None:
     name = read_text(value, path, mistakes)
     if name is not None:
         check_path(name, path, mistakes)
+        if reducer in OF_NUMBERS:
+            tell_many(name, reducer, path, mistakes)
     return name
 
 
@@ -158,7 +160,7 @@ def _read_less(value: object, mistakes: Mistakes) -> Takings | None:
         return None
     known_keys(body, LESS_KEYS, "less", mistakes)
     step = read_step(body, "less", mistakes)
-    taken = _read_property(body.get("sum"), join("less", "sum"), mistakes)
+    taken = _read_property(body.get("sum"), join("less", "sum"), "sum", mistakes)
     return None if step is None or taken is None else Takings(step=step, path=taken)
 
 
@@ -166,7 +168,7 @@ def _read_lifetime(body: Mapping[str, object], mistakes: Mistakes) -> ComputedTr
     """`lifetime_value: true`, or the property that holds the money: of all orders, less what was refunded."""
     known_keys(body, LIFETIME_KEYS, "", mistakes)
     said = body[LIFETIME]
-    money = TOTAL if said is True else _read_property(said, LIFETIME, mistakes)
+    money = TOTAL if said is True else _read_property(said, LIFETIME, "sum", mistakes)
     head = _read_head({"key": LIFETIME, **body}, mistakes)
     window = read_window(body, "", mistakes)
     shared = {name: body[name] for name in ("where", "source") if name in body}

@@ -21,6 +21,11 @@ COMPUTED_TRAIT = {
 """Key (profile_id, key). `at` is the evaluation at which the value became what it is."""
 
 
+DROPPED = "query_dropped"
+QUERY_DROPPED = {"key": "string", "lines": "int64"}
+"""Key (key): how many lines of the answer to a trait's query were too large, where any were, as it was run last."""
+
+
 class Reading(Protocol):
     """What reading needs of the store."""
 
@@ -58,6 +63,30 @@ def keep_only(warehouse: Warehouse, keys: Iterable[str]) -> None:
     kept = warehouse.table(NAME)
     others = kept.filter(kept.key.notin(sorted(keys))) if keys else kept
     warehouse.delete_keys(NAME, warehouse.materialise("trait_gone", others.select("key").distinct()), ["key"])
+
+
+def note_dropped(warehouse: Warehouse, key: str, lines: int) -> None:
+    """Remember how many lines of a trait's query were left out."""
+    told = ibis.memtable({"key": [key], "lines": [lines]}, schema=QUERY_DROPPED)
+    warehouse.create(DROPPED, QUERY_DROPPED)
+    warehouse.delete_keys(DROPPED, told.select("key"), ["key"])
+    if lines:
+        warehouse.append(DROPPED, told)
+
+
+def forget_dropped(warehouse: Warehouse, keys: Iterable[str]) -> None:
+    """Forget it of queries that are no longer there."""
+    warehouse.create(DROPPED, QUERY_DROPPED)
+    noted = warehouse.table(DROPPED)
+    others = noted.filter(noted.key.notin(sorted(keys))) if keys else noted
+    warehouse.delete_keys(DROPPED, warehouse.materialise("query_gone", others.select("key")), ["key"])
+
+
+def dropped(warehouse: Reading) -> Mapping[str, int]:
+    """Lines of the queries of traits that were too large, by key of the trait, as they were run last."""
+    if not warehouse.has(DROPPED):
+        return {}
+    return {line["key"]: line["lines"] for line in warehouse.read(warehouse.table(DROPPED)).to_pylist()}
 
 
 def of_key(kept: ir.Table, key: str) -> ir.Table:

@@ -1,6 +1,7 @@
 """The values of SQL traits: what a query gives, brought to the people it speaks of."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import ibis
 import ibis.expr.types as ir
@@ -11,14 +12,22 @@ from guestlist.errors import GuestlistError
 FindPeople = Callable[[ir.Table, str, str], ir.Table]
 """Rows, the column of identifiers in them, its type -> the rows that name somebody, with `profile_id`."""
 PROFILE = "profile_id"
+LARGEST_LINE = 16 * 1024
+"""In bytes; larger lines of an answer are left out."""
 IDENTIFIERS = (PROFILE, "user_id", "email", "phone", "anonymous_id", "ios.idfa", "android.idfa")
 
 
-def asked(
-    trait: SqlTrait, ask: Callable[[str, str], ir.Table], find_people: FindPeople
-) -> Iterator[tuple[str, ir.Table]]:
-    """Each trait of the query by key with (profile_id, value, number), each person once."""
-    rows = ask(trait.query, f"the trait {trait.key}")
+class Answer(Protocol):
+    """What a query gave, without so many lines that are too large."""
+
+    @property
+    def rows(self) -> ir.Table: ...
+    @property
+    def dropped(self) -> int: ...
+
+
+def values(trait: SqlTrait, rows: ir.Table, find_people: FindPeople) -> Iterator[tuple[str, ir.Table]]:
+    """Each trait of an answer by key with (profile_id, value, number), each person once."""
     column = identifier_column(trait, rows.columns)
     owned = find_people(rows, column, column)
     for key, name in trait.columns:

@@ -20,11 +20,11 @@ from guestlist.audiences.traits.definition import (
     TraitDefinition,
     compared_with,
 )
-from guestlist.audiences.traits.querying import FindPeople, asked
+from guestlist.audiences.traits.querying import Answer, FindPeople, values
 from guestlist.errors import GuestlistError
 
-Ask = Callable[[Question, str, str], ir.Table]
-"""Run a query over what a question is asked of, told whose it is, and give the table of its answer."""
+Ask = Callable[[Question, SqlTrait], Answer]
+"""Run the query of a trait over what a question is asked of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +58,7 @@ def keep_traits(
     """Bring relation `computed_trait` up to `at`. A query that fails leaves its values: gives why, by key of the trait."""
     warehouse.create(keeping.NAME, keeping.COMPUTED_TRAIT)
     keeping.keep_only(warehouse, [key for trait in traits for key in trait.keys])
+    keeping.forget_dropped(warehouse, [trait.key for trait in _asked(traits)])
 
     def question() -> Question:
         return Question(relations=relations(warehouse), as_of=at, zone=zone)
@@ -67,8 +68,10 @@ def keep_traits(
     failed: dict[str, GuestlistError] = {}
     for query in _asked(traits):
         try:
-            for key, found in _answer(query, question(), ways):
+            answer = ways.ask(question(), query)
+            for key, found in values(query, answer.rows, ways.find_people):
                 keeping.keep(warehouse, key, found, source=SQL, at=at)
+            keeping.note_dropped(warehouse, query.key, answer.dropped)
         except GuestlistError as error:
             failed |= dict.fromkeys(query.keys, error)
     return failed
@@ -101,12 +104,8 @@ def _worked_out(
     for trait, found in computed(_computed(traits), question, warehouse.materialise):
         yield trait.key, COMPUTED, found
     for query in _asked(traits):
-        for key, found in _answer(query, question(), ways):
+        for key, found in values(query, ways.ask(question(), query).rows, ways.find_people):
             yield key, SQL, found
-
-
-def _answer(trait: SqlTrait, question: Question, ways: Ways) -> Iterator[tuple[str, ir.Table]]:
-    return asked(trait, lambda query, of: ways.ask(question, query, of), ways.find_people)
 
 
 def _computed(traits: Iterable[TraitDefinition]) -> list[ComputedTrait]:
