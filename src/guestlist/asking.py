@@ -57,7 +57,7 @@ def refresh(
     """Bring traits that are worked out and the members of all audiences up to this instant."""
     zone = space.settings.zone
     reading = _Reading(space=space, warehouse=warehouse)
-    missing = pipeline.find_traits(warehouse, tuple(traits), reading.ways(), at=at, zone=zone)
+    missing = pipeline.find_traits(warehouse, tuple(traits), reading.ways(at), at=at, zone=zone)
     question = Question(relations=evaluating.relations(warehouse), as_of=at, zone=zone)
     failed: dict[str, GuestlistError] = {}
     lists: dict[IdentifierList, Table] = {}
@@ -103,10 +103,10 @@ def question(
     wanted = needed(traits, {key for one in audiences for key in asked_traits(one.who)})
     reading = _Reading(space=space, warehouse=warehouse)
     if profile_id is None or any(isinstance(one, SqlTrait) for one in wanted):
-        asked = with_traits(warehouse, wanted, asked, reading.ways())
+        asked = with_traits(warehouse, wanted, asked, reading.ways(at))
     elif wanted:
         alone = replace(asked, relations=only(asked.relations, profile_id))
-        held = with_traits(warehouse, wanted, alone, reading.ways()).relations.trait
+        held = with_traits(warehouse, wanted, alone, reading.ways(at)).relations.trait
         asked = replace(asked, relations=replace(asked.relations, trait=held))
     lists: dict[IdentifierList, Table] = {}
     reading.add_lists(lists, {each for one in audiences for each in asked_lists(one.who)}, asked)
@@ -119,7 +119,7 @@ def worked_out(
     """Who holds a trait, as lines of relation `trait`, worked out as of this instant if it is of that kind."""
     reading = _Reading(space=space, warehouse=warehouse)
     asked = Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
-    told = with_traits(warehouse, needed(traits, {key}), asked, reading.ways())
+    told = with_traits(warehouse, needed(traits, {key}), asked, reading.ways(at))
     held = told.relations.trait
     return held.filter(held.key == key)
 
@@ -160,8 +160,14 @@ class _Reading:
     space: Space
     warehouse: Warehouse
 
-    def ways(self) -> Ways:
-        return Ways(ask=self._ask_trait, find_people=self._owned)
+    def ways(self, at: datetime) -> Ways:
+        """As of this instant: nobody is found by an identifier that is first heard of later."""
+
+        def found(rows: Table, column: str, kind: str) -> Table:
+            _, whose = pipeline.find_owners(self.warehouse, self._rules, rows, column, kind)
+            return owned(rows, column, whose.filter(whose.known_since <= stamp(whose.known_since, at)))
+
+        return Ways(ask=self._ask_trait, find_people=found)
 
     def _ask_trait(self, question: Question, trait: SqlTrait) -> queries.Answer:
         limits = replace(queries.LIMITS, row_bytes=LARGEST_LINE, drop_large=True)
@@ -191,11 +197,8 @@ class _Reading:
         if one.file and not self.warehouse.read(values.limit(1)).num_rows:
             told = f"{_named(of)} has nothing in its column `{one.column}` that can be read as {one.identifier}."
             raise NotThereError("list_values", told, "Check the column and the type.")
-        return self.warehouse.materialise(into, whose.select("profile_id").distinct())
-
-    def _owned(self, rows: Table, column: str, kind: str) -> Table:
-        _, whose = pipeline.find_owners(self.warehouse, self._rules, rows, column, kind)
-        return owned(rows, column, whose)
+        since = whose.group_by("profile_id").aggregate(known_since=whose.known_since.min())
+        return self.warehouse.materialise(into, since)
 
     @property
     def _rules(self) -> IdentityRules:

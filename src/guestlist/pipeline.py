@@ -157,7 +157,7 @@ def traits_then(
 
 
 def find_owners(warehouse: Warehouse, rules: IdentityRules, rows: Table, column: str, kind: str) -> tuple[Table, Table]:
-    """Of a column of identifiers the values that can be read (raw, value), and whose they are (raw, profile_id)."""
+    """Of a column of identifiers: what can be read (raw, value), and whose it is (raw, profile_id, known_since)."""
     values = normal_values(rows, column, kind, rules, warehouse.materialise)
     whose = owners(values, kind, warehouse.table("identifier"), warehouse.table("alias"))
     return values, warehouse.materialise("values_owned", whose)

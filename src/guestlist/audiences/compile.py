@@ -11,7 +11,7 @@ from guestlist.audiences import definition as d
 from guestlist.audiences.comparing import compare_number, passes, trait_value
 from guestlist.audiences.matching import event_rows
 from guestlist.audiences.measuring import OF_VALUES, numbers, values
-from guestlist.audiences.question import Question, everybody, recorded, trait_rows
+from guestlist.audiences.question import Question, everybody, listed, recorded, trait_rows
 from guestlist.audiences.times import MICROSECOND, start_of
 
 ANONYMOUS = ("anonymous_id",)
@@ -163,7 +163,7 @@ def _leaf(condition: d.Leaf, question: Question) -> People:
         case d.Member():
             return _member(condition, question)
         case d.Listed():
-            found = People(ids=question.lists[condition.list])
+            found = People(ids=listed(condition.list, question))
             return found if condition.inside else found.inverted()
 
 

@@ -25,7 +25,8 @@ class Relations:
 class Question:
     """Asked of which data, as of when, on which calendar.
 
-    `inline` are audiences worked out rather than looked up. `lists` has the people (profile_id) of each list.
+    `inline` are audiences worked out rather than looked up. `lists` has the people of each list (profile_id, known_since):
+    since when they are known by one of its identifiers.
     `begun` says when an audience was first evaluated, where it was. Events before `floor` do not count.
     `scans` has, for some events by name, a relation in place of `event` (see `scanning`).
     """
@@ -64,6 +65,12 @@ def recorded(audience: str, question: Question) -> ir.Table:
     entered = history.entered_at <= stamp(history.entered_at, question.as_of)
     stayed = history.exited_at.isnull() | (history.exited_at > stamp(history.exited_at, question.as_of))
     return history.filter(history.audience == audience, entered, stayed).select("profile_id").distinct()
+
+
+def listed(one: d.IdentifierList, question: Question) -> ir.Table:
+    """Who is in a list, of those who were known by one of its identifiers at `as_of`."""
+    people = question.lists[one]
+    return people.filter(people.known_since <= stamp(people.known_since, question.as_of)).select("profile_id")
 
 
 def trait_rows(name: str, question: Question) -> ir.Table:

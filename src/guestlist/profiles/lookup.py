@@ -36,13 +36,21 @@ def _given(values: Table) -> Iterator[tuple[str, str]]:
 
 
 def owners(values: Table, kind: str, identifier: Table, alias: Table) -> Table:
-    """(raw, profile_id): the values that somebody is known by."""
-    if kind == PROFILE:
-        own = identifier.select(value="profile_id", profile_id="profile_id")
-        known = own.union(alias.select(value="profile_id", profile_id="survivor"), distinct=True)
-    else:
-        known = identifier.filter(identifier.type == kind).select("value", "profile_id")
-    return values.join(known, "value").select("raw", "profile_id").distinct()
+    """(raw, profile_id, known_since): the values that somebody is known by, and since when."""
+    known = _ids(identifier, alias) if kind == PROFILE else _known(identifier, kind)
+    return values.join(known, "value").select("raw", "profile_id", "known_since").distinct()
+
+
+def _known(identifier: Table, kind: str) -> Table:
+    return identifier.filter(identifier.type == kind).select("value", "profile_id", known_since="first_seen")
+
+
+def _ids(identifier: Table, alias: Table) -> Table:
+    """Known(value, profile_id, known_since) of ids that people have or had; they are known as long as the people."""
+    since = identifier.group_by("profile_id").aggregate(known_since=identifier.first_seen.min())
+    whose = since.select("profile_id", value="profile_id")
+    whose = whose.union(alias.select(profile_id="survivor", value="profile_id"), distinct=True)
+    return whose.join(since, "profile_id").select("value", "profile_id", "known_since")
 
 
 def owned(rows: Table, column: str, whose: Table) -> Table:

@@ -98,13 +98,19 @@ def held(trait: Any, as_of: datetime) -> Any:
     return then.mutate(place=place).filter(lambda t: (t.place == 0) & t.value.notnull()).drop("place")
 
 
+def list_rows(since: Mapping[str, datetime]) -> pa.Table:
+    """The people of a list, each since they are known by one of its identifiers."""
+    lines = [{"profile_id": who, "known_since": at} for who, at in since.items()]
+    return pa.Table.from_pylist(lines, schema=pa.schema([("profile_id", pa.string()), ("known_since", STAMP)]))
+
+
 def people_of(
     *,
     events: Sequence[Row],
     traits: Sequence[Row],
     stays: Sequence[Row],
     identifiers: Sequence[Row] | None = None,
-    lists: Mapping[IdentifierList, frozenset[str]] | None = None,
+    lists: Mapping[IdentifierList, Mapping[str, datetime]] | None = None,
 ) -> dict[str, interpreter.Person]:
     """Person by person, what the relations hold row by row."""
     rows = (*events, *traits, *stays, *(identifiers or ()))
@@ -114,11 +120,12 @@ def people_of(
 
     return {
         name: interpreter.Person(
+            name=name,
             events=[_happening(row) for row in own(name, events)],
             traits=[_held(row) for row in own(name, traits)],
             stays=[_stay(row) for row in own(name, stays)],
             identifiers=None if identifiers is None else [_known(row) for row in own(name, identifiers)],
-            lists=frozenset(listed for listed, inside in (lists or {}).items() if name in inside),
+            lists={listed: _utc(since[name]) for listed, since in (lists or {}).items() if name in since},
         )
         for name in {row["profile_id"] for row in rows}
     }
@@ -153,9 +160,16 @@ def _utc(instant: datetime) -> datetime:
 
 
 class History:
-    """Events, traits and stays, loaded once and asked many times."""
+    """Events, traits, stays and lists, loaded once and asked many times."""
 
-    def __init__(self, *, events: Sequence[Row] = (), traits: Sequence[Row] = (), stays: Sequence[Row] = ()) -> None:
+    def __init__(
+        self,
+        *,
+        events: Sequence[Row] = (),
+        traits: Sequence[Row] = (),
+        stays: Sequence[Row] = (),
+        lists: Mapping[IdentifierList, Mapping[str, datetime]] | None = None,
+    ) -> None:
         self.engine = ibis.duckdb.connect()
         rows = table(events, EVENT), table(traits, TRAIT), table(stays, MEMBERSHIP)
         self.relations = Relations(
@@ -165,11 +179,15 @@ class History:
             identifier=self.engine.create_table("identifier", _identifiers([*events, *traits])),
         )
         told = [part.to_pylist() for part in rows]
-        self.people = people_of(events=told[0], traits=told[1], stays=told[2])
+        self.people = people_of(events=told[0], traits=told[1], stays=told[2], lists=lists)
+        self.lists = {
+            listed: self.engine.create_table(f"list_{n}", list_rows(since))
+            for n, (listed, since) in enumerate((lists or {}).items())
+        }
 
     def question(self, as_of: str, zone: ZoneInfo = BERLIN) -> Question:
         relations = replace(self.relations, trait=held(self.relations.trait, utc(as_of)))
-        return Question(relations=relations, as_of=utc(as_of), zone=zone)
+        return Question(relations=relations, as_of=utc(as_of), zone=zone, lists=self.lists)
 
     def materialise(self, name: str, rows: Any) -> Any:
         return self.engine.create_table(name, rows, overwrite=True)

@@ -4,6 +4,7 @@ Written from docs/audiences.md and sharing nothing with the compiler but the con
 each other. Read it as the definition of the language: `members` at the top, values and calendar at the end.
 """
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -59,10 +60,12 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Person:
+    name: str = ""
     events: Sequence[Happening] = ()
     traits: Sequence[Held] = ()
     stays: Sequence[Stay] = ()
-    lists: frozenset[d.IdentifierList] = frozenset()
+    lists: Mapping[d.IdentifierList, datetime] = field(default_factory=dict)
+    """Since when the person is known by an identifier of the list."""
     identifiers: Sequence[Known] | None = None
 
 
@@ -96,9 +99,25 @@ def is_known(person: Person, asked: Asked) -> bool:
 
 def is_member(definition: d.Definition, person: Person, asked: Asked) -> bool:
     named = person.identifiers is None or any(one.type != "anonymous_id" for one in person.identifiers)
-    if not (named or definition.anonymous):
+    if not (named or definition.anonymous) or drawn(person, definition.key) >= definition.sample:
         return False
     return holds(definition.who, person, replace(asked, floor=floor_of(definition, asked)))
+
+
+def drawn(person: Person, salt: str) -> Fraction:
+    """A lot for each person, from 0 up to 100, the same whenever it is drawn with the same salt."""
+    lot = hashlib.md5(f"{salt}\x1f{person.name}".encode()).hexdigest()
+    return Fraction(int(lot[:8], 16) * 100, 16**8)
+
+
+def group(definition: d.Definition, person: Person) -> str:
+    """The group that a person draws, by a lot of its own; "" for none. The groups lie one after another."""
+    lot, upto = drawn(person, f"{definition.key}\x1fsplit"), Fraction(0)
+    for each in definition.split:
+        upto += Fraction(each.percent)
+        if lot < upto:
+            return each.name
+    return ""
 
 
 def floor_of(definition: d.Definition, asked: Asked) -> datetime | None:
@@ -127,7 +146,7 @@ def holds(condition: d.Condition, person: Person, asked: Asked) -> bool:
         case d.Member(audience=key, inside=inside):
             return in_audience(key, person, asked) == inside
         case d.Listed(list=listed, inside=inside):
-            return (listed in person.lists) == inside
+            return (listed in person.lists and person.lists[listed] <= asked.as_of) == inside
 
 
 def trait_of(person: Person, key: str, asked: Asked) -> Value:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from pprint import pformat
 
+import ibis
 import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
@@ -14,7 +15,7 @@ from tests.stages.audiences import interpreter
 from tests.stages.audiences.worlds import Conditions, definitions, world
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.compile import members
+from guestlist.audiences.compile import group_of, members
 from guestlist.audiences.question import Question
 from guestlist.audiences.scanning import scanned
 from guestlist.store import Warehouse
@@ -49,7 +50,10 @@ def test_the_engine_agrees_with_the_interpreter(warehouse: Warehouse, seed: int,
     if data.draw(st.booleans(), "properties read beforehand"):
         question = scanned(question, [definition, *inline.values()], warehouse.materialise)
 
-    engine = warehouse.read(members(definition, question)).column("profile_id").to_pylist()
+    found = members(definition, question)
+    drawn = group_of(found.profile_id, definition) if definition.split else ibis.literal("")
+    lines = warehouse.read(found.mutate(drawn=drawn)).to_pylist()
+    engine = [line["profile_id"] for line in lines]
     asked = interpreter.Asked(as_of=here.as_of, zone=here.zone, inline=inline, begun=begun)
     told = interpreter.members(definition, here.people, asked)
 
@@ -57,6 +61,8 @@ def test_the_engine_agrees_with_the_interpreter(warehouse: Warehouse, seed: int,
     for name in sorted(told ^ set(engine))[:1]:
         note(f"{here.zone} {here.as_of}, engine: {name in engine}\n{pformat(here.people[name], width=140)}")
     assert set(engine) == told
+    groups = {name: interpreter.group(definition, here.people[name]) for name in told}
+    assert {line["profile_id"]: line["drawn"] for line in lines} == groups
 
 
 def _asks_nobody(definition: d.Definition) -> bool:

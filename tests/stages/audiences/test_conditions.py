@@ -1,6 +1,7 @@
 """Every kind of condition over histories small enough to work by hand; each row says who is in."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from tests.stages.audiences.histories import History, event, stay, trait
 
 from guestlist.audiences import compile as compiling
 from guestlist.audiences.comparators import COMPARATORS as KNOWN_COMPARATORS
+from guestlist.audiences.definition import IdentifierList
 
 NOW = "2026-03-10T12:00:00"
 
@@ -272,6 +274,24 @@ STAYS = [("2026-01-01", "a"), ("2026-01-31T23:59:59", "a"), ("2026-02-01", ""), 
 def test_membership_is_what_it_was_then(as_of: str, expected: str) -> None:
     stays = [stay("vip", "a", "2026-01-01", "2026-02-01"), stay("vip", "a", "2026-03-01")]
     assert History(stays=stays).members("{member_of: vip}", as_of) == expected
+
+
+# a is listed by an e-mail that is known as long as a is, b by one that was told a month later; c is not listed.
+IN_LIST = [
+    ("2025-12-31T23:59:59.999999", "", ""), ("2026-01-01T00:00:00", "a", "bc"),
+    ("2026-01-31T23:59:59.999999", "a", "bc"), ("2026-02-01T00:00:00", "ab", "c"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("as_of", "inside", "outside"), IN_LIST)
+def test_nobody_is_in_a_list_before_they_are_known_by_it(as_of: str, inside: str, outside: str) -> None:
+    vip = IdentifierList(identifier="email", column="email", file="vip.csv")
+    since = {"a": datetime(2026, 1, 1), "b": datetime(2026, 2, 1)}  # noqa: DTZ001 as the store keeps instants
+    history = History(traits=[trait(who, "x", 1, "2026-01-01") for who in "abc"], lists={vip: since})
+    assert history.members("{in_list: vip.csv}", as_of) == inside
+    assert history.members("{not_in_list: vip.csv}", as_of) == outside
+    assert history.members("{not: {in_list: vip.csv}}", as_of) == outside
+    assert history.members("{all: [{in_list: vip.csv}, {trait: x, exists: true}]}", as_of) == inside
 
 
 def test_no_text_of_an_engine_is_written() -> None:

@@ -12,7 +12,18 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 from hypothesis import strategies as st
 from tests.stages.audiences import interpreter
-from tests.stages.audiences.histories import EVENT, MEMBERSHIP, STAMP, TRAIT, held, people_of, stay, table, trait
+from tests.stages.audiences.histories import (
+    EVENT,
+    MEMBERSHIP,
+    STAMP,
+    TRAIT,
+    held,
+    list_rows,
+    people_of,
+    stay,
+    table,
+    trait,
+)
 from tests.stages.audiences.instants import elapsed, moved
 
 from guestlist.audiences import definition as d
@@ -23,6 +34,16 @@ IDENTIFIER = pa.schema([("profile_id", pa.string()), ("type", pa.string()), ("fi
 LISTS = (
     d.IdentifierList(identifier="email", column="email", file="staff.csv"),
     d.IdentifierList(identifier="phone", column="mobile", query="select mobile from shop"),
+)
+SPLITS = tuple(
+    tuple(d.Group(name=name, percent=percent) for name, percent in shares)
+    for shares in (
+        (),
+        ((d.HOLDOUT, 10.0),),
+        (("a", 50.0), ("b", 50.0)),
+        ((d.HOLDOUT, 33.3), ("a", 20.01), ("b", 0.5), ("c", 46.19)),
+        (("a", 5.0), ("b", 70.0)),
+    )
 )
 EVENTS, SOURCES, AUDIENCES = ("A", "B", "C"), ("web", "shop", "[x]"), ("vip", "inner", "nobody")
 PATHS = (
@@ -71,7 +92,7 @@ class World:
 
     rows: Mapping[str, pa.Table]
     people: Mapping[str, interpreter.Person]
-    lists: Mapping[d.IdentifierList, frozenset[str]]
+    lists: Mapping[d.IdentifierList, Mapping[str, datetime]]
     zone: ZoneInfo
     as_of: datetime
 
@@ -81,10 +102,9 @@ class World:
         return Relations(**told)
 
     def listed(self, warehouse: Warehouse) -> dict[d.IdentifierList, Any]:
-        columns = {listed: pa.array(sorted(names), pa.string()) for listed, names in self.lists.items()}
         return {
-            listed: warehouse.materialise(f"list_{n}", pa.table({"profile_id": names}))
-            for n, (listed, names) in enumerate(columns.items())
+            listed: warehouse.materialise(f"list_{n}", list_rows(since))
+            for n, (listed, since) in enumerate(self.lists.items())
         }
 
 
@@ -103,9 +123,7 @@ def world(seed: int, size: int = 40) -> World:
     if chance.random() < 0.6:
         known = [row for name in names for row in drawn.identifiers(name)]
         rows["identifier"] = pa.Table.from_pylist(known, schema=IDENTIFIER)
-    lists = {
-        listed: frozenset(name for name in names if name not in ahead and chance.random() < 0.3) for listed in LISTS
-    }
+    lists = {listed: {name: drawn.at(name) for name in names if chance.random() < 0.3} for listed in LISTS}
     told = {name: part.to_pylist() for name, part in rows.items()}
     people = people_of(
         events=told["event"],
@@ -419,5 +437,7 @@ def definitions(conditions: Conditions, key: str, depth: int) -> st.SearchStrate
         name=st.just(key),
         who=conditions.trees(depth),
         anonymous=st.sampled_from([True, True, True, False]),
+        sample=st.sampled_from([100.0, 100.0, 60.0, 12.5, 0.1]),
+        split=st.sampled_from(SPLITS),
         since=st.one_of(st.none(), st.none(), st.just("now"), conditions.moments()),
     )

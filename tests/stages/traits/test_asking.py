@@ -24,12 +24,14 @@ from guestlist.store import Warehouse
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 CUSTOMERS = "".join(
-    json.dumps({"type": "identify", "userId": user, "traits": said, "timestamp": "2026-01-01T00:00:00Z"}) + "\n"
-    for user, said in {
-        "u1": {"email": "Ann@Example.org", "phone": "+49 171 3920001", "city": "Kiel"},
-        "u2": {"email": "ben@example.org", "phone": "0171 3920002", "city": "Ulm"},
-        "u3": {"email": "cy@example.org", "city": "Ulm"},
-    }.items()
+    json.dumps({"type": "identify", "userId": user, "traits": said, "timestamp": f"{day}T00:00:00Z"}) + "\n"
+    for user, day, said in (
+        ("u1", "2026-01-01", {"email": "Ann@Example.org", "phone": "+49 171 3920001", "city": "Kiel"}),
+        ("u2", "2026-01-01", {"email": "ben@example.org", "phone": "0171 3920002", "city": "Ulm"}),
+        ("u3", "2026-01-01", {"email": "cy@example.org", "city": "Ulm"}),
+        ("u3", "2026-02-10", {"phone": "+49 171 3920003"}),
+        ("u1", "2026-02-10", {"phone": "+49 171 3920004"}),
+    )
 )
 ORDERS = """\
 Email,When,Total
@@ -128,7 +130,7 @@ QUERIES = [
     ("SELECT mail AS email, points AS x FROM points", {"u2": "7"}),
     ("SELECT user_id, card AS x FROM cards", {"u1": "gold"}),
     ("SELECT profile_id, value AS x FROM trait WHERE key ILIKE 'city' AND value = 'Kiel'", {"u1": "Kiel"}),
-    ("SELECT 'u1' AS user_id, count(*) AS x FROM message", {"u1": "6"}),
+    ("SELECT 'u1' AS user_id, count(*) AS x FROM message", {"u1": "8"}),
     ("SELECT profile_id, date_diff('day', max(e.at), max(a.at)) AS x FROM event e, as_of a GROUP BY 1", AGO),
 ]  # fmt: skip
 
@@ -192,6 +194,44 @@ def test_a_list(shop: Shop, name: str, content: str | None, told: str, expected:
     assert shop.refresh(listed, others).failed == {}
     assert shop.inside("x") == shop.asked(listed) == expected
     assert shop.inside("y") == shop.asked(others) == "".join(sorted(set("123") - set(expected)))
+
+
+THEN = [
+    ("{ query: \"SELECT '017139200' || unnest(['03', '04', '01']) AS phone\", column: phone }", "1", "13"),
+    ("{ query: \"SELECT unnest(['ann@example.org', 'cy@example.org']) AS email\" }", "13", "13"),
+    ("{ query: SELECT profile_id FROM staff, column: profile_id, type: profile_id }", "3", "3"),
+]
+
+
+@pytest.mark.parametrize(("told", "in_january", "later"), THEN)
+def test_as_of_a_day_gone_by_a_list_has_only_whom_it_names_by_what_was_known_then(
+    shop: Shop, told: str, in_january: str, later: str
+) -> None:
+    known = shop.warehouse.table("identifier")
+    staff = shop.warehouse.read(known.filter(known.value == "u3")).to_pylist()
+    shop.write("data/staff.csv", f"profile_id\n{staff[0]['profile_id']}\n")
+    shop.space.settings.tables["staff"] = "data/staff.csv"
+    listed, others = audience(f"{{ in_list: {told} }}"), audience(f"{{ not_in_list: {told} }}", "y")
+    for day, expected, all_of_them in (
+        ("2025-12-31", "", ""),
+        ("2026-01-31", in_january, "123"),
+        ("2026-02-10", later, "123"),
+    ):
+        at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+        assert shop.asked(listed, at=at) == expected
+        assert shop.asked(others, at=at) == "".join(sorted(set(all_of_them) - set(expected)))
+
+
+def test_as_of_a_day_gone_by_a_query_gives_nobody_a_trait_who_was_not_known(shop: Shop) -> None:
+    traits = ("key: x\nquery: \"SELECT '+491713920003' AS phone, 1 AS x UNION SELECT '01713920001', 1\"",)
+    days = ("2025-12-31", "2026-01-31", "2026-02-10")
+    found = [
+        shop.asked(
+            audience("{ trait: x, exists: true }"), traits=traits, at=datetime.fromisoformat(day).replace(tzinfo=UTC)
+        )
+        for day in days
+    ]
+    assert found == ["", "1", "13"]
 
 
 Break = Callable[[Shop], object]
