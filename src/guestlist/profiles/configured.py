@@ -8,13 +8,17 @@ import ibis
 
 from guestlist.profiles.relations import IDENTIFIER_USE, Column, Table, in_memory
 from guestlist.store.engine import json_kind, json_text
+from guestlist.values.email import SEPARATORS
 
 _PERSONS = "identify"
 """The traits of a group call are the group's."""
 
 
 def configured_uses(message: Table, configured: Mapping[str, tuple[str, ...]]) -> Table:
-    """Uses, as relation `identifier_use`, that the configured paths find in messages; a value is as it was sent."""
+    """Uses, as relation `identifier_use`, that the configured paths find in messages; a value is as it was sent.
+
+    E-mails that stand together in one value are each a use.
+    """
     parts = [
         _use(message, kind, value) for kind, paths in sorted(configured.items()) for value in _values(message, paths)
     ]
@@ -51,9 +55,12 @@ def spellings(key: str) -> Sequence[str]:
 
 
 def _use(message: Table, kind: str, value: Column) -> Table:
-    # Nothing but blanks is no value; outer blanks are no part of one.
-    text = value.re_replace(r"^\s+|\s+$", "").nullif("")
     used = message.select(
-        "source", "message_id", "at", "ordinal", type=ibis.literal(kind), value=text, country=ibis.null("string")
+        *("source", "message_id", "at", "ordinal"),
+        type=ibis.literal(kind),
+        value=value.re_split(SEPARATORS).unnest() if kind == "email" else value,
+        country=ibis.null("string"),
     )
+    # Nothing but blanks is no value; outer blanks are no part of one.
+    used = used.mutate(value=used.value.re_replace(r"^\s+|\s+$", "").nullif(""))
     return used.filter(used.value.notnull()).select(*IDENTIFIER_USE)

@@ -9,6 +9,7 @@ import ibis
 from guestlist.sources.times import instant_of
 from guestlist.store import Table
 from guestlist.store.engine import json_kind, json_part, json_text, with_fields
+from guestlist.values.email import SEPARATORS
 
 LONGEST_MESSAGE_ID = 100
 PAGE_VIEWED, SCREEN_VIEWED = "Page Viewed", "Screen Viewed"
@@ -163,7 +164,7 @@ def _shaped(read: Table) -> Table:
 
 
 def identifier_uses(messages: Table) -> Table:
-    """Every identifier in messages that have landed (with `ordinal`): type and value as given."""
+    """Every identifier in messages that have landed (with `ordinal`): type and value as given, each e-mail by itself."""
     context, traits = messages.context.cast("json"), messages.traits.cast("json")
     device = json_text(context, "device", "type").lower()
     tracking_off = json_text(context, "device", "adTrackingEnabled") == "false"
@@ -190,9 +191,9 @@ def identifier_uses(messages: Table) -> Table:
 
 
 def _uses(messages: Table, type_: Any, value: Any) -> Table:
-    named = messages.select(
-        "source", "message_id", "at", "ordinal", "country", type=ibis.literal(type_), value=_given(value)
-    )
+    value = value.re_split(SEPARATORS).unnest() if type_ == "email" else value
+    named = messages.select("source", "message_id", "at", "ordinal", "country", type=ibis.literal(type_), value=value)
+    named = named.mutate(value=_given(named.value))
     return named.filter(named.value.notnull()).select(*IDENTIFIER_USE)
 
 
@@ -211,4 +212,5 @@ def _external_uses(messages: Table) -> Table:
         country=ibis.null("string"),
     )
     kept = named.filter(named.type.notnull(), named.value.notnull(), named.collection == "users")
-    return kept.select(*IDENTIFIER_USE)
+    others, addresses = kept.filter(kept.type != "email"), kept.filter(kept.type == "email")
+    return others.select(*IDENTIFIER_USE).union(_uses(addresses, "email", addresses.value))

@@ -67,6 +67,28 @@ def test_a_key_of_ones_own_joins_also_what_landed_before(in_pieces: bool) -> Non
     assert len({together[f"{name}@x.com"] for name in ("ann", "boss", "list", "seven")}) == 4
 
 
+@pytest.mark.parametrize("in_pieces", [False, True])
+def test_e_mails_that_stand_together_in_a_key_of_ones_own_are_one_person_s(in_pieces: bool) -> None:
+    rules = IdentityRules(
+        salt="s", configured={"email": ("properties.to",)}, normalisers={"email": Normaliser(rule=_normal_email)}
+    )
+    said = [
+        {"type": "track", "event": "Sent", "properties": '{"to": "a@x.com"}'},
+        {"type": "track", "event": "Sent", "properties": '{"to": "B@x.com"}', "user_id": "u1"},
+        *({"type": "track", "event": "Sent", "properties": f'{{"to": "{n}@x.com"}}'} for n in range(20)),
+        {"type": "track", "event": "Sent", "properties": '{"to": "A@x.com ; nobody, b@x.com"}'},
+    ]
+    with opened() as warehouse:
+        for piece in (said[:-1], said[-1:]) if in_pieces else (said,):
+            _land(warehouse, *piece)
+            pipeline.resolve(warehouse, rules, fingerprint="1")
+        whose = {row["value"]: row["profile_id"] for row in rows(warehouse, "identifier")}
+        blocked = [row["value"] for row in rows(warehouse, "identity_decision") if row["decision"] == "blocked"]
+    assert whose["a@x.com"] == whose["b@x.com"] == whose["u1"]
+    assert len(set(whose.values())) == 21
+    assert blocked == ["nobody"]
+
+
 def test_a_country_told_later_reads_an_older_number_anew() -> None:
     def read(raw: str, country: str) -> str:
         return raw if raw.startswith("+") else f"{country}{raw}"

@@ -142,6 +142,26 @@ def test_tracking_messages(warehouse: Warehouse, tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+TOGETHER = [
+    ({"traits": {"email": "a@example.org; b@example.org"}}, "a@example.org b@example.org"),
+    ({"traits": {"email": "a@example.org,b@example.org;; ,a@example.org"}}, "a@example.org b@example.org"),
+    ({"context": {"traits": {"email": "Ng, Ann <a@example.org>"}}}, "Ann <a@example.org> Ng"),
+    ({"context": {"externalIds": [{"type": "Email", "id": "a@example.org;b@example.org"}]}}, "a@example.org b@example.org"),
+    ({"context": {"externalIds": [{"type": "card", "id": "a@example.org;b@example.org"}]}}, "a@example.org;b@example.org"),
+    ({"traits": {"phone": "+49 171 3920001; +49 171 3920002"}}, "+49 171 3920001; +49 171 3920002"),
+    ({"traits": {"email": " ; , "}}, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "values"), TOGETHER)
+def test_e_mails_that_stand_together_are_each_a_use(
+    warehouse: Warehouse, tmp_path: Path, said: dict[str, Any], values: str
+) -> None:
+    imported(warehouse, written(tmp_path, "calls.jsonl", {"type": "identify", "userId": "u1", **said}))
+    found = sorted(value for kind, value in uses(warehouse) if kind != "user_id")
+    assert " ".join(found) == values
+
+
 BAD_CALLS = [
     ('{"type": "track", "userId": "u1"', "", "bad_json"),
     ("[1]", "", "bad_json"),
