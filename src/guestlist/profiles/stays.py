@@ -39,6 +39,9 @@ def _joined(told: Table) -> Table:
         entered_at=inside.entered_at.min(), exited_at=inside.exited_at.max()
     )
     past = told.filter(told.exited_at.notnull()).group_by("audience", "profile_id", "entered_at")
-    ended = past.aggregate(exited_at=told.exited_at.max()).anti_join(now_in, ["audience", "profile_id", "entered_at"])
+    ended = past.aggregate(exited_at=told.exited_at.max())
+    # What began no earlier lies in the stay that goes on; so it does not matter in how many steps people merged.
+    whose = [ended.audience == now_in.audience, ended.profile_id == now_in.profile_id]
+    ended = ended.anti_join(now_in, [*whose, ended.entered_at >= now_in.entered_at])
     columns = tuple(MEMBERSHIP)
     return now_in.select(*columns).union(ended.select(*columns))

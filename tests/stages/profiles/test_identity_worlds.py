@@ -1,18 +1,31 @@
 """Hundreds of small random worlds in one resolution, against a slow and obvious computation and against themselves."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.stages.profiles.people import expected
-from tests.stages.profiles.warehouse import Message, Resolved, Row, land, message, opened, resolved, rows
+from tests.stages.profiles.warehouse import (
+    START,
+    Message,
+    Resolved,
+    Row,
+    arrow,
+    land,
+    message,
+    opened,
+    resolved,
+    rows,
+)
 
 from guestlist import pipeline
 from guestlist.profiles.extending import extend
 from guestlist.profiles.rules import Caps, Hubs, IdentityRules, Limit, Limits
+from guestlist.profiles.stays import MEMBERSHIP
 from guestlist.store import Warehouse
 
 WORLDS = 200
@@ -180,6 +193,84 @@ def test_new_messages_leave_what_all_messages_make(
     with monkeypatch.context() as patched:
         assert _in_pieces([messages[:cut], messages[cut:]], rules, patched) == whole
     _agree(resolved(messages, rules), messages, rules)
+
+
+# Nothing is ever parted again, so stays may follow at every step or all at once.
+GROWING = IdentityRules(salt="s", limits=Limits(by_type={"user_id": None}, others=None), caps=Caps(), hubs=None)
+Stays = list[tuple[str, str, int, int | None]]
+"""Audience, profile id, second of entry, second of exit."""
+
+
+def _some_stays(profiles: Sequence[str], random: Random) -> Stays:
+    """In each audience at most one stay that goes on, after those that ended."""
+    stays: Stays = []
+    for profile in profiles:
+        for audience in ("x", "y"):
+            edges = sorted(random.sample(range(6), random.randint(0, 5)))
+            ends: list[int | None] = [*edges[1::2], None] if len(edges) % 2 else [*edges[1::2]]
+            stays += [(audience, profile, entered, left) for entered, left in zip(edges[::2], ends, strict=True)]
+    return stays
+
+
+def _fill(warehouse: Warehouse, stays: Stays) -> None:
+    moment = [(a, p, START + timedelta(seconds=i), o and START + timedelta(seconds=o)) for a, p, i, o in stays]
+    warehouse.create("membership", MEMBERSHIP)
+    warehouse.append("membership", arrow([dict(zip(MEMBERSHIP, line, strict=True)) for line in moment], MEMBERSHIP))
+
+
+def _stays(warehouse: Warehouse) -> Stays:
+    def second(at: datetime | None) -> Any:
+        return None if at is None else (at - START).seconds
+
+    lines = rows(warehouse, "membership")
+    told = [(one["audience"], one["profile_id"], second(one["entered_at"]), second(one["exited_at"])) for one in lines]
+    return sorted(told, key=str)
+
+
+def _followed(stays: Stays, alias: dict[str, str]) -> Stays:
+    """One stay that goes on from the earliest entry, if there is any, and those that ended and began before it."""
+    whose: dict[tuple[str, str], Stays] = {}
+    for stay in stays:
+        whose.setdefault((stay[0], alias[stay[1]]), []).append(stay)
+    found: Stays = []
+    for (audience, profile), theirs in whose.items():
+        open_since = min((entered for *_, entered, left in theirs if left is None), default=None)
+        past: dict[int, int] = {}
+        for *_, entered, left in theirs:
+            if left is not None and (open_since is None or entered < open_since):
+                past[entered] = max(left, past.get(entered, left))
+        found += [(audience, profile, entered, left) for entered, left in past.items()]
+        found += [] if open_since is None else [(audience, profile, open_since, None)]
+    return sorted(found, key=str)
+
+
+@pytest.mark.parametrize("seed", range(40, 44))
+def test_stays_follow_people_in_pieces_as_at_once(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = Random(seed)
+    messages = _worlds(seed, 60)
+    random.shuffle(messages)
+    size = len(messages) // 4
+    pieces = [messages[:size], *(messages[n : n + size] for n in range(size, len(messages), size))]
+    monkeypatch.setattr(pipeline, "_NEW_SHARE", 1.0)
+    with opened() as warehouse:
+        land(warehouse, [message("all", 5, *(f"{kind}:n" for kind in "ueaipc")), *pieces[0]])
+        pipeline.resolve(warehouse, GROWING, fingerprint="1")
+        stays = _some_stays(sorted({row["profile_id"] for row in rows(warehouse, "identifier")}), random)
+        _fill(warehouse, stays)
+        for piece in pieces[1:]:
+            land(warehouse, piece)
+            pipeline.resolve(warehouse, GROWING, fingerprint="1")
+        in_pieces = _stays(warehouse)
+        alias = {row["profile_id"]: row["survivor"] for row in rows(warehouse, "alias")}
+    with opened() as warehouse:
+        land(warehouse, messages)
+        land(warehouse, [message("all", 5, *(f"{kind}:n" for kind in "ueaipc"))])
+        _fill(warehouse, stays)
+        pipeline.resolve(warehouse, GROWING, fingerprint="1")
+        at_once = _stays(warehouse)
+    assert sum(alias[profile] != profile for _, profile, *_ in stays) > 20
+    assert at_once == _followed(stays, alias)
+    assert in_pieces == at_once
 
 
 @pytest.mark.parametrize("seed", [20])
