@@ -101,6 +101,43 @@ def test_rows_are_those_of_the_record_path(space: Space, extern_id: str | None) 
         assert {str(line["row_key"]) for line in space.ledger.read(found).to_pylist()} == keys
 
 
+MAPPED = {"PHONE": {"+49 171 3920001": "+49 171 3920009"}, "EMAIL": {"Ada@Example.com": "ada@example.net"}}
+LIKE_AN_IDENTIFIER: list[tuple[dict[str, dict[str, str]], dict[str, str], int]] = [
+    ({}, {"phone": "+49 171 3920001"}, 1),
+    ({}, {"phone": "+49 171/392-0001"}, 1),
+    ({}, {"phone": "+49.171.3920001"}, 1),
+    ({}, {"phone": "+491713920001.0"}, 1),  # a number that a spreadsheet has written
+    ({}, {"phone": "+49 (0)171 3920001"}, 1),
+    ({}, {"phone": "+49171392000.0"}, 2),  # not 1713920000, which is another identifier
+    ({}, {"phone": "+49171392000.00"}, 2),
+    ({}, {"phone": "+49 171 392000.01"}, 2),
+    ({}, {"email": " ADA@example.com"}, 1),
+    (MAPPED, {"phone": "+49 171 3920001"}, 2),
+    (MAPPED, {"phone": "+49 171 392 0001"}, 1),
+    (MAPPED, {"email": "ADA@example.com"}, 1),  # the identifier is mapped as well
+    (MAPPED, {"email": "Ada <ada@example.com>"}, 2),
+]
+
+
+@pytest.mark.parametrize(("maps", "traits", "number"), LIKE_AN_IDENTIFIER)
+def test_a_trait_is_left_out_only_where_an_identifier_says_the_same(
+    space: Space, maps: Any, traits: dict[str, str], number: int
+) -> None:
+    (name,) = traits
+    space.settings = replace(SETTINGS, value_maps=maps)
+    emails = ["grace@example.com", "ada@example.com"] if name == "email" else []
+    person = Customer(id="a", emails=emails, phones=["491713920000", "491713920001"], traits=traits)
+    told = [
+        Identifier(type=kind, value=f"+{value}" if kind == "phone" else value)
+        for kind, value, _ in person.identifiers()
+    ]
+    record = read_record(traits, space.settings, told)
+    expected = [{key: row.sent(key) for key in KEYS} for row in record.rows if row.can_be_sent]
+    space.prepare([person])
+    assert space.rows("a") == expected
+    assert len({row[name.upper()] for row in expected}) == number + 1
+
+
 def test_only_changed_profiles_are_prepared_again(space: Space) -> None:
     assert space.prepare(PEOPLE).profiles == 7
     assert space.prepare(PEOPLE) == Prepared(profiles=0, values_read=0)
