@@ -109,7 +109,7 @@ LIKE_AN_IDENTIFIER: list[tuple[dict[str, dict[str, str]], dict[str, str], int]] 
     ({}, {"phone": "+491713920001.0"}, 1),  # a number that a spreadsheet has written
     ({}, {"phone": "+49 (0)171 3920001"}, 1),
     ({}, {"phone": "+49171392000.0"}, 2),  # not 1713920000, which is another identifier
-    ({}, {"phone": "+49171392000.00"}, 2),
+    ({}, {"phone": "+4917139200.00"}, 2),
     ({}, {"phone": "+49 171 392000.01"}, 2),
     ({}, {"email": " ADA@example.com"}, 1),
     (MAPPED, {"phone": "+49 171 3920001"}, 2),
@@ -135,7 +135,8 @@ def test_a_trait_is_left_out_only_where_an_identifier_says_the_same(
     expected = [{key: row.sent(key) for key in KEYS} for row in record.rows if row.can_be_sent]
     space.prepare([person])
     assert space.rows("a") == expected
-    assert len({row[name.upper()] for row in expected}) == number + 1
+    sent = {row["EMAIL" if name == "email" else "PHONE"] for row in expected}
+    assert len(sent) == number + 1
 
 
 def test_only_changed_profiles_are_prepared_again(space: Space) -> None:
