@@ -101,6 +101,12 @@ def test_traits_of_the_same_events_do_not_disturb_each_other() -> None:
     assert values(History(events=EVENTS), traits) == {f"t{n}": expected for n, (_, expected) in enumerate(VALUES)}
 
 
+def test_a_whole_number_has_no_fraction_and_what_is_too_large_is_no_value() -> None:
+    orders = [event("a", "Order", "2026-03-01", {"total": 2**53})]
+    orders += [event("b", "Order", f"2026-03-0{day}", {"total": 1e308}) for day in (1, 2)]
+    assert values(History(events=orders), [of_orders("sum: total")])["x"] == {"a": str(2**53)}
+
+
 def test_a_lifetime_value_in_one_line() -> None:
     orders = [event("a", "Order Completed", "2026-01-01", {"total": 50, "revenue": 40, "currency": "EUR"})]
     orders += [event("a", "Order Refunded", "2026-01-02", {"total": 20, "revenue": 10, "currency": "EUR"})]
