@@ -97,6 +97,28 @@ def _traits(*said: str | Row, unify_spellings: bool = False) -> dict[str, tuple[
             {"a": ("1", 1.0)},
             id="same instant, by message id",
         ),
+        pytest.param(
+            [
+                {"at": START, "message_id": "b", "source": "a", "traits": '{"a": 1}'},
+                {"at": START, "message_id": "a", "source": "b", "traits": '{"a": 2}'},
+            ],
+            {"a": ("1", 1.0)},
+            id="by message id before source",
+        ),
+        pytest.param(
+            [
+                {"at": START, "message_id": "a", "source": "b", "traits": '{"a": 1}'},
+                {"at": START, "message_id": "a", "source": "a", "traits": '{"a": 2}'},
+            ],
+            {"a": ("1", 1.0)},
+            id="then by source",
+        ),
+        pytest.param(['{"a.b": 1, "a": "x"}'], {"a": ("x", None), "a.b": ("1", 1.0)}, id="a dot of one's own"),
+        pytest.param(
+            ['{"a": {"b": {"c": {"d": {"e": {"f": {"g": {"h": {"i": 1}}}}}}}}}'],
+            {"a.b.c.d.e.f.g.h": ('{"i":1}', None)},
+            id="deeper than eight is text",
+        ),
     ],
 )
 def test_traits(said: list[str | Row], known: dict[str, tuple[str, float | None]]) -> None:

@@ -79,6 +79,19 @@ def test_blocked_by_rule() -> None:
     assert out.decided("blocked") == ["e:INFO@x.y blocked_value", "e:nonsense  not_valid", "u:guest-1 blocked_value"]
 
 
+def test_blocked_as_it_is_read_not_as_it_is_written() -> None:
+    trimmed = Normaliser(rule=lambda text, _country: text.replace(" ", ""))
+    rules = IdentityRules(salt="s", blocked=Blocked(values=frozenset({"x@y.z"})), normalisers={"email": trimmed})
+    out = resolved([message("m1", 1, "u:1", "e:x @ y.z")], rules)
+    assert out.people == ["u:1"]
+    assert out.decided("blocked") == ["e:x @ y.z blocked_value"]
+
+
+def test_a_blocked_value_names_the_earliest_message_that_carried_it() -> None:
+    out = resolved([message("z", 1, "u:1", "a:null"), message("a", 2, "u:1", "a:null")])
+    assert out.decided("blocked", "message_id") == ["a:null blocked_value z"]
+
+
 def _address(text: str, _country: str) -> str | None:
     return text.lower() if "@" in text else None
 
