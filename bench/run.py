@@ -22,8 +22,9 @@ STAGES = {
     "sync": "sync:measure",
     "sdk": "against_sdk:measure",
     "memory": "sync:memory",
+    "ingest": "ingest:measure",
 }
-_OWN_DATA = ("plan", "identity")
+_OWN_DATA = ("plan", "identity", "ingest")
 _GROWS = 5  # times the size, to see whether memory grows with it
 
 

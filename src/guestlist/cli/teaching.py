@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "demo": ("demo:demo", "See all of it in a minute, without a Meta account."),
         "init": ("space:init", "Make a space: the folder of one company's audiences."),
         "import": ("imports:import_files", "Bring files of customer data into the space."),
+        "sources": ("sources:commands", "add, list, remove: who may send live messages."),
     },
     "Audiences": {
         "audiences": (

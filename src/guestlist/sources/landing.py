@@ -92,7 +92,7 @@ def _land_one(
     staged = warehouse.materialise("landing_lines", _reader(file, report, counts, progress))
     read = warehouse.materialise("landing_read", _read(staged, file, chosen, clocks))
     fresh = warehouse.materialise("landing_fresh", _fresh(read, warehouse.table("message"), chosen.source, clocks))
-    landed = _append(warehouse, fresh)
+    landed = append_messages(warehouse, fresh)
     rejected = report.finish(_rejections(warehouse, read))
     for name in ("landing_lines", "landing_read", "landing_fresh"):
         warehouse.drop(name)
@@ -148,7 +148,8 @@ def _fresh(read: Table, known: Table, source: str, clocks: Clocks) -> Table:
     return shaped.anti_join(known.filter(known.source == source), "message_id").select(LINE, *_LANDED)
 
 
-def _append(warehouse: Warehouse, fresh: Table) -> int:
+def append_messages(warehouse: Warehouse, fresh: Table) -> int:
+    """Append messages in the order of their `line`, numbered on, and the identifiers in them; gives how many."""
     last = warehouse.read(warehouse.table("message").aggregate(last=lambda t: t.ordinal.max())).to_pylist()
     placed = fresh.mutate(ordinal=fresh[LINE] + (last[0]["last"] or 0))
     landed = warehouse.append("message", placed.order_by(LINE).select(*MESSAGE))

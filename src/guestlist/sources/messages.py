@@ -76,6 +76,7 @@ class Fault(StrEnum):
     CONTEXT_NOT_OBJECT = "context_not_object"
     BAD_TIME = "bad_time"
     MESSAGE_ID_TOO_LONG = "message_id_too_long"
+    WITHHELD = "withheld_by_integrations"
 
 
 _NOT_OBJECT = {
@@ -85,6 +86,13 @@ _NOT_OBJECT = {
 }
 _IDS = {"userId": "user_id", "anonymousId": "anonymous_id", "previousId": "previous_id", "groupId": "group_id"}
 _TIMES = ("timestamp", "originalTimestamp", "sentAt")
+_META = (
+    "Facebook Custom Audiences",
+    "Facebook Custom Audiences (Actions)",
+    "PERSONAS - Facebook Ads",
+    "Personas Facebook Custom Audiences",
+)
+"""What a message's `integrations` may call the destination."""
 
 
 def read_messages(lines: Table, zone: str) -> Table:
@@ -101,6 +109,7 @@ def read_messages(lines: Table, zone: str) -> Table:
         message_id=_given(json_text(document, "messageId")),
         time=_given(ibis.coalesce(*(json_text(document, key) for key in _TIMES))),
         event_kind=json_kind(document, "event"),
+        integrations=json_part(document, "integrations"),
         **{name: _given(json_text(document, key)) for key, name in _IDS.items()},
         **{f"{name}_kind": json_kind(document, key) for key, name in _IDS.items()},
         **{name: json_part(document, name) for name in _NOT_OBJECT},
@@ -146,7 +155,20 @@ def _faults(read: Table) -> list[tuple[Any, str, str, Any]]:
         ),
         (read.time.notnull() & read.at.isnull(), Fault.BAD_TIME, "timestamp", read.time),
         (read.message_id.length() > LONGEST_MESSAGE_ID, Fault.MESSAGE_ID_TOO_LONG, "messageId", nothing),
+        (_withheld(read.integrations.try_cast("json")), Fault.WITHHELD, "integrations", nothing),
     ]
+
+
+def _withheld(integrations: Any) -> Any:
+    """Whether a message may not go to Meta: the destination is named and off, or it is not named and all are off."""
+    on, off = ibis.literal(False), ibis.literal(False)
+    for name in _META:
+        kind = json_kind(integrations, name).fill_null("null")
+        refused = (kind == "boolean") & (json_text(integrations, name) == "false")
+        on, off = on | ((kind != "null") & ~refused), off | refused
+    every = json_kind(integrations, "All").fill_null("null") == "boolean"
+    none = every & (json_text(integrations, "All") == "false")
+    return (~on & (off | none)).fill_null(False)
 
 
 def _shaped(read: Table) -> Table:

@@ -20,6 +20,7 @@ from guestlist.errors import GuestlistError
 from guestlist.store import journal_tables as t
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
+from guestlist.store.journal_sources import SourceRecords
 from guestlist.store.journal_splits import SplitRecords
 from guestlist.store.journal_tables import (
     ANSWERED,
@@ -43,7 +44,7 @@ from guestlist.store.journal_tables import (
 T = TypeVar("T")
 
 
-class Journal(ErasureRecords, SplitRecords):
+class Journal(ErasureRecords, SourceRecords, SplitRecords):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 
     def __init__(self, database: Engine) -> None:

@@ -1,0 +1,1 @@
+"""Guestlist by HTTP."""
