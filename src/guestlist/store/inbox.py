@@ -58,7 +58,7 @@ class InboxFullError(GuestlistError):
 class InboxUnwritableError(GuestlistError):
     """The disk refused, or the space belongs to another process by now."""
 
-    def __init__(self, why: str) -> None:
+    def __init__(self, *, why: str) -> None:
         super().__init__(
             "inbox_unwritable",
             f"Messages cannot be kept: {why}.",
@@ -140,7 +140,7 @@ class Inbox:
         kept = loop.create_future()
         with self._changed:
             if self._stopping or self._writer is None or not self._writer.is_alive():
-                raise InboxUnwritableError("the service is stopping")
+                raise InboxUnwritableError(why="the service is stopping")
             if self._queued + len(lines) > self._queue_bytes and self._queue:
                 raise InboxFullError
             self._queue.append(_Waiting(source=source, lines=lines, loop=loop, kept=kept))
@@ -216,7 +216,7 @@ class Inbox:
         try:
             self._append(source, b"".join(one.lines for one in same))
         except OSError as error:
-            failed = InboxUnwritableError(error.strerror or type(error).__name__)
+            failed = InboxUnwritableError(why=error.strerror or type(error).__name__)
         except InboxUnwritableError as error:
             failed = error
         if failed:
@@ -236,7 +236,7 @@ class Inbox:
         if fresh:
             _sync_folder(self.folder)
         if not file.is_ours():
-            raise InboxUnwritableError("another process has taken over this space")
+            raise InboxUnwritableError(why="another process has taken over this space")
         file.size += len(lines)
         if file.size >= self._segment_bytes:
             self._close(source)
