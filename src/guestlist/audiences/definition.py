@@ -36,6 +36,16 @@ class Duration:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cron:
+    """Times on the wall clock of the space's zone, in the five fields of a crontab."""
+
+    line: str
+
+
+Schedule = Duration | Cron | Literal["on_change", "manual"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Matches:
     """The value is, holds, begins or ends with one of `values` (or none of them, when denying)."""
 
@@ -235,13 +245,13 @@ Condition = All | AnyOf | Not | Leaf
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sync:
-    """`every` None: as soon as something changes. `adopt`: an audience id at Meta, or False to make a new one.
+    """`when`: how often it runs by itself. `adopt`: an audience id at Meta, or False to make a new one.
 
     `groups`: only these are sent; empty means everybody who is not held out.
     """
 
     to: str
-    every: Duration | None = Duration(amount=15, unit="minutes")
+    when: Schedule = Duration(amount=15, unit="minutes")
     mode: Mode = "mirror"
     adopt: str | Literal[False] | None = None
     rename: Literal["follow", "keep"] = "follow"

@@ -11,22 +11,22 @@ from ruamel.yaml.constructor import SafeConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from guestlist.audiences.conditions import Inside, read_condition
-from guestlist.audiences.definition import Condition, Definition, Duration, Mode, Sync, references
+from guestlist.audiences.definition import Condition, Definition, Mode, Sync, references
 from guestlist.audiences.lots import read_groups, read_history, read_percent, read_split
 from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
 from guestlist.audiences.reading import (
     join,
     known_keys,
-    read_duration,
     read_flag,
     read_mapping,
     read_text,
     read_word,
     shown,
 )
+from guestlist.audiences.schedule import read_schedule
 
 KEYS = ("key", "name", "description", "who", "anonymous", "history", "sample", "split", "holdout", "sync", "owner")
-SYNC_KEYS = ("to", "every", "mode", "adopt", "rename", "groups")
+SYNC_KEYS = ("to", "every", "cron", "mode", "adopt", "rename", "groups")
 KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 MODES = get_args(Mode)
 OWNERS = ("files", "page")
@@ -241,19 +241,15 @@ def _read_sync(value: object, path: str, groups: set[str], mistakes: Mistakes) -
     if "to" not in body:
         mistakes.add(join(path, "to"), "is missing: it names the destination.")
     to = read_text(body["to"], join(path, "to"), mistakes) if "to" in body else None
-    every = _read_every(body.get("every", "15m"), join(path, "every"), mistakes)
+    when = read_schedule(body, path, mistakes)
     mode = read_word(body.get("mode", "mirror"), MODES, join(path, "mode"), mistakes)
     adopt = _read_adopt(body["adopt"], join(path, "adopt"), mistakes) if "adopt" in body else None
     rename = read_word(body.get("rename", "follow"), RENAMES, join(path, "rename"), mistakes)
     sent = read_groups(body["groups"], groups, join(path, "groups"), mistakes) if "groups" in body else ()
-    if to is None or mode is None or rename is None:
+    if to is None or when is None or mode is None or rename is None:
         return None
     kept = cast(Literal["follow", "keep"], rename)
-    return Sync(to=to, every=every, mode=cast(Mode, mode), adopt=adopt, rename=kept, groups=sent)
-
-
-def _read_every(value: object, path: str, mistakes: Mistakes) -> Duration | None:
-    return None if value == "on_change" else read_duration(value, path, mistakes)
+    return Sync(to=to, when=when, mode=cast(Mode, mode), adopt=adopt, rename=kept, groups=sent)
 
 
 def _read_adopt(value: object, path: str, mistakes: Mistakes) -> str | Literal[False] | None:

@@ -20,6 +20,7 @@ from guestlist.audiences.document import KEY, MODES, OWNERS, RENAMES
 from guestlist.audiences.events import NUMBER_COMPARATORS, OF_NUMBERS, OF_VALUES, REDUCERS
 from guestlist.audiences.query_syntax import LONGEST
 from guestlist.audiences.reading import UNITS
+from guestlist.audiences.schedule import WORDS
 from guestlist.audiences.steps import COUNTS, LIKE, STEP_KEYS
 
 Schema = dict[str, object]
@@ -111,7 +112,15 @@ def _envelope() -> Schema:
 def _sync() -> Schema:
     return {
         "to": {**TEXT, "description": "The destination's name."},
-        "every": {"anyOf": [{"const": "on_change"}, DURATION]},
+        "every": {
+            "anyOf": [{"enum": list(WORDS)}, DURATION],
+            "description": "How often it runs: 1m to 1d (15m when left out), on_change, or manual.",
+        },
+        "cron": {
+            "type": "string",
+            "pattern": r"^\s*(\S+\s+){4}\S+\s*$",
+            "description": "Instead of every: minute, hour, day, month, weekday in the space's zone, as in a crontab.",
+        },
         "mode": {"enum": list(MODES)},
         "adopt": {
             "anyOf": [{"const": False}, {"type": "string", "pattern": "^[0-9]+$"}, {"type": "integer", "minimum": 0}],

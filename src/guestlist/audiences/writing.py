@@ -260,8 +260,10 @@ def _before(percent: float, rest: float) -> float:
 def _sync(sync: d.Sync) -> object:
     plain = d.Sync(to=sync.to)
     document: Document = {"to": sync.to}
-    if sync.every != plain.every:
-        document["every"] = "on_change" if sync.every is None else str(sync.every)
+    if isinstance(sync.when, d.Cron):
+        document["cron"] = sync.when.line
+    elif sync.when != plain.when:
+        document["every"] = str(sync.when)
     for name, value, usual in (("mode", sync.mode, plain.mode), ("rename", sync.rename, plain.rename)):
         if value != usual:
             document[name] = value

@@ -13,6 +13,7 @@ from guestlist.audiences.definition import Definition, references
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.explain import explain as explained
 from guestlist.audiences.mistakes import nearest
+from guestlist.audiences.schedule import schedule_text
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.cli import explaining, people, wording
 from guestlist.cli.asking import (
@@ -195,7 +196,7 @@ def _facts(one: Definition) -> dict[str, Any]:
         "syncs": [
             {
                 "to": sync.to,
-                "every": "on_change" if sync.every is None else str(sync.every),
+                "every": schedule_text(sync.when),
                 "mode": sync.mode,
                 "adopt": sync.adopt,
                 "rename": sync.rename,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from guestlist.audiences import definition as d
+from guestlist.audiences.schedule import schedule_text
 from guestlist.audiences.traits.definition import ComputedTrait, SqlTrait, TraitDefinition
 
 _TESTS = {
@@ -182,9 +183,13 @@ def _then(then: d.Then) -> str:
     return " ".join(part for part in told if part) + _nexts(then.step)
 
 
+_OFTEN = {"on_change": "whenever it changes", "manual": "when told to"}
+
+
 def sync(one: d.Sync) -> str:
     """Where an audience goes and how often."""
-    often = "whenever it changes" if one.every is None else f"every {one.every}"
+    when = schedule_text(one.when)
+    often = _OFTEN.get(when, f"at {when}" if isinstance(one.when, d.Cron) else f"every {when}")
     how = {"mirror": "", "add_only": ", only ever adding", "remove_only": ", only ever removing"}[one.mode]
     return f"{one.to}, {often}{how}"
 

@@ -93,12 +93,12 @@ def test_json_is_read_too() -> None:
 
 SYNCS = [
     ("main", (Sync(to="main"),)),
-    ("[main, {to: b, every: on_change}]", (Sync(to="main"), Sync(to="b", every=None))),
+    ("[main, {to: b, every: on_change}]", (Sync(to="main"), Sync(to="b", when="on_change"))),
     (
         "{to: a, mode: add_only, adopt: 2385, rename: keep}",
         (Sync(to="a", mode="add_only", adopt="2385", rename="keep"),),
     ),
-    ("{to: a, adopt: false, every: 1 day}", (Sync(to="a", adopt=False, every=days(1)),)),
+    ("{to: a, adopt: false, every: 1 day}", (Sync(to="a", adopt=False, when=days(1)),)),
 ]
 
 

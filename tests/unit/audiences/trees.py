@@ -153,10 +153,16 @@ def conditions(*, fewest: int = 1) -> st.SearchStrategy[d.Condition]:
     return st.recursive(leaves, grown, max_leaves=6)
 
 
+SCHEDULES: st.SearchStrategy[d.Schedule] = st.one_of(
+    st.sampled_from(["on_change", "manual"]),
+    st.builds(d.Duration, amount=st.integers(1, 24), unit=st.just("hours")),
+    st.builds(d.Duration, amount=st.integers(1, 1440), unit=st.just("minutes")),
+    st.builds(d.Cron, line=st.sampled_from(["0 6 * * *", "*/5 8-18 * * MON-FRI"])),
+)
 SYNCS = st.builds(
     d.Sync,
     to=st.sampled_from(["main", "brand", "no"]),
-    every=DURATIONS | st.none(),
+    when=SCHEDULES,
     mode=st.sampled_from(get_args(d.Mode)),
     adopt=st.sampled_from([None, False, "23850"]),
     rename=st.sampled_from(["follow", "keep"]),
