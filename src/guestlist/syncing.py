@@ -39,6 +39,7 @@ from guestlist.destinations.settings import DestinationSettings, read_destinatio
 from guestlist.erasing import carry_out
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.forgetting import close, settle
+from guestlist.holding import hold
 from guestlist.profiles.do_not_send import listed_profiles, token_column
 from guestlist.records import Records, find_people, open_records
 from guestlist.space import Space
@@ -388,10 +389,17 @@ def open_ledger(space: Space) -> Ledger:
 
 
 @contextmanager
-def open_to_sync(space: Space) -> Iterator[Syncing]:
-    """Take the space: erase what was asked to be erased, open its stores and become the owner."""
+def open_to_sync(space: Space, owned: Records | None = None) -> Iterator[Syncing]:
+    """Take the space: become the owner, erase what was asked to be erased, open its stores.
+
+    `owned`: the records of a process that holds the space already.
+    """
     clock = clock_of(space)
-    with open_records(space) as records:
+    with ExitStack() as holding:
+        records = owned or holding.enter_context(open_records(space))
+        if owned is None:
+            holding.enter_context(hold(space, records.journal))
+            records.journal.take_over("command line", now=microseconds(clock.now()))
         carry_out(space, records, now=clock.now())
         with ExitStack() as stack:
             warehouse = stack.enter_context(space.open_warehouse())
@@ -405,7 +413,6 @@ def open_to_sync(space: Space) -> Iterator[Syncing]:
                 clock=clock,
                 connections=connections,
             )
-            records.journal.take_over("command line", now=syncing.now)
             yield syncing
             settled = settle(records.journal, ledger, _longest_delay(space), now=syncing.now)
         close(records.journal, space.private / LEDGER_FILE, settled, now=microseconds(clock.now()))

@@ -20,6 +20,7 @@ from guestlist.errors import GuestlistError
 from guestlist.store import journal_tables as t
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
+from guestlist.store.journal_keeping import KeepingRecords
 from guestlist.store.journal_sources import SourceRecords
 from guestlist.store.journal_splits import SplitRecords
 from guestlist.store.journal_tables import (
@@ -42,9 +43,10 @@ from guestlist.store.journal_tables import (
 )
 
 T = TypeVar("T")
+_OWNER = select(*(column for column in t.owner.c if column.name != "id"))
 
 
-class Journal(ErasureRecords, SourceRecords, SplitRecords):
+class Journal(ErasureRecords, SourceRecords, SplitRecords, KeepingRecords):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 
     def __init__(self, database: Engine) -> None:
@@ -75,16 +77,24 @@ class Journal(ErasureRecords, SourceRecords, SplitRecords):
 
     # --- who owns the space -------------------------------------------------------------------------------------------
 
-    def take_over(self, name: str, *, now: int) -> int:
+    def take_over(
+        self, name: str, *, now: int, process: tuple[str, int] | None = None, instead_of: Owner | None = None
+    ) -> int:
         """Become the owner. What an earlier owner had on its way is in doubt from here on; its plans end.
 
         Stored additions are never sent as they are: their person may have left meanwhile. So nothing is resumed,
         everything is planned again; held plans stay, because a person is still to say yes. A plan to which one had
         said yes is held again with that yes, so that the rest of it is not asked about once more.
+        `process` (host, pid) gives signs of life from now on. Fails where the owner is no longer as `instead_of`.
         """
         with self._write() as connection:
-            epoch = (connection.scalar(select(t.owner.c.epoch)) or 0) + 1
-            values = {"id": 1, "epoch": epoch, "name": name, "since": now}
+            owner = _one(connection, _OWNER, Owner)
+            if instead_of not in {None, owner}:
+                raise _taken_over()
+            epoch = (owner.epoch if owner else 0) + 1
+            host, pid = process or (None, None)
+            values = {"id": 1, "epoch": epoch, "name": name, "since": now, "host": host, "pid": pid}
+            values["beat"] = now if process else None
             connection.execute(upsert(t.owner).values(values).on_conflict_do_update(index_elements=["id"], set_=values))
             lost = update(t.batch).where(t.batch.c.state == BatchState.INTENDED)
             connection.execute(lost.values(state=BatchState.UNKNOWN, answered_at=now))
@@ -96,7 +106,7 @@ class Journal(ErasureRecords, SourceRecords, SplitRecords):
 
     def owner(self) -> Owner | None:
         with self._read() as connection:
-            return _one(connection, select(t.owner.c.epoch, t.owner.c.name, t.owner.c.since), Owner)
+            return _one(connection, _OWNER, Owner)
 
     # --- definitions and syncs ----------------------------------------------------------------------------------------
 
@@ -363,18 +373,22 @@ class Journal(ErasureRecords, SourceRecords, SplitRecords):
     def _owned(self) -> Iterator[Connection]:
         with self._write() as connection:
             if self._epoch is None or connection.scalar(select(t.owner.c.epoch)) != self._epoch:
-                raise GuestlistError(
-                    "space_taken_over",
-                    "Another Guestlist process has taken over this space.",
-                    next_step="Leave the space to that process; guestlist status says which one it is.",
-                    nothing_lost="Nothing is lost: it goes on from what is recorded.",
-                )
+                raise _taken_over()
             yield connection
 
     def _forget_old_pages(self) -> None:
         """Overwritten values leave the file by secure_delete, but stay in the WAL until it is checkpointed."""
         with self._engine.connect().execution_options(plain=True) as connection:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _taken_over() -> GuestlistError:
+    return GuestlistError(
+        "space_taken_over",
+        "Another Guestlist process has taken over this space.",
+        next_step="Leave the space to that process; guestlist status says which one it is.",
+        nothing_lost="Nothing is lost: it goes on from what is recorded.",
+    )
 
 
 def _latest(connection: Connection, audience: str) -> Definition | None:

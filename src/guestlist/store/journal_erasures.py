@@ -94,6 +94,11 @@ class ErasureRecords(JournalPart):
             query = select(erasure).order_by(erasure.c.asked_at, erasure.c.id)
             return [Erasure(**row) for row in connection.execute(query).mappings()]
 
+    def erasure_asked(self) -> bool:
+        """Whether somebody is still to be taken from this machine."""
+        with self._read() as connection:
+            return bool(connection.scalar(select(func.count()).where(erasure.c.erased_at.is_(None))))
+
     def found_for_erasure(
         self, receipt: str, profile_ids: Iterable[str], *, people: int, identifiers: int, messages: int
     ) -> None:

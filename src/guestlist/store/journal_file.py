@@ -97,3 +97,6 @@ class JournalPart:
 
     def _write(self) -> AbstractContextManager[Connection]:
         raise NotImplementedError
+
+    def _owned(self) -> AbstractContextManager[Connection]:
+        raise NotImplementedError

@@ -62,6 +62,9 @@ class Owner:
     epoch: int
     name: str
     since: int
+    host: str | None = None
+    pid: int | None = None
+    beat: int | None = None  # the last sign of life; an owner that gives none never counts as hung
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,6 +207,9 @@ owner = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("name", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
+    Column("host", Text),
+    Column("pid", BigInteger),
+    Column("beat", BigInteger),
     CheckConstraint("id = 1", name="single"),
 )
 definition_version = Table(
