@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 import ibis
 import orjson
@@ -49,6 +49,8 @@ from guestlist.store.ledger import Ledger
 
 LEDGER_FILE = "ledger.duckdb"
 FULL_EVERY = timedelta(days=7)
+INTERLUDE_PATIENCE = 30.0
+"""Seconds that a delivery waits by itself where others wait for it; longer waits end it."""
 _SCOPES = {"mirror": Scope.MIRROR, "add_only": Scope.ADD_ONLY, "remove_only": Scope.REMOVE_ONLY}
 
 
@@ -82,6 +84,22 @@ class Outlook:
         return -(-self.preview.additions // size) + -(-self.preview.removals // size)
 
 
+class Interlude(Protocol):
+    """What may come between two requests of a delivery, where more is to be done than this one sync."""
+
+    def halted(self) -> bool:
+        """Whether the delivery is to end: it sends no further request."""
+
+    def stale(self) -> bool:
+        """Whether it is time to look again at who is wanted."""
+
+    def renew(self) -> None:
+        """Look again; asked before a plan is drawn up."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, or less."""
+
+
 @dataclass(kw_only=True)
 class Syncing:
     """The open space. Use `open_to_sync`."""
@@ -93,6 +111,8 @@ class Syncing:
     clock: Clock
     connections: Connections
     refreshed: asking.Refreshed = field(default_factory=asking.Refreshed)
+    refreshed_at: datetime | None = None
+    interlude: Interlude | None = None
 
     @property
     def now(self) -> int:
@@ -102,11 +122,22 @@ class Syncing:
     @cached_property
     def definitions(self) -> tuple[Definition, ...]:
         """The audiences of the space, read once."""
+        return self._read_definitions()
+
+    def _read_definitions(self) -> tuple[Definition, ...]:
         return read_folder(self.space.audiences, destinations=self.space.settings.destinations)
+
+    def read_again(self) -> None:
+        """Go by the files as they are now; where there is a mistake in them it is told, and what was read stands."""
+        self.__dict__["definitions"] = self._read_definitions()
+
+    def keep_definitions(self) -> None:
+        """Go on by what was read before, or by none: audiences at Meta are then left alone but for who must leave."""
+        self.__dict__.setdefault("definitions", ())
 
     def bound(self, key: str | None = None) -> list[Bound]:
         """The syncs of the definitions, or the one named (`audience@destination`, or `audience` while it has one)."""
-        every = [self._bind(definition, wish) for definition in self.definitions for wish in definition.syncs]
+        every = [self.bind(definition, wish) for definition in self.definitions for wish in definition.syncs]
         if key is None:
             return every
         found = [one for one in every if key in {one.key, one.definition.key}]
@@ -114,7 +145,8 @@ class Syncing:
             return found
         raise _no_sync(key, [one.key for one in found or every], several=bool(found))
 
-    def _bind(self, definition: Definition, wish: SyncWish) -> Bound:
+    def bind(self, definition: Definition, wish: SyncWish) -> Bound:
+        """One sync of a definition, by the settings of its destination."""
         settings = read_destination(self.space.settings, wish.to)
         return Bound(key=f"{definition.key}@{wish.to}", definition=definition, wish=wish, destination=settings)
 
@@ -133,7 +165,8 @@ class Syncing:
             digest = hashlib.sha256(document.encode()).hexdigest()
             self.records.journal.record_definition(definition.key, digest, document, now=self.now)
         traits = read_traits(self.space.traits)
-        self.refreshed = asking.refresh(self.space, self.warehouse, self.definitions, traits, at=self.clock.now())
+        self.refreshed_at = self.clock.now()
+        self.refreshed = asking.refresh(self.space, self.warehouse, self.definitions, traits, at=self.refreshed_at)
 
     def _refuse_failed(self, bound: Bound) -> None:
         """Of an audience that could not be evaluated nothing is sent but what the do-not-send list asks for."""
@@ -239,7 +272,7 @@ class Syncing:
         """Audiences at Meta whose definition or sync is no longer in the files. They stay as they are there."""
         wanted = {bound.key for bound in self.bound()}
         return [
-            self._bind(
+            self.bind(
                 Definition(key=kept.audience, name=kept.remote_name or kept.audience, who=AnyOf(conditions=())),
                 SyncWish(to=kept.destination, rename="keep"),
             )
@@ -260,7 +293,7 @@ class Syncing:
             self.hand_over([bound])
             self._refuse_failed(bound)
         client = self.connections.client(bound.wish.to)
-        keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock)
+        keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock, **self._waiting())
         kept = self._saved(bound)
         if full and keeper.is_gone(kept):
             # The ledger first: rows that it believed at Meta would never be sent to the audience made next.
@@ -279,12 +312,19 @@ class Syncing:
             account=bound.destination.account,
             rows_per_request=bound.destination.batch_rows,
             progress=progress or (lambda _: None),
+            **self._waiting(),
         )
+        if self.interlude is not None:
+            delivery.halted, delivery.patience = self.interlude.halted, INTERLUDE_PATIENCE
         report = delivery.run()
         self._note_people(bound)
         if report.state is State.DONE and delivery.terms.reassert_before is not None:
             self._sweep(bound)
         return report
+
+    def _waiting(self) -> dict[str, Any]:
+        """How requests wait: as they do by themselves, unless something may come between."""
+        return {} if self.interlude is None else {"sleep": self.interlude.sleep}
 
     def _sweep(self, bound: Bound) -> None:
         """Once everything was sent again, what left long ago is forgotten."""
@@ -373,10 +413,14 @@ class _Newest:
 
     def wanted(self) -> Wanted:
         self._seen = self.syncing.records.journal.do_not_send_mark()
+        if self.syncing.interlude is not None:
+            self.syncing.interlude.renew()
         return self.syncing.wanted(self.bound)
 
     def newer(self) -> bool:
-        return self.syncing.records.journal.do_not_send_mark() != self._seen
+        interlude = self.syncing.interlude
+        listed = self.syncing.records.journal.do_not_send_mark() != self._seen
+        return listed or (interlude is not None and interlude.stale())
 
     def gate(self) -> Relations | None:
         # Members change only by this process, and not while it delivers; the list is asked about by `newer`.
@@ -414,11 +458,12 @@ def open_to_sync(space: Space, owned: Records | None = None) -> Iterator[Syncing
                 connections=connections,
             )
             yield syncing
-            settled = settle(records.journal, ledger, _longest_delay(space), now=syncing.now)
+            settled = settle(records.journal, ledger, longest_delay(space), now=syncing.now)
         close(records.journal, space.private / LEDGER_FILE, settled, now=microseconds(clock.now()))
 
 
-def _longest_delay(space: Space) -> int:
+def longest_delay(space: Space) -> int:
+    """Microseconds after which what was sent to any destination of the space has taken effect."""
     every = [read_destination(space.settings, name).settle for name in space.settings.destinations]
     return max((settle.pipeline_delay for settle in every), default=0)
 

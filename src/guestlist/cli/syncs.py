@@ -239,7 +239,8 @@ def _tell_report(name: str, report: Report) -> None:
         say(f"  [{report.error.code}]")
 
 
-_STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State.STOPPED: "stopped"}
+_STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State.STOPPED: "stopped",
+          State.CANCELLED: "cancelled"}  # fmt: skip
 
 
 def _report_facts(bound: Bound, report: Report) -> dict[str, Any]:

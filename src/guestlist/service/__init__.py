@@ -1,1 +1,1 @@
-"""Guestlist by HTTP."""
+"""The service: messages in by HTTP, spaces kept right on time, one process for both."""

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guestlist.store import journal_tables as t
 from guestlist.store.journal_file import JournalPart
-from guestlist.store.journal_tables import PlanState, metadata
+from guestlist.store.journal_tables import BatchState, PlanState, metadata
 
 STEPS = 8
 """Steps in which a waiting time doubles."""
@@ -56,6 +56,15 @@ class Freshness:
     worst: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A batch that was sent, and what came of it when."""
+
+    state: BatchState
+    sent_at: int
+    answered_at: int
+
+
 timing = Table(
     "timing",
     metadata,
@@ -94,6 +103,14 @@ class KeepingRecords(JournalPart):
         said_yes = select(t.plan.c.sync).where(t.plan.c.state == PlanState.HELD, t.plan.c.confirmed_at.is_not(None))
         with self._read() as connection:
             return frozenset(connection.scalars(said_yes))
+
+    def sent_since(self, sync: str, instant: int) -> list[Answered]:
+        """The sync's batches that were sent then or later and are answered."""
+        columns = (t.batch.c.state, t.batch.c.sent_at, t.batch.c.answered_at)
+        query = select(*columns).where(t.batch.c.sync == sync, t.batch.c.sent_at >= instant)
+        with self._read() as connection:
+            rows = connection.execute(query.where(t.batch.c.answered_at.is_not(None)))
+            return [Answered(state=BatchState(state), sent_at=sent, answered_at=at) for state, sent, at in rows]
 
     def timings(self) -> dict[str, Timing]:
         with self._read() as connection:

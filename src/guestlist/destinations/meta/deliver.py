@@ -69,6 +69,7 @@ class State(Enum):
     HELD = "held"  # a plan waits for a person's yes
     WAITING = "waiting"  # goes on by itself, not before `again_at`
     STOPPED = "stopped"  # goes on after a person did what `error` says
+    CANCELLED = "cancelled"  # was asked to end: the request in flight was the last, the rest is planned anew next time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +106,7 @@ class _End(Enum):
     AGAIN = "again"  # plan what is left anew, now
     LATER = "later"
     STOPPED = "stopped"
+    CANCELLED = "cancelled"
 
 
 @dataclass(kw_only=True)
@@ -124,6 +126,7 @@ class Delivery:
     sleep: Callable[[float], None] = time.sleep
     rng: random.Random | None = None
     progress: Callable[[Progress], None] = lambda _progress: None
+    halted: Callable[[], bool] = lambda: False  # asked before each request: is this run to end?
     _report: Report = field(default_factory=Report, init=False)
     _wanted: Wanted | None = field(default=None, init=False)
     _packer: Packer | None = field(default=None, init=False)
@@ -153,7 +156,7 @@ class Delivery:
             if end is _End.ALL_TAKEN:
                 return self._ended(_held_or_done(drawn))
             if end is not _End.AGAIN:
-                return self._ended(State.WAITING if end is _End.LATER else State.STOPPED)
+                return self._ended(_STATES[end])
         self._report.again_at = self._report.again_at or self._now()
         return self._ended(State.WAITING)
 
@@ -215,15 +218,17 @@ class Delivery:
         planned = {batch.id: batch for batch in self.journal.batches(drawn.plan.id)}
         total, done = sum(parcel.rows for parcel in drawn.parcels), 0
         for parcel, following in zip(drawn.parcels, [*drawn.parcels[1:], None], strict=True):
-            if self.source.newer():
-                return _End.AGAIN
             if not self._may_send(parcel.direction):
                 return _End.LATER
+            if self.halted():
+                return _End.CANCELLED
+            if self.source.newer():
+                return _End.AGAIN
             last = following is None or following.group != parcel.group
             if session is None or session.over or session.group != parcel.group:
                 session = Session(group=parcel.group)
             end = self._send(planned[parcel.batch], parcel, session, last=last, waiting=total - done)
-            if end in {_End.LATER, _End.STOPPED}:
+            if end in _STATES:
                 return end
             again = again or end is _End.AGAIN
             if self._smaller:
@@ -449,6 +454,9 @@ class Delivery:
 
     def _now(self) -> int:
         return int(self.clock.now().timestamp() * _SECOND)
+
+
+_STATES = {_End.LATER: State.WAITING, _End.STOPPED: State.STOPPED, _End.CANCELLED: State.CANCELLED}
 
 
 def _held_or_done(drawn: Drawn) -> State:

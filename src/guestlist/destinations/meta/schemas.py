@@ -9,6 +9,16 @@ from guestlist.destinations.meta.relations import LEDGER, LEDGER_PERSON, NAMED, 
 
 FOLLOWED = {"resolved": "string"}
 """One line: up to which resolving of the warehouse merged profiles were followed."""
+AWAITED = {
+    "sync": "string",
+    "profile_id": "string",
+    "leaving": "boolean",
+    "received_at": "int64",
+    "moved_at": "int64",
+}
+"""Key (sync, profile_id): whom Meta has yet to be told of, since when, and when the message came that moved them."""
+MEASURED = {"ordinal": "int64"}
+"""One line: up to which message people were looked at."""
 RELATIONS: Mapping[str, Mapping[str, str]] = {
     "row": ROW,
     "profile_row": PROFILE_ROW,
@@ -21,4 +31,6 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
     "op_person": OP_PERSON,
     "named": NAMED,
     "followed": FOLLOWED,
+    "awaited": AWAITED,
+    "measured": MEASURED,
 }

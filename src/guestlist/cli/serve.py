@@ -1,0 +1,81 @@
+"""`guestlist serve`: spaces kept right on time by a process that runs until it is stopped."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from guestlist.cli.frame import AsJson, answer, say
+from guestlist.clock import WallClock
+from guestlist.errors import WrongUseError
+from guestlist.holding import named
+from guestlist.service import health
+from guestlist.service.keeper import Keeper, Manner
+from guestlist.service.logs import Log
+from guestlist.service.serving import Place, Service
+from guestlist.space import open_space
+from guestlist.store import Warehouse
+
+
+def serve(
+    *,
+    space: Annotated[
+        list[Path] | None,
+        typer.Option("--space", metavar="DIR", help="A space; may be repeated. The folder you are in when left out."),
+    ] = None,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
+    hung_after: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="When to take over from a process without a sign of life.")
+    ] = 60.0,
+    end_hung: Annotated[
+        bool, typer.Option("--end-hung/--leave-hung", help="End that process, or wait until it ends by itself.")
+    ] = True,
+    log_format: Annotated[Literal["json", "text"], typer.Option(help="How events are logged, on stderr.")] = "text",
+    as_json: AsJson = False,
+) -> None:
+    """Keep spaces right at Meta: every sync runs when its audience says, until you stop it.
+
+    One process holds a space. A second one on the same space waits, and takes over when the first ends or hangs. Stop it
+    with Ctrl-C or SIGTERM: the request in flight is finished, and nothing is lost; a second one ends it at once.
+
+    guestlist serve --space shop
+
+    guestlist serve --space shop --space outlet --port 8080 --log-format json
+    """
+    folders = [folder.resolve() for folder in space or [Path()]]
+    if len(set(folders)) < len(folders):
+        raise WrongUseError(
+            "space_named_twice", "A space is named twice.", next_step="Name each once: guestlist serve --space DIR"
+        )
+    log = Log(_to_stderr, WallClock(), as_json=log_format == "json")
+    manner = Manner(hung_after=hung_after, beat_every=min(5.0, hung_after / 4), end_hung=end_hung)
+    keepers = [Keeper(open_space(folder), take_in=_nothing, log=log, manner=manner) for folder in folders]
+    service = Service(keepers, health.make_app(keepers), Place(host=host, port=port), log)
+    service.run(lambda url: _tell(keepers, url, as_json=as_json))
+
+
+def _nothing(_: Warehouse) -> int:
+    """Imported files are all there is to take in."""
+    return 0
+
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 the log
+
+
+def _tell(keepers: list[Keeper], url: str | None, *, as_json: bool) -> None:
+    if as_json:
+        answer({"url": url, "spaces": [health.facts(keeper) for keeper in keepers]})
+    else:
+        where = f"listens on {url}" if url else "will listen once it takes over"
+        kept = ", ".join(_kept(keeper) for keeper in keepers)
+        say(f"Guestlist {where}: {kept}. Stop it with Ctrl-C.")
+    sys.stdout.flush()
+
+
+def _kept(keeper: Keeper) -> str:
+    name = keeper.space.folder.name
+    waits_for = keeper.waits_for
+    return f"{name} waits for {named(waits_for)}" if waits_for else f"{name} {keeper.stand.value}"

@@ -1,0 +1,339 @@
+"""The syncs of an open space, each in its turn: what is due is evaluated and run, what fails is kept and tried again.
+
+One thread does all of it. So that a long upload holds back neither an evaluation nor another sync, a delivery is
+interrupted between two requests: by a newer evaluation, after which it is planned anew, and by its slice of time being
+over while others wait. Nothing is lost by that, since every run begins with a plan from what is wanted.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+
+from guestlist.audiences.schedule import Past, due
+from guestlist.clock import microseconds, stopwatch
+from guestlist.destinations.meta.deliver import Report, State
+from guestlist.errors import GuestlistError
+from guestlist.forgetting import settle
+from guestlist.freshness import count_acknowledged, note_moves, removal_since
+from guestlist.service.failing import LOST, Backoff, growing, strange, waiting_cures
+from guestlist.service.logs import Log
+from guestlist.service.orders import Orders
+from guestlist.space import Space
+from guestlist.store import Warehouse
+from guestlist.store.journal_keeping import Timing
+from guestlist.syncing import Bound, Syncing, longest_delay
+
+TakeIn = Callable[[Warehouse], int]
+"""Takes in what arrived since last time; gives how many messages."""
+SLICE = 90.0
+"""Seconds for which a delivery goes on while others wait."""
+RENEWED_EVERY = 60.0
+"""Seconds after which a delivery that is still going on heeds new data."""
+SETTLED_EVERY = 600.0
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(kw_only=True)
+class Memory:
+    """What outlives the closing and opening of the stores, but not the process."""
+
+    data: int = 0  # messages taken in
+    seen: dict[str, int] = field(default_factory=dict)  # how many when a sync last began
+    served: dict[str, int] = field(default_factory=dict)  # the order in which syncs had their turn
+    obeyed: tuple[int, int] | None = None  # the do-not-send list as it was last handed over
+    confirmed: frozenset[str] = frozenset()  # syncs that were run since a person said yes
+
+
+class Turns:
+    """Looks again and again at what there is to do. Between two requests it decides whether a delivery goes on."""
+
+    def __init__(self, syncing: Syncing, *, take_in: TakeIn, orders: Orders, log: Log, memory: Memory) -> None:
+        self._syncing = syncing
+        self._journal = syncing.records.journal
+        self._take_in_arrived = take_in
+        self._orders = orders
+        self._log = log
+        self._memory = memory
+        self._running: str | None = None
+        self._slice = stopwatch()
+        self._evaluated, self._evaluated_data = stopwatch(), -1
+        self._settled = stopwatch()
+        self._files = _print_of(syncing.space)
+        self._settings = _print_of_settings(syncing.space)
+        self._unreadable = Backoff(first=2, longest=60)
+        self._handing_over = Backoff(first=15, longest=240)
+
+    # --- one look -----------------------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Do all that there is to do now."""
+        self._take_in()
+        self._read_files()
+        self._obey()
+        waiting = self._due()
+        if not waiting or not self._unreadable.over:
+            return
+        if not self._try_to_evaluate():
+            return
+        for bound in waiting:
+            if self._orders.stopping or self.to_reopen:
+                return
+            self._run(bound)
+
+    @property
+    def to_reopen(self) -> bool:
+        """Whether the stores are to be closed and opened again: to erase, to forget, to go by other settings."""
+        if self._journal.erasure_asked() or self._settings != _print_of_settings(self._syncing.space):
+            return True
+        if self._settled() < SETTLED_EVERY:
+            return False
+        self._settled = stopwatch()
+        space, journal = self._syncing.space, self._journal
+        return bool(settle(journal, self._syncing.ledger, longest_delay(space), now=self._syncing.now))
+
+    def _take_in(self) -> None:
+        took = self._take_in_arrived(self._syncing.warehouse)
+        if took:
+            self._memory.data += took
+            self._log.event("taken_in", messages=took, space=self._name)
+
+    @cached_property
+    def _name(self) -> str:
+        return self._syncing.space.folder.name
+
+    # --- files --------------------------------------------------------------------------------------------------------
+
+    def _read_files(self) -> None:
+        """Go by the definitions as they are now; where there is a mistake in them, as they were."""
+        files = _print_of(self._syncing.space)
+        if files == self._files and "bounds" in self.__dict__:
+            return
+        self._files = files
+        try:
+            self._syncing.read_again()
+        except GuestlistError as error:
+            self._log.event("files_not_read", code=error.code, space=self._name)
+            self._syncing.keep_definitions()
+        self.__dict__.pop("bounds", None)
+        self._evaluated_data = -1
+
+    @cached_property
+    def bounds(self) -> list[Bound]:
+        """The syncs that can be run; one with a mistake in its destination costs only itself."""
+        found = []
+        for definition in self._syncing.definitions:
+            for wish in definition.syncs:
+                try:
+                    found.append(self._syncing.bind(definition, wish))
+                except GuestlistError as error:
+                    self._fail(f"{definition.key}@{wish.to}", error, again_at=None)
+        return found
+
+    # --- what is due --------------------------------------------------------------------------------------------------
+
+    def _due(self) -> list[Bound]:
+        """The syncs that are to run now; who had a turn longest ago first."""
+        now, timings = self._syncing.clock.now(), self._journal.timings()
+        paused = {kept.key for kept in self._journal.syncs() if kept.paused}
+        confirmed = self._journal.confirmed()
+        self._memory.confirmed &= confirmed
+        told = self._orders.asked() | (confirmed - self._memory.confirmed)
+        waiting = [
+            bound
+            for bound in self.bounds
+            if bound.key not in paused and (bound.key in told or self._is_due(bound, timings.get(bound.key), now))
+        ]
+        return sorted(waiting, key=lambda bound: self._memory.served.get(bound.key, 0))
+
+    def _is_due(self, bound: Bound, known: Timing | None, now: datetime) -> bool:
+        timing = known or Timing(sync=bound.key, at=microseconds(now))
+        past = Past(at=_instant(timing.at), ran=timing.ran).seen_at(now)
+        if microseconds(past.at) != timing.at:
+            timing = replace(timing, at=microseconds(past.at), again_at=None)
+        if timing != known:
+            self._journal.save_timing(timing)
+        when = self._when(bound, timing, past)
+        return when is not None and when <= now
+
+    def _when(self, bound: Bound, timing: Timing, past: Past) -> datetime | None:
+        changed = self._memory.seen.get(bound.key) != self._memory.data
+        regular = due(bound.wish.when, past, zone=self._syncing.space.settings.zone, changed=changed)
+        if timing.again_at is None:
+            return regular
+        again = _instant(timing.again_at)
+        return again if timing.code is not None or regular is None else min(regular, again)
+
+    # --- evaluating ---------------------------------------------------------------------------------------------------
+
+    def _try_to_evaluate(self) -> bool:
+        try:
+            self._evaluate()
+        except GuestlistError as error:
+            if error.code == LOST:
+                raise
+            self._unreadable.failed()
+            self._log.event("not_evaluated", code=error.code, space=self._name)
+            return False
+        self._unreadable.passed()
+        return True
+
+    def _evaluate(self) -> None:
+        """As of now, unless that was a moment ago and nothing came since."""
+        if self._evaluated_data == self._memory.data and self._evaluated() < RENEWED_EVERY / 2:
+            return
+        data, took = self._memory.data, stopwatch()
+        self._syncing.refresh()
+        self._evaluated, self._evaluated_data = stopwatch(), data
+        at = self._syncing.refreshed_at
+        if at is not None:
+            syncs = [(bound.key, bound.definition.key) for bound in self.bounds]
+            note_moves(self._syncing.warehouse, self._syncing.ledger, syncs, at=microseconds(at))
+        self._log.event("evaluated", seconds=round(took(), 3), space=self._name)
+
+    # --- between two requests: `Interlude` ----------------------------------------------------------------------------
+
+    def halted(self) -> bool:
+        """Whether the delivery under way is to end."""
+        return self._orders.ended_early() or (self._slice() > SLICE and self._others_wait())
+
+    def _others_wait(self) -> bool:
+        if self._journal.erasure_asked() or self._journal.do_not_send_mark() != self._memory.obeyed:
+            return True
+        return any(bound.key != self._running for bound in self._due())
+
+    def stale(self) -> bool:
+        """Whether data came that the delivery under way does not know of."""
+        if self._evaluated() < RENEWED_EVERY:
+            return False
+        self._take_in()
+        return self._evaluated_data != self._memory.data
+
+    def renew(self) -> None:
+        """Evaluate again if need be."""
+        if self.stale():
+            self._try_to_evaluate()
+
+    def sleep(self, seconds: float) -> None:
+        self._orders.pause(seconds)
+
+    # --- a turn -------------------------------------------------------------------------------------------------------
+
+    def _run(self, bound: Bound) -> None:
+        began, took = self._syncing.now, stopwatch()
+        self._begin(bound.key)
+        report = self._report_of(lambda: self._syncing.sync(bound))
+        cancelled = self._orders.end()
+        self._running = None
+        self._log.event(
+            "synced", sync=bound.key, state=report.state.value, added_rows=report.added, removed_rows=report.removed,
+            debt_rows=report.debt or None, requests=report.requests, seconds=round(took(), 3), space=self._name,
+            code=report.error.code if report.error else None,
+        )  # fmt: skip
+        right = report.state is State.DONE and not report.debt
+        count_acknowledged(self._syncing.ledger, self._journal, bound.key, right=right, now=self._syncing.now)
+        self._memory.seen[bound.key] = self._evaluated_data
+        if report.state is not State.CANCELLED or cancelled:
+            self._save(bound.key, began, report)
+        elif not self._orders.stopping:
+            # It had to make room, and has its turn again once the others had theirs.
+            self._orders.run_now(bound.key)
+
+    def _begin(self, key: str) -> None:
+        memory = self._memory
+        memory.served[key] = max(memory.served.values(), default=0) + 1
+        memory.seen[key] = self._evaluated_data
+        memory.confirmed |= {key}
+        self._running, self._slice = key, stopwatch()
+        self._orders.begin(key)
+
+    def _report_of(self, run: Callable[[], Report]) -> Report:
+        """What a run came to. Its error is its own; only the loss of the space is everybody's."""
+        try:
+            return run()
+        except GuestlistError as error:
+            if error.code == LOST:
+                raise
+            return Report(state=State.STOPPED, error=error)
+        except Exception as error:  # noqa: BLE001 whatever it is, the other syncs have nothing to do with it
+            return Report(state=State.STOPPED, error=strange(error))
+
+    def _save(self, key: str, began: int, report: Report) -> None:
+        if report.error is not None:
+            self._fail(key, report.error, again_at=report.again_at, began=began)
+            return
+        since = removal_since(self._syncing.ledger, key)
+        again = report.again_at if report.state in {State.WAITING, State.DONE} else None
+        self._journal.save_timing(Timing(sync=key, at=began, ran=True, again_at=again, removal_since=since))
+
+    def _fail(self, key: str, error: GuestlistError, *, again_at: int | None, began: int | None = None) -> None:
+        """Keep what stopped a sync. What waiting cures is tried again after growing waits, all else at its next time."""
+        now = self._syncing.now
+        failures = 1 + self._journal.timings().get(key, Timing(sync=key, at=now)).failures
+        if again_at is not None or waiting_cures(error):
+            again_at = max(again_at or 0, now + int(growing(failures) * 1_000_000))
+        self._journal.save_timing(
+            Timing(
+                sync=key,
+                at=began if began is not None else now,
+                ran=True,
+                again_at=again_at,
+                failures=failures,
+                code=error.code,
+                happened=error.message,
+                nothing_lost=error.nothing_lost,
+                next_step=error.next_step,
+                removal_since=removal_since(self._syncing.ledger, key),
+            )
+        )
+
+    # --- who must never be sent ---------------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Take out whom the do-not-send list or an erasure asks for, of every audience, also of those that are paused."""
+        mark = self._journal.do_not_send_mark()
+        if mark == self._memory.obeyed or not self._handing_over.over:
+            return
+        handed_over = [self._hands_over(bound) for bound in self._all_there()]
+        if all(handed_over):
+            self._memory.obeyed = mark
+            self._handing_over.passed()
+        else:
+            self._handing_over.failed()
+
+    def _all_there(self) -> Iterable[Bound]:
+        kept = {one.key for one in self._journal.syncs() if one.remote_id}
+        return [bound for bound in [*self.bounds, *self._syncing.left_alone()] if bound.key in kept]
+
+    def _hands_over(self, bound: Bound) -> bool:
+        if self._orders.stopping:
+            return False
+        self._running, self._slice = bound.key, stopwatch()
+        report = self._report_of(lambda: self._syncing.hand_over([bound])[0][1])
+        self._running = None
+        if report.requests or report.error:
+            code = report.error.code if report.error else None
+            self._log.event(
+                "handed_over", sync=bound.key, removed_rows=report.removed, requests=report.requests, code=code
+            )
+        return report.state is State.DONE and not report.debt
+
+
+def _instant(microseconds_since_1970: int) -> datetime:
+    return datetime.fromtimestamp(0, UTC) + microseconds_since_1970 * _MICROSECOND
+
+
+def _print_of(space: Space) -> frozenset[tuple[str, int, int]]:
+    """Changes whenever a definition does."""
+    return frozenset(
+        (path.name, told.st_mtime_ns, told.st_size)
+        for folder in (space.audiences, space.traits)
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if (told := path.stat())
+    )
+
+
+def _print_of_settings(space: Space) -> tuple[int, int]:
+    told = space.settings_file.stat()
+    return told.st_mtime_ns, told.st_size
