@@ -17,10 +17,14 @@ from guestlist.destinations.meta.account import Standing, standing
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.destinations.settings import read_destination
 from guestlist.errors import GuestlistError
+from guestlist.holding import named
 from guestlist.records import open_records
 from guestlist.space import Space, open_space
 from guestlist.store.journal import Journal
+from guestlist.store.journal_keeping import Freshness, Timing
 from guestlist.store.journal_tables import BatchState, Plan, PlanState, Sync
+
+_ALIVE = 120_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +36,8 @@ class _Line:
     now: str
     waits: str | None
     note: GuestlistError | None
+    timing: Timing | None
+    freshness: Freshness | None
 
     @property
     def needs_a_person(self) -> bool:
@@ -50,17 +56,27 @@ def status(*, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
     with ExitStack() as stack:
         records = stack.enter_context(open_records(here))
         connections = stack.enter_context(open_connections(here, records))
-        lines = [_line(here, records.journal, connections, sync, at) for sync in records.journal.syncs()]
+        timings = records.journal.timings()
+        lines = [
+            _line(here, records.journal, connections, sync, timings.get(sync.key), at)
+            for sync in records.journal.syncs()
+        ]
+        owner = records.journal.owner()
+    kept_by = owner if owner and owner.beat and at - owner.beat < _ALIVE else None
     if as_json:
-        answer({"syncs": [_facts(line) for line in lines]})
+        answer({"syncs": [_facts(line) for line in lines], "kept_by": named(kept_by) if kept_by else None})
     else:
         _tell(lines)
+        if kept_by:
+            say(f"Kept right by: {named(kept_by)}")
     return NEEDS_A_PERSON if any(line.needs_a_person for line in lines) else DONE
 
 
-def _line(space: Space, journal: Journal, connections: Connections, sync: Sync, at: int) -> _Line:
+def _line(
+    space: Space, journal: Journal, connections: Connections, sync: Sync, timing: Timing | None, at: int
+) -> _Line:
     waits = journal.held_plan(sync.key)
-    shown, note = None, _stop(journal, sync)
+    shown, note = None, _stop(journal, sync) or _kept_error(timing, sync)
     try:
         account = read_destination(space.settings, sync.destination).account
         since = None if sync.right_at is None else datetime.fromtimestamp(sync.right_at / 1_000_000, UTC)
@@ -75,7 +91,17 @@ def _line(space: Space, journal: Journal, connections: Connections, sync: Sync, 
         now=_now(journal, sync, waits=waits is not None, stopped=note is not None, at=at),
         waits=waits.id if waits else None,
         note=note,
+        timing=timing,
+        freshness=journal.freshness(sync.key, now=at),
     )
+
+
+def _kept_error(timing: Timing | None, sync: Sync) -> GuestlistError | None:
+    """What stopped the last run by itself, if that was after Meta was last right."""
+    if timing is None or timing.code is None or (sync.right_at or 0) > timing.at:
+        return None
+    code, happened = timing.code, timing.happened or ""
+    return GuestlistError(code, happened, nothing_lost=timing.nothing_lost, next_step=timing.next_step or "")
 
 
 def _stop(journal: Journal, sync: Sync) -> GuestlistError | None:
@@ -123,6 +149,16 @@ def _facts(line: _Line) -> dict[str, Any]:
         "last_right": _iso(line.sync.right_at) if line.sync.right_at else None,
         "plan_waiting": line.waits,
         "link": shown.link if shown else None,
+        "received_to_acknowledged": None
+        if line.freshness is None
+        else {
+            "people": line.freshness.people,
+            "p50_seconds": line.freshness.p50 / 1000,
+            "p95_seconds": line.freshness.p95 / 1000,
+            "worst_seconds": line.freshness.worst / 1000,
+        },
+        "removal_waits_since": _iso(line.timing.removal_since) if line.timing and line.timing.removal_since else None,
+        "goes_on_at": _iso(line.timing.again_at) if line.timing and line.timing.again_at else None,
         "error": None
         if line.note is None
         else {"code": line.note.code, "message": line.note.message, "next": line.note.next_step},
@@ -142,11 +178,28 @@ def _tell(lines: Sequence[_Line]) -> None:
                        facts["at_meta"], facts["now"], last))  # fmt: skip
     show(made)
     for line in lines:
+        _tell_times(line)
         if line.waits:
             say(f"{line.sync.key}: plan {line.waits} waits for a yes. See it: guestlist plan",
                 f"  If that is right: guestlist sync --confirm {line.waits}")  # fmt: skip
         if line.note:
             say(f"{line.note.message}", f"  {line.note.next_step}  [{line.note.code}]")
+
+
+def _tell_times(line: _Line) -> None:
+    fresh, timing = line.freshness, line.timing
+    if fresh:
+        told = f"half within {_span(fresh.p50)}, 95 % within {_span(fresh.p95)}, all within {_span(fresh.worst)}"
+        say(f"{line.sync.key}: from message to Meta, last 7 days: {told} ({fresh.people:,} people)")
+    if timing and timing.removal_since:
+        say(f"{line.sync.key}: the oldest removal waits since {_iso(timing.removal_since)[:16].replace('T', ' ')} UTC")
+
+
+def _span(milliseconds: int) -> str:
+    seconds = milliseconds / 1000
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 def _match(facts: Mapping[str, Any]) -> str:

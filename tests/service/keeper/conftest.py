@@ -1,0 +1,133 @@
+"""A simulator, a space that uses it, and keepers in this process or in others."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.acceptance.sync.kit import Shop, customers
+
+from fakemeta.harness import Running, running
+from guestlist.clock import WallClock
+from guestlist.service.keeper import Keeper, Manner
+from guestlist.service.logs import Log
+from guestlist.space import make_space, open_space
+from guestlist.store import Warehouse
+
+COUNT, BATCH = 24, 4
+PATIENCE = 60.0
+
+
+def until(true: Callable[[], object], *, within: float = PATIENCE) -> None:
+    """Wait for what must come; a machine with much to do may take its time."""
+    end = time.monotonic() + within
+    while not true():
+        assert time.monotonic() < end, "did not come"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    with running(people=[one.person() for one in customers(COUNT)], speed=0) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="session")
+def made(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    space = tmp_path_factory.mktemp("made") / "shop"
+    make_space(space, country="DE")
+    shop = Shop(space=space, meta=server, people=customers(COUNT))
+    assert shop.connect(batch_rows=BATCH).code == 0
+    shop.load()
+    shop.want("t0", "t1")
+    return shop
+
+
+@pytest.fixture
+def shop(made: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    made.meta.reset()
+    return made.copy_to(tmp_path / "shop", capsys)
+
+
+@dataclass
+class Kept:
+    """A keeper at work, and what it said."""
+
+    keeper: Keeper
+    events: list[dict[str, Any]] = field(default_factory=list)
+    arrives: Callable[[Warehouse], int] = lambda _: 0
+
+    def of(self, name: str, **facts: object) -> list[dict[str, Any]]:
+        return [one for one in self.events if one["event"] == name and facts.items() <= one.items()]
+
+    def runs(self, state: str = "done", sync: str = "vip@main") -> int:
+        return len(self.of("synced", state=state, sync=sync))
+
+
+@contextmanager
+def keeping(space: Path) -> Iterator[Kept]:
+    kept: Kept
+    log = Log(lambda line: kept.events.append(json.loads(line)), WallClock(), as_json=True)
+    manner = Manner(look_every=0.05, beat_every=0.2)
+
+    def take_in(warehouse: Warehouse) -> int:
+        return kept.arrives(warehouse)
+
+    keeper = Keeper(open_space(space), take_in=take_in, log=log, manner=manner)
+    kept = Kept(keeper)
+    keeper.start()
+    try:
+        yield kept
+    finally:
+        keeper.stop()
+        assert keeper.join(PATIENCE)
+
+
+@dataclass
+class Serving:
+    """`guestlist serve` as a process of its own."""
+
+    process: subprocess.Popen[str]
+    log: Path
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        lines = self.log.read_text("utf-8").splitlines() if self.log.exists() else []
+        return [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
+
+    def said(self, event: str, **facts: object) -> bool:
+        return any(one["event"] == event and facts.items() <= one.items() for one in self.events)
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.process.pid, number)
+
+
+@pytest.fixture
+def serve(shop: Shop, tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    running_now: list[Serving] = []
+
+    def start(*words: object) -> Serving:
+        log = tmp_path / f"serve-{len(running_now)}.log"
+        command = [sys.executable, "-m", "guestlist.cli", "serve", "--space", shop.space, "--port", 0, "--json",
+                   "--log-format", "json", *words]  # fmt: skip
+        with log.open("w") as stderr:
+            process = subprocess.Popen(
+                [*map(str, command)], stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8", text=True
+            )
+        running_now.append(Serving(process, log))
+        return running_now[-1]
+
+    yield start
+    for one in running_now:
+        one.process.kill()
+        one.process.wait()
+        if one.process.stdout:
+            one.process.stdout.close()

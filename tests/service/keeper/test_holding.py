@@ -1,0 +1,86 @@
+"""One process holds a space; another waits, and takes over when the first is killed, hangs, or ends."""
+
+import json
+import signal
+from collections.abc import Callable
+
+from tests.acceptance.sync.kit import RIGHT, SETTLED, Shop
+
+from .conftest import Serving, until
+
+
+def ready(one: Serving) -> dict[str, object]:
+    assert one.process.stdout is not None
+    told: dict[str, object] = json.loads(one.process.stdout.readline())
+    return told
+
+
+def test_a_standby_takes_over_from_one_that_was_killed(shop: Shop, serve: Callable[..., Serving]) -> None:
+    shop.want("t0", "t1", sync="{ to: main, every: 15m }")
+    first = serve()
+    assert [one["state"] for one in ready(first)["spaces"]] == ["keeping"]  # type: ignore[attr-defined]
+    second = serve()
+    (waits,) = ready(second)["spaces"]  # type: ignore[misc]
+    assert (waits["state"], waits["waits_for"]["pid"]) == ("standby", first.process.pid)
+    told = shop.type("sync")
+    assert told.code == 1
+    assert f"service (process {first.process.pid} on" in told.err
+    until(lambda: first.said("synced", state="done"))
+    first.send(signal.SIGKILL)
+    until(lambda: second.said("keeper", state="keeping"))
+    shop.want("t1", "t2", sync="{ to: main, every: 15m }")
+    shop.meta.advance(SETTLED)
+    until(lambda: second.said("synced", state="done"))
+    shop.meta.advance(SETTLED)
+    assert shop.truth() == RIGHT
+
+
+def test_one_that_hangs_is_put_aside_and_can_record_nothing_when_it_wakes_up(
+    shop: Shop, serve: Callable[..., Serving]
+) -> None:
+    shop.want("t0", "t1", sync="{ to: main, every: manual }")
+    first = serve("--hung-after", 2, "--leave-hung")
+    ready(first)
+    second = serve("--hung-after", 2, "--leave-hung")
+    ready(second)
+    first.send(signal.SIGSTOP)
+    until(lambda: second.said("fenced", state="left"))
+    first.send(signal.SIGCONT)
+    assert first.process.wait(60) == 1
+    assert "[space_taken_over]" in first.log.read_text("utf-8") or first.said("keeper_failed", code="space_taken_over")
+    until(lambda: second.said("keeper", state="keeping"))
+
+
+def test_one_that_hangs_is_ended_so_that_it_lets_go_of_the_files(shop: Shop, serve: Callable[..., Serving]) -> None:
+    shop.want("t0", "t1", sync="{ to: main, every: 15m }")
+    first = serve("--hung-after", 2)
+    ready(first)
+    second = serve("--hung-after", 2)
+    ready(second)
+    first.send(signal.SIGSTOP)
+    until(lambda: second.said("synced", state="done"))
+    assert first.process.wait(60) == -signal.SIGKILL
+    assert shop.truth() == RIGHT
+
+
+def test_stopped_in_the_middle_of_an_upload_and_started_again_it_converges(
+    shop: Shop, serve: Callable[..., Serving]
+) -> None:
+    shop.want("t0", "t1", sync="{ to: main, every: 15m }")
+    shop.meta.fault("late", path="/users$", seconds=1)
+    first = serve()
+    ready(first)
+    until(lambda: len(shop.uploads()) >= 1)
+    first.send(signal.SIGTERM)
+    assert first.process.wait(60) == 0
+    sent = len(shop.uploads())
+    assert sent < 4  # a request in flight was finished, and no new one begun
+    assert first.said("synced", state="cancelled")
+    shop.meta.clear_faults()
+    second = serve()
+    until(lambda: second.said("synced", state="done"))
+    second.send(signal.SIGINT)
+    assert second.process.wait(60) == 0
+    assert shop.truth() == RIGHT
+    assert not any(one["unknown"] for one in shop.runs() if "unknown" in one)
+    assert sum(one["in doubt"] for one in shop.runs()) == 0
