@@ -100,6 +100,10 @@ class Interlude(Protocol):
         """Wait, or less."""
 
 
+class _HaltedError(Exception):
+    """A run was asked to end while it waited."""
+
+
 @dataclass(kw_only=True)
 class Syncing:
     """The open space. Use `open_to_sync`."""
@@ -293,13 +297,17 @@ class Syncing:
             self.hand_over([bound])
             self._refuse_failed(bound)
         client = self.connections.client(bound.wish.to)
-        keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock, **self._waiting())
+        waiting = {} if self.interlude is None else {"sleep": self._sleep_whole}
+        keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock, **waiting)
         kept = self._saved(bound)
         if full and keeper.is_gone(kept):
             # The ledger first: rows that it believed at Meta would never be sent to the audience made next.
             forget_sync(self.ledger, bound.key)
             kept = keeper.forget(kept)
-        kept = keeper.ensure(kept, _wish(bound))
+        try:
+            kept = keeper.ensure(kept, _wish(bound))
+        except _HaltedError:
+            return Report(state=State.CANCELLED)
         assert kept.remote_id is not None
         delivery = Delivery(
             ledger=self.ledger,
@@ -312,19 +320,22 @@ class Syncing:
             account=bound.destination.account,
             rows_per_request=bound.destination.batch_rows,
             progress=progress or (lambda _: None),
-            **self._waiting(),
         )
         if self.interlude is not None:
-            delivery.halted, delivery.patience = self.interlude.halted, INTERLUDE_PATIENCE
+            delivery.halted, delivery.sleep = self.interlude.halted, self.interlude.sleep
+            delivery.patience = INTERLUDE_PATIENCE
         report = delivery.run()
         self._note_people(bound)
         if report.state is State.DONE and delivery.terms.reassert_before is not None:
             self._sweep(bound)
         return report
 
-    def _waiting(self) -> dict[str, Any]:
-        """How requests wait: as they do by themselves, unless something may come between."""
-        return {} if self.interlude is None else {"sleep": self.interlude.sleep}
+    def _sleep_whole(self, seconds: float) -> None:
+        """Before an audience is made again the wait must be whole: a shorter one could make two."""
+        assert self.interlude is not None
+        self.interlude.sleep(seconds)
+        if self.interlude.halted():
+            raise _HaltedError
 
     def _sweep(self, bound: Bound) -> None:
         """Once everything was sent again, what left long ago is forgotten."""

@@ -225,11 +225,6 @@ class Turns:
         report = self._report_of(lambda: self._syncing.sync(bound))
         cancelled = self._orders.end()
         self._running = None
-        self._log.event(
-            "synced", sync=bound.key, state=report.state.value, added_rows=report.added, removed_rows=report.removed,
-            debt_rows=report.debt or None, requests=report.requests, seconds=round(took(), 3), space=self._name,
-            code=report.error.code if report.error else None,
-        )  # fmt: skip
         right = report.state is State.DONE and not report.debt
         count_acknowledged(self._syncing.ledger, self._journal, bound.key, right=right, now=self._syncing.now)
         self._memory.seen[bound.key] = self._evaluated_data
@@ -238,6 +233,11 @@ class Turns:
         elif not self._orders.stopping:
             # It had to make room, and has its turn again once the others had theirs.
             self._orders.run_now(bound.key)
+        self._log.event(
+            "synced", sync=bound.key, state=report.state.value, added_rows=report.added, removed_rows=report.removed,
+            debt_rows=report.debt or None, requests=report.requests, seconds=round(took(), 3), space=self._name,
+            code=report.error.code if report.error else None,
+        )  # fmt: skip
 
     def _begin(self, key: str) -> None:
         memory = self._memory

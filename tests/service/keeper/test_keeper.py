@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 from tests.acceptance.sync.kit import HOUR, RIGHT, SETTLED, Shop
 
-from guestlist.cli import run
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, land
 from guestlist.sources.mapping import Chosen, FileMapping
@@ -77,9 +76,9 @@ def test_who_is_listed_leaves_though_nothing_is_due_and_the_files_are_broken(sho
         until(lambda: kept.of("files_not_read"))
         shop.list_person(4)  # of t0, beside the keeper
         until(lambda: kept.of("handed_over", removed_rows=1))
-        assert run(["erase", f"user_id:{shop.people[7].user_id}", "--space", str(shop.space)]) == 0
+        assert shop.process("erase", f"user_id:{shop.people[7].user_id}").code == 0
         shop.listed.add(8)
-        until(lambda: len(kept.of("handed_over")) == 2)
+        until(lambda: len(kept.of("handed_over", removed_rows=1)) == 2)
     shop.meta.advance(SETTLED)
     assert shop.truth() == RIGHT
     assert not {4, 8} & shop.meta.members(shop.audience())
