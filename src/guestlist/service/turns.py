@@ -71,6 +71,7 @@ class Turns:
         self._take_in()
         self._read_files()
         self._obey()
+        self._read_files()  # handing over may have taken a while
         waiting = self._due()
         if not waiting or not self._unreadable.over:
             return
