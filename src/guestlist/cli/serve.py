@@ -1,6 +1,7 @@
 """`guestlist serve`: spaces kept right on time by a process that runs until it is stopped."""
 
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,12 +11,14 @@ from guestlist.cli.frame import AsJson, answer, say
 from guestlist.clock import WallClock
 from guestlist.errors import WrongUseError
 from guestlist.holding import named
+from guestlist.records import open_records
 from guestlist.service import health
+from guestlist.service.app import make_app
+from guestlist.service.front import Front
 from guestlist.service.keeper import Keeper, Manner
 from guestlist.service.logs import Log
 from guestlist.service.serving import Place, Service
 from guestlist.space import open_space
-from guestlist.store import Warehouse
 
 
 def serve(
@@ -35,7 +38,9 @@ def serve(
     log_format: Annotated[Literal["json", "text"], typer.Option(help="How events are logged, on stderr.")] = "text",
     as_json: AsJson = False,
 ) -> None:
-    """Keep spaces right at Meta: every sync runs when its audience says, until you stop it.
+    """Take messages in and keep spaces right at Meta: every sync runs when its audience says, until you stop it.
+
+    Messages come by the tracking API, POST /v1/track and the others, with the write key of a source (guestlist sources).
 
     One process holds a space. A second one on the same space waits, and takes over when the first ends or hangs. Stop it
     with Ctrl-C or SIGTERM: the request in flight is finished, and nothing is lost; a second one ends it at once.
@@ -51,14 +56,16 @@ def serve(
         )
     log = Log(_to_stderr, WallClock(), as_json=log_format == "json")
     manner = Manner(hung_after=hung_after, beat_every=min(5.0, hung_after / 4), end_hung=end_hung)
-    keepers = [Keeper(open_space(folder), take_in=_nothing, log=log, manner=manner) for folder in folders]
-    service = Service(keepers, health.make_app(keepers), Place(host=host, port=port), log)
-    service.run(lambda url: _tell(keepers, url, as_json=as_json))
-
-
-def _nothing(_: Warehouse) -> int:
-    """Imported files are all there is to take in."""
-    return 0
+    with ExitStack() as opened:
+        fronts: list[Front] = []
+        keepers: list[Keeper] = []
+        for here in map(open_space, folders):
+            front = Front(here, opened.enter_context(open_records(here)))
+            opened.callback(front.close)
+            fronts.append(front)
+            keepers.append(Keeper(here, take_in=front.take_in, log=log, manner=manner))
+        app = make_app([front.door for front in fronts], keepers)
+        Service(keepers, app, Place(host=host, port=port), log).run(lambda url: _tell(keepers, url, as_json=as_json))
 
 
 def _to_stderr(line: str) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -37,8 +36,3 @@ def facts(keeper: Keeper) -> dict[str, Any]:
         "waits_for": {"owner": waits_for.name, "pid": waits_for.pid} if waits_for else None,
         "code": trouble.code if trouble else None,
     }
-
-
-def make_app(keepers: Sequence[Keeper]) -> Starlette:
-    """The service's application."""
-    return Starlette(routes=routes(keepers))

@@ -97,6 +97,7 @@ class Serving:
 
     process: subprocess.Popen[str]
     log: Path
+    url: str | None = None
 
     @property
     def events(self) -> list[dict[str, Any]]:

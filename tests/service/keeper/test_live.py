@@ -1,0 +1,75 @@
+"""From a Segment client to Meta's own people and out again, through `guestlist serve`."""
+
+import json
+import signal
+from collections.abc import Callable
+from typing import Any
+
+import segment.analytics.client as segment
+from tests.acceptance.sync.kit import Shop
+
+from .conftest import Serving, until
+
+MEMBERS = """\
+key: gold
+name: Gold
+who: {{ trait: plan, equals: gold }}
+sync: {{ to: main, every: {every} }}
+"""
+
+
+def test_who_enters_is_added_and_who_leaves_is_removed(shop: Shop, serve: Callable[..., Serving]) -> None:
+    _audience(shop, every="on_change")
+    key, url = _source(shop), _address(serve())
+    _say(url, key, {"user-000001": "gold", "user-000002": "gold", "user-000003": "free"})
+    until(lambda: _members(shop) == {1, 2}, within=120)
+    _say(url, key, {"user-000002": "free", "user-000003": "gold"})
+    until(lambda: _members(shop) == {1, 3}, within=120)
+
+
+def test_what_was_acknowledged_before_a_kill_lands_after_it(shop: Shop, serve: Callable[..., Serving]) -> None:
+    _audience(shop, every="on_change")
+    key = _source(shop)
+    first = serve()
+    _say(_address(first), key, {"user-000001": "gold"})
+    until(lambda: _members(shop) == {1}, within=120)
+    _say(_address(first), key, {"user-000002": "gold"})
+    first.send(signal.SIGKILL)
+    serve()
+    until(lambda: _members(shop) == {1, 2}, within=120)
+
+
+def _audience(shop: Shop, *, every: str) -> None:
+    (shop.space / "audiences" / "vip.yaml").unlink()
+    (shop.space / "audiences" / "gold.yaml").write_text(MEMBERS.format(every=every))
+
+
+def _source(shop: Shop) -> str:
+    made = shop.process("sources", "add", "web", "--json")
+    assert made.code == 0, made.text
+    key: str = made.facts["write_key"]
+    return key
+
+
+def _address(running: Serving) -> str:
+    if running.url is None:
+        assert running.process.stdout is not None
+        running.url = json.loads(running.process.stdout.readline())["url"]
+    return running.url
+
+
+def _say(url: str, key: str, plans: dict[str, str]) -> None:
+    failed: list[Any] = []
+    client = segment.Client(key, host=url, on_error=lambda *error: failed.append(error))
+    for user_id, plan in plans.items():
+        client.identify(user_id=user_id, traits={"plan": plan})
+    client.flush()
+    client.join()
+    assert failed == []
+
+
+def _members(shop: Shop) -> set[int]:
+    """Who is in at Meta; a little of the simulator's time goes by at each look."""
+    shop.meta.advance(5)
+    made = [one["id"] for one in shop.meta.get("audiences")["audiences"] if one["name"] == "Gold"]
+    return shop.meta.members(str(made[0])) if made else set()
