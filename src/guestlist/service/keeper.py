@@ -39,7 +39,7 @@ class Stand(Enum):
 class Manner:
     """How a keeper goes about it, in seconds. `end_hung`: end the process of an owner that gives no sign of life."""
 
-    look_every: float = 1.0
+    look_every: float = 2.0
     beat_every: float = 5.0
     hung_after: float = 60.0
     end_hung: bool = True
