@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,9 @@ RAISED_ANEW = {"code", "error.code", "rule.name", "reply", "mistakes.found", "mi
 """What stands for a code where an error is made of another one, or of a table that is looked at below."""
 
 
-def error_classes() -> set[str]:
-    classes = {"GuestlistError"}
+@cache
+def error_classes() -> frozenset[str]:
+    classes = frozenset({"GuestlistError"})
     while True:
         grown = classes | {
             node.name

@@ -204,6 +204,9 @@ class Keeper:
             while not (self._orders.stopping or turns.to_reopen):
                 turns.look()
                 self._orders.wait(self._manner.look_every)
+            if not self._orders.stopping:
+                # Before an erasure: what waits in the inbox may be about that person, too.
+                turns.take_in()
 
     @contextmanager
     def _beating(self, records: Records) -> Iterator[None]:

@@ -25,6 +25,7 @@ from guestlist.service.logs import Log, ServerLog
 STOP_WITHIN = 90.0
 """Seconds that a request in flight may take to end; a second signal does not wait for it."""
 _LOOK = 0.2
+_MOST_CONNECTIONS = 2_000
 _PORT_IS_LET_GO = 15.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -95,6 +96,7 @@ class Service:
                 log_level="warning",
                 server_header=False,
                 timeout_graceful_shutdown=10,
+                limit_concurrency=_MOST_CONNECTIONS,
             )
             quiet = logging.getLogger("uvicorn")
             quiet.handlers, quiet.propagate = [ServerLog(self._log)], False

@@ -68,7 +68,7 @@ class Turns:
 
     def look(self) -> None:
         """Do all that there is to do now."""
-        self._take_in()
+        self.take_in()
         self._read_files()
         self._obey()
         self._read_files()  # handing over may have taken a while
@@ -93,7 +93,8 @@ class Turns:
         space, journal = self._syncing.space, self._journal
         return bool(settle(journal, self._syncing.ledger, longest_delay(space), now=self._syncing.now))
 
-    def _take_in(self) -> None:
+    def take_in(self) -> None:
+        """Land what arrived."""
         took = self._take_in_arrived(self._syncing.warehouse)
         if took:
             self._memory.data += took
@@ -207,7 +208,7 @@ class Turns:
         """Whether data came that the delivery under way does not know of."""
         if self._evaluated() < RENEWED_EVERY:
             return False
-        self._take_in()
+        self.take_in()
         return self._evaluated_data != self._memory.data
 
     def renew(self) -> None:
