@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from functools import cache
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def error_classes() -> frozenset[str]:
         classes = grown
 
 
-def calls(names: set[str]) -> Iterator[tuple[str, ast.Call]]:
+def calls(names: AbstractSet[str]) -> Iterator[tuple[str, ast.Call]]:
     for path, tree in TREES.items():
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in names:
