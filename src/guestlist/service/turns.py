@@ -56,7 +56,7 @@ class Turns:
         self._log = log
         self._memory = memory
         self._running: str | None = None
-        self._slice = stopwatch()
+        self._slice: Callable[[], float] | None = None  # runs from when a delivery could first send something
         self._evaluated, self._evaluated_data = stopwatch(), -1
         self._settled = stopwatch()
         self._files = _print_of(syncing.space)
@@ -197,7 +197,12 @@ class Turns:
 
     def halted(self) -> bool:
         """Whether the delivery under way is to end."""
-        return self._orders.ended_early() or (self._slice() > SLICE and self._others_wait())
+        if self._orders.ended_early():
+            return True
+        if self._slice is None:
+            # Work before that counts not: else two long plans would make room for each other for ever.
+            self._slice = stopwatch()
+        return self._slice() > SLICE and self._others_wait()
 
     def _others_wait(self) -> bool:
         if self._journal.erasure_asked() or self._journal.do_not_send_mark() != self._memory.obeyed:
@@ -246,7 +251,7 @@ class Turns:
         memory.served[key] = max(memory.served.values(), default=0) + 1
         memory.seen[key] = self._evaluated_data
         memory.confirmed |= {key}
-        self._running, self._slice = key, stopwatch()
+        self._running, self._slice = key, None
         self._orders.begin(key)
 
     def _report_of(self, run: Callable[[], Report]) -> Report:
@@ -310,7 +315,7 @@ class Turns:
     def _hands_over(self, bound: Bound) -> bool:
         if self._orders.stopping:
             return False
-        self._running, self._slice = bound.key, stopwatch()
+        self._running, self._slice = bound.key, None
         report = self._report_of(lambda: self._syncing.hand_over([bound])[0][1])
         self._running = None
         if report.requests or report.error:

@@ -5,14 +5,16 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import pytest
 from tests.acceptance.sync.kit import HOUR, RIGHT, SETTLED, Shop
 
+from guestlist.service import turns
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, land
 from guestlist.sources.mapping import Chosen, FileMapping
 from guestlist.store import Warehouse
 
-from .conftest import keeping, until
+from .conftest import BATCH, keeping, until
 
 MINUTE = 60
 
@@ -36,7 +38,7 @@ def test_a_schedule_runs_when_its_time_has_come(shop: Shop) -> None:
     assert shop.truth() == RIGHT
 
 
-def test_manual_waits_until_told_and_a_paused_one_does_not_run(shop: Shop) -> None:
+def test_manual_waits_until_told(shop: Shop) -> None:
     shop.want("t0", "t1", sync="{ to: main, every: manual }")
     with keeping(shop.space) as kept:
         until(lambda: kept.of("keeper", state="keeping"))
@@ -46,6 +48,40 @@ def test_manual_waits_until_told_and_a_paused_one_does_not_run(shop: Shop) -> No
         kept.keeper.run_now("vip@main")
         until(lambda: kept.runs() == 1)
     assert shop.truth() == RIGHT
+
+
+def test_cancelled_it_sends_nothing_more_until_told_again(shop: Shop) -> None:
+    shop.want("t0", "t1", sync="{ to: main, every: manual }")
+    shop.meta.fault("late", method="POST", path="/users$", seconds=0.5)
+    with keeping(shop.space) as kept:
+        kept.keeper.run_now("vip@main")
+        until(shop.uploads)
+        assert kept.keeper.cancel("vip@main")
+        until(lambda: kept.runs("cancelled") == 1)
+        sent = len(shop.uploads())
+        assert sent < len(shop.wanted) / BATCH
+        time.sleep(1)
+        assert len(shop.uploads()) == sent
+        assert not kept.keeper.cancel("vip@main")
+        shop.meta.clear_faults()
+        kept.keeper.run_now("vip@main")
+        until(lambda: kept.runs() == 1)
+    shop.meta.advance(SETTLED)
+    assert shop.truth() == RIGHT
+
+
+def test_a_long_upload_makes_room_for_a_sync_that_is_due(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "SLICE", 0.2)
+    shop.want("t0", "t1", "t2", sync="{ to: main, every: manual }")
+    shop.want("t3", key="small", name="Small", sync="{ to: main, every: manual }")
+    shop.meta.fault("late", method="POST", path="/users$", seconds=0.5)
+    with keeping(shop.space) as kept:
+        kept.keeper.run_now("vip@main")
+        until(shop.uploads)
+        kept.keeper.run_now("small@main")
+        until(lambda: kept.runs() == kept.runs(sync="small@main") == 1)
+        done = [one["sync"] for one in kept.of("synced", state="done")]
+    assert done == ["small@main", "vip@main"]
 
 
 def test_an_error_is_kept_with_its_remedy_and_heals_and_costs_nobody_else(shop: Shop) -> None:
