@@ -330,4 +330,4 @@ def test_analytics_js_finds_its_settings(web: httpx.Client) -> None:
 
 
 def test_it_says_that_it_lives(web: httpx.Client) -> None:
-    assert web.get("/healthz").json() == {"status": "ok"}
+    assert web.get("/healthz").json() == {"status": "alive"}

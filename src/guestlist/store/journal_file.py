@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from alembic import command
@@ -28,7 +29,11 @@ _PRAGMAS = (
 
 def make_private(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives its side files the mode of this one
+    # SQLite gives its side files the mode of this one. A file that is there is not opened: to close it would drop the
+    # locks that this process has on it by other connections (https://sqlite.org/howtocorrupt.html, 2.2), and another
+    # process that closes it would then take away the log that we write.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def engine(path: Path) -> Engine:
@@ -51,12 +56,17 @@ def engine(path: Path) -> Engine:
     return made
 
 
+# Alembic keeps what it works on in its modules: two threads at once would take each other's.
+_MIGRATING = Lock()
+
+
 def migrate(connection: Connection, path: Path) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     try:
-        command.upgrade(config, "head")
+        with _MIGRATING:
+            command.upgrade(config, "head")
     except CommandError as error:
         raise GuestlistError(
             "journal_newer",

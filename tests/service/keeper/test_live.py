@@ -3,10 +3,13 @@
 import json
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import segment.analytics.client as segment
 from tests.acceptance.sync.kit import Shop
+
+from guestlist.space import make_space
 
 from .conftest import Serving, until
 
@@ -37,6 +40,26 @@ def test_what_was_acknowledged_before_a_kill_lands_after_it(shop: Shop, serve: C
     first.send(signal.SIGKILL)
     serve()
     until(lambda: _members(shop) == {1, 2}, within=120)
+
+
+def test_a_write_key_finds_its_space(shop: Shop, serve: Callable[..., Serving], tmp_path: Path) -> None:
+    make_space(tmp_path / "other", country="DE")
+    other = Shop(space=tmp_path / "other", meta=shop.meta, people=[])
+    first, second = _source(shop), _source(other)
+    url = _address(serve("--space", other.space))
+    _say(url, second, {"user-000001": "gold"})
+    _say(url, first, {"user-000001": "gold", "user-000002": "free"})
+    seen = []
+    try:
+        until(lambda: seen.append((_taken(shop), _taken(other))) or seen[-1] == (2, 1), within=20)
+    finally:
+        print(seen)
+
+
+def _taken(shop: Shop) -> int:
+    """How many messages are known to have arrived, and landed."""
+    (source,) = shop.process("sources", "list", "--json").facts["sources"]
+    return int(source["taken"])
 
 
 def _audience(shop: Shop, *, every: str) -> None:

@@ -50,6 +50,7 @@ EXPECTED = {
     "birthday_soon": "c",
     "everyone_but_gold": "acd",
     "two_accounts": "abcd",
+    "morning_list": "acd",
     "came_for_shoes": "bc",
     "left_at_the_till": "d",
     "added_but_did_not_buy_that": "bc",

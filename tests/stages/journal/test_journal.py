@@ -378,6 +378,43 @@ def test_threads_share_one_journal(journal: Journal) -> None:
     assert journal.first_broken_audit_entry() is None
 
 
+def test_opened_twice_here_and_once_elsewhere_nothing_is_lost(journal: Journal, path: Path) -> None:
+    """To open a file anew, and close it, drops a process's locks on it; another process may then delete the log."""
+    with Journal.open(path) as second:
+        look = [sys.executable, "-c", _ENTRIES, str(path)]
+        subprocess.run(look, check=True, stdout=subprocess.DEVNULL)
+        journal.audit(actor="first", action="a", about="o", counts={}, now=1)
+        second.audit(actor="second", action="a", about="o", counts={}, now=2)
+        seen = subprocess.run(look, check=True, capture_output=True, text=True).stdout
+    assert seen.split() == ["first", "second"]
+
+
+_ENTRIES = """
+import sys
+from pathlib import Path
+from guestlist.store.journal import Journal
+with Journal.open(Path(sys.argv[1])) as journal:
+    print(*(entry.actor for entry in journal.audit_entries()))
+"""
+
+
+def test_threads_open_journals_at_the_same_time(tmp_path: Path) -> None:
+    failed: list[BaseException] = []
+
+    def make(number: int) -> None:
+        try:
+            Journal.open(tmp_path / str(number) / "journal.sqlite").close()
+        except BaseException as error:  # noqa: BLE001 told by the assertion
+            failed.append(error)
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
 _WRITER = """
 import sys
 from pathlib import Path
