@@ -10,6 +10,7 @@ import ibis
 import pyarrow as pa
 
 from guestlist.destinations.meta.schemas import AWAITED
+from guestlist.profiles.identity import newest
 from guestlist.store import Table, Warehouse
 from guestlist.store.engine import microseconds_of
 from guestlist.store.journal import Journal
@@ -23,10 +24,10 @@ _MILLISECOND = 1_000
 
 def note_moves(warehouse: Warehouse, ledger: Ledger, syncs: Iterable[tuple[str, str]], *, at: int) -> None:
     """After an evaluation at this instant: who entered or left by it. `syncs`: (sync, audience)."""
-    newest = _newest(warehouse)
+    last = newest(warehouse)
     upto = _measured(ledger)
     known = list(syncs)
-    moved = _moved(warehouse, newest if upto is None else upto, at) if known else None
+    moved = _moved(warehouse, last if upto is None else upto, at) if known else None
     with ledger.transaction():
         if moved is not None and moved.num_rows:
             bound = ibis.memtable(
@@ -34,13 +35,8 @@ def note_moves(warehouse: Warehouse, ledger: Ledger, syncs: Iterable[tuple[str, 
             )
             lines = ibis.memtable(moved).join(bound, "audience").select(*AWAITED)
             ledger.merge("awaited", ledger.materialise("moved", lines), _WHOM)
-        if newest != upto:
-            ledger.replace("measured", ibis.memtable({"ordinal": [newest]}))
-
-
-def _newest(warehouse: Warehouse) -> int:
-    message = warehouse.table("message")
-    return int(warehouse.read(message.aggregate(last=message.ordinal.max())).to_pylist()[0]["last"] or 0)
+        if last != upto:
+            ledger.replace("measured", ibis.memtable({"ordinal": [last]}))
 
 
 def _measured(ledger: Ledger) -> int | None:

@@ -59,7 +59,7 @@ def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str, uni
         return False
     number_messages(warehouse)
     last, messages = _resolved(warehouse), warehouse.count("message")
-    newest = _newest(warehouse)
+    newest = identity.newest(warehouse)
     if last and (last.messages, last.known.ordinal, last.rules) == (messages, newest, fingerprint):
         return False
     if last and last.rules == fingerprint and _may_extend(warehouse, last, messages):
@@ -120,11 +120,6 @@ def _note(warehouse: Warehouse, done: _Resolved) -> None:
         "unordered": [done.unordered],
     }
     warehouse.replace("resolved", ibis.memtable(told, schema=_RESOLVED))
-
-
-def _newest(warehouse: Warehouse) -> int:
-    message = warehouse.table("message")
-    return int(warehouse.read(message.aggregate(last=message.ordinal.max())).to_pylist()[0]["last"])
 
 
 def resolved_mark(warehouse: Warehouse) -> str | None:

@@ -25,7 +25,7 @@ from guestlist.audiences.evaluate import members, sent_to
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import Connections, clock_of, open_connections
-from guestlist.destinations.meta.account import Keeper, Wish
+from guestlist.destinations.meta.account import Upkeep, Wish
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report, State
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.guard import Cause
@@ -298,7 +298,7 @@ class Syncing:
             self._refuse_failed(bound)
         client = self.connections.client(bound.wish.to)
         waiting = {} if self.interlude is None else {"sleep": self._sleep_whole}
-        keeper = Keeper(journal=self.records.journal, client=client, clock=self.clock, **waiting)
+        keeper = Upkeep(journal=self.records.journal, client=client, clock=self.clock, **waiting)
         kept = self._saved(bound)
         if full and keeper.is_gone(kept):
             # The ledger first: rows that it believed at Meta would never be sent to the audience made next.

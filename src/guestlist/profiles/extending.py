@@ -11,7 +11,7 @@ import ibis
 from guestlist.profiles.configured import configured_uses
 from guestlist.profiles.decisions import blocked_decisions, first_of_each, hub_decisions, kept_out
 from guestlist.profiles.hubs import hubs, meetings
-from guestlist.profiles.identity import HUB, VALUE, Known, counting, joined, owners, placed, told_by, with_nodes
+from guestlist.profiles.identity import HUB, VALUE, Known, counting, joined, newest, owners, placed, told_by, with_nodes
 from guestlist.profiles.joining import People, Scope, join_up
 from guestlist.profiles.nodes import next_number, number, spell
 from guestlist.profiles.places import with_countries
@@ -193,10 +193,10 @@ def _moved(warehouse: Warehouse, people: People, node: Table, known: Known) -> M
     named = beside.left_join(profile.rename(now="profile_id"), "node")
     named = named.select("ordinal", "was", "now").left_join(profile.rename(was="node", before="profile_id"), "was")
     changed = warehouse.materialise("identity_changed", named.select("ordinal", "before", "now"))
-    message = warehouse.table("message")
-    last = warehouse.read(message.aggregate(last=message.ordinal.max())).to_pylist()[0]["last"]
     theirs = owner.join(profile, "node").select("ordinal", "profile_id")
-    return Moved(known=Known(ordinal=last, kinds=known.kinds), owner=theirs, changed=changed, alias=aliases(node))
+    return Moved(
+        known=Known(ordinal=newest(warehouse), kinds=known.kinds), owner=theirs, changed=changed, alias=aliases(node)
+    )
 
 
 def _decide(warehouse: Warehouse, people: People, node: Table, hub: Table) -> None:

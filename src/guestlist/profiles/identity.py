@@ -75,8 +75,13 @@ def work_out(warehouse: Warehouse, rules: IdentityRules) -> WorkedOut:
     node = warehouse.temporary("identity_fresh").join(seen, "node")
     scope = Scope(node=node.filter(~node.hub), told=told.anti_join(hub, "node"), message=message, kinds=kinds)
     people = join_up(scope, rules, warehouse)
-    last = warehouse.read(message.aggregate(last=message.ordinal.max())).to_pylist()[0]["last"]
-    return WorkedOut(known=Known(ordinal=last or 0, kinds=kinds), people=people, node=node, hub=hub, uses=uses)
+    return WorkedOut(known=Known(ordinal=newest(warehouse), kinds=kinds), people=people, node=node, hub=hub, uses=uses)
+
+
+def newest(warehouse: Warehouse) -> int:
+    """The ordinal of the message that landed last; 0 before the first."""
+    message = warehouse.table("message")
+    return int(warehouse.read(message.ordinal.max()).as_py() or 0)
 
 
 def placed(uses: Table) -> Table:

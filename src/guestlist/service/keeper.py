@@ -1,6 +1,6 @@
 """Keeps one space right on time: waits until it may have it, shows that it lives, gives every sync its turn.
 
-A keeper is a thread of its own that owns the space's stores; others speak to it by `run_now`, `cancel`, `wake`, `stop`.
+A keeper is a thread of its own that owns the space's stores; others speak to it by `run_now`, `cancel`, `stop`.
 """
 
 from collections.abc import Iterator
@@ -86,10 +86,6 @@ class Keeper:
     def cancel(self, key: str) -> bool:
         """End a sync after its request in flight; it runs again at its next time. False where it was not running."""
         return self._orders.cancel(key)
-
-    def wake(self) -> None:
-        """Something arrived: look now."""
-        self._orders.wake()
 
     # --- the thread ---------------------------------------------------------------------------------------------------
 

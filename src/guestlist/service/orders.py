@@ -33,10 +33,6 @@ class Orders:
                 self._interrupt.set()
         return known
 
-    def wake(self) -> None:
-        """Something came: look now."""
-        self._wake.set()
-
     def stop(self) -> None:
         """End after the request in flight."""
         with self._lock:

@@ -55,6 +55,18 @@ class InboxFullError(GuestlistError):
         )
 
 
+class InboxClosedError(GuestlistError):
+    """Who does not hold a space keeps nothing for it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "inbox_closed",
+            "This process takes no messages for the space now: it is starting, waits for another one, or is stopping.",
+            nothing_lost="Nothing of this request was kept.",
+            next_step="Clients send it again by themselves. guestlist status says who keeps the space right.",
+        )
+
+
 class InboxUnwritableError(GuestlistError):
     """The disk refused, or the space belongs to another process by now."""
 
@@ -100,17 +112,12 @@ class Inbox:
         self,
         folder: Path,
         *,
-        arrived: Callable[[], None] = lambda: None,
         segment_bytes: int = SEGMENT_BYTES,
         queue_bytes: int = QUEUE_BYTES,
         sync: Callable[[int], None] = os.fsync,
     ) -> None:
-        """`arrived` is called by the writer thread whenever something was kept; it must be quick and not fail.
-
-        `queue_bytes` may wait in memory; a segment is sealed when it has `segment_bytes`.
-        """
+        """`queue_bytes` may wait in memory; a segment is sealed when it has `segment_bytes`."""
         self.folder = folder
-        self._arrived = arrived
         self._segment_bytes = segment_bytes
         self._queue_bytes = queue_bytes
         self._sync = sync
@@ -140,7 +147,7 @@ class Inbox:
         kept = loop.create_future()
         with self._changed:
             if self._stopping or self._writer is None or not self._writer.is_alive():
-                raise InboxUnwritableError(why="the service is stopping")
+                raise InboxClosedError
             if self._queued + len(lines) > self._queue_bytes and self._queue:
                 raise InboxFullError
             self._queue.append(_Waiting(source=source, lines=lines, loop=loop, kept=kept))
@@ -207,11 +214,10 @@ class Inbox:
         by_source: dict[str, list[_Waiting]] = {}
         for one in group:
             by_source.setdefault(one.source, []).append(one)
-        kept = [self._written(source, same) for source, same in by_source.items()]
-        if any(kept):
-            self._arrived()
+        for source, same in by_source.items():
+            self._write_same(source, same)
 
-    def _written(self, source: str, same: Sequence[_Waiting]) -> bool:
+    def _write_same(self, source: str, same: Sequence[_Waiting]) -> None:
         failed: GuestlistError | None = None
         try:
             self._append(source, b"".join(one.lines for one in same))
@@ -223,7 +229,6 @@ class Inbox:
             # After a failure nobody knows how the file ends: nothing more is appended to it.
             self._close(source)
         _answer(same, failed)
-        return failed is None
 
     def _append(self, source: str, lines: bytes) -> None:
         file = self._files.get(source)

@@ -67,7 +67,7 @@ class SourceRecords(JournalPart):
                     "source_exists",
                     f"There is a source '{new.key}' already.",
                     nothing_lost=NOTHING_CHANGED,
-                    next_step="Choose another name, or take it away first with: guestlist sources remove",
+                    next_step=f"Choose another name, or take it away first: guestlist sources remove {new.key}",
                 )
             connection.execute(insert(source).values(asdict(new)))
 

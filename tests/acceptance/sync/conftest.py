@@ -8,11 +8,10 @@ import pytest
 
 from fakemeta.harness import Running, running
 from guestlist import syncing
-from guestlist.destinations.meta.account import Keeper
+from guestlist.destinations.meta.account import Upkeep
 from guestlist.destinations.meta.deliver import Delivery
-from guestlist.space import make_space
 
-from .kit import Shop, customers
+from .kit import Shop, customers, made_shop
 
 COUNT, BATCH = 24, 5
 
@@ -25,18 +24,12 @@ def server() -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def made(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    space = tmp_path_factory.mktemp("made") / "shop"
-    make_space(space, country="DE")
-    shop = Shop(space=space, meta=server, people=customers(COUNT))
-    assert shop.connect(batch_rows=BATCH).code == 0
-    shop.load()
-    shop.want("t0", "t1")
-    return shop
+    return made_shop(tmp_path_factory.mktemp("made") / "shop", server, COUNT, batch_rows=BATCH)
 
 
 def waiting_moves_the_clock(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syncing, "Delivery", partial(Delivery, sleep=shop.meta.advance))
-    monkeypatch.setattr(syncing, "Keeper", partial(Keeper, sleep=shop.meta.advance))
+    monkeypatch.setattr(syncing, "Upkeep", partial(Upkeep, sleep=shop.meta.advance))
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ import pytest
 from fakemeta.harness import Running
 from fakemeta.people import Person
 from guestlist.cli import run
+from guestlist.space import make_space
 
 HOUR, DAY = 3_600, 86_400
 SETTLED = 27 * HOUR
@@ -85,6 +86,16 @@ class Customer:
             city="Kiel",
             country="de",
         )
+
+
+def made_shop(space: Path, server: Running, count: int, *, batch_rows: int) -> "Shop":
+    """A shop of so many people, connected and loaded, with the audience of two tiers."""
+    make_space(space, country="DE")
+    shop = Shop(space=space, meta=server, people=customers(count))
+    assert shop.connect(batch_rows=batch_rows).code == 0
+    shop.load()
+    shop.want("t0", "t1")
+    return shop
 
 
 def customers(count: int, *, tiers: int = 4) -> list[Customer]:

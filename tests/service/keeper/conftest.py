@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.sync.kit import Shop, customers
+from tests.acceptance.sync.kit import Shop, customers, made_shop
 
 from fakemeta.harness import Running, running
 from guestlist.clock import WallClock
 from guestlist.service.keeper import Keeper, Manner
 from guestlist.service.logs import Log
-from guestlist.space import make_space, open_space
+from guestlist.space import open_space
 from guestlist.store import Warehouse
 
 COUNT, BATCH = 24, 4
@@ -42,13 +42,7 @@ def server() -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def made(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    space = tmp_path_factory.mktemp("made") / "shop"
-    make_space(space, country="DE")
-    shop = Shop(space=space, meta=server, people=customers(COUNT))
-    assert shop.connect(batch_rows=BATCH).code == 0
-    shop.load()
-    shop.want("t0", "t1")
-    return shop
+    return made_shop(tmp_path_factory.mktemp("made") / "shop", server, COUNT, batch_rows=BATCH)
 
 
 @pytest.fixture

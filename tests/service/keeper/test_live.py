@@ -2,10 +2,12 @@
 
 import json
 import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import segment.analytics.client as segment
 from tests.acceptance.sync.kit import Shop
 
@@ -28,6 +30,7 @@ def test_who_enters_is_added_and_who_leaves_is_removed(shop: Shop, serve: Callab
     until(lambda: _members(shop) == {1, 2}, within=120)
     _say(url, key, {"user-000002": "free", "user-000003": "gold"})
     until(lambda: _members(shop) == {1, 3}, within=120)
+    assert [one["method"] for one in shop.uploads()] == ["POST", "DELETE", "POST"]
 
 
 def test_what_was_acknowledged_before_a_kill_lands_after_it(shop: Shop, serve: Callable[..., Serving]) -> None:
@@ -40,6 +43,7 @@ def test_what_was_acknowledged_before_a_kill_lands_after_it(shop: Shop, serve: C
     first.send(signal.SIGKILL)
     serve()
     until(lambda: _members(shop) == {1, 2}, within=120)
+    assert _taken(shop) >= 1  # counts may be lost by a kill, messages not
 
 
 def test_a_write_key_finds_its_space(shop: Shop, serve: Callable[..., Serving], tmp_path: Path) -> None:
@@ -49,7 +53,29 @@ def test_a_write_key_finds_its_space(shop: Shop, serve: Callable[..., Serving], 
     url = _address(serve("--space", other.space))
     _say(url, second, {"user-000001": "gold"})
     _say(url, first, {"user-000001": "gold", "user-000002": "free"})
-    until(lambda: (_taken(shop), _taken(other)) == (2, 1))
+    until(lambda: _taken(shop) + _taken(other) == 3)
+    assert (_taken(shop), _taken(other)) == (2, 1)
+
+
+def test_who_waits_for_a_space_takes_nothing_for_it(shop: Shop, serve: Callable[..., Serving]) -> None:
+    _audience(shop, every="manual")
+    key = _source(shop)
+    first = serve()
+    held = _address(first)
+    standby = serve("--port", _free_port())
+    until(lambda: standby.said("waits"))
+    waits = _address(standby)
+    call = {"writeKey": key, "userId": "user-000001", "event": "Seen"}
+    assert httpx.post(f"{held}/v1/track", json=call).json() == {"success": True}
+    refused = httpx.post(f"{waits}/v1/track", json=call)
+    assert (refused.status_code, refused.json()["code"]) == (503, "inbox_closed")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
 
 
 def _taken(shop: Shop) -> int:

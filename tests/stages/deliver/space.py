@@ -11,7 +11,7 @@ from tests.stages.deliver.shop import SETTINGS, Customer, do_not_send, fill, mem
 
 from fakemeta.harness import Running
 from guestlist.clock import SetClock
-from guestlist.destinations.meta.account import Keeper, Wish
+from guestlist.destinations.meta.account import Upkeep, Wish
 from guestlist.destinations.meta.client import Connection, MetaClient
 from guestlist.destinations.meta.deliver import Delivery, Report, Sender
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms, relations
@@ -107,7 +107,7 @@ class Space:
     def audience(self) -> str:
         sync = self.journal.sync(KEY)
         assert sync is not None
-        keeper = Keeper(journal=self.journal, client=self.client, clock=self.clock, sleep=self.sleep)
+        keeper = Upkeep(journal=self.journal, client=self.client, clock=self.clock, sleep=self.sleep)
         made = keeper.ensure(sync, Wish(name="Buyers"))
         assert made.remote_id is not None
         return made.remote_id

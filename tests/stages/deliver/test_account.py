@@ -8,7 +8,7 @@ import pytest
 
 from fakemeta.harness import Running
 from guestlist.clock import SetClock
-from guestlist.destinations.meta.account import Keeper, Wish, in_words
+from guestlist.destinations.meta.account import Upkeep, Wish, in_words
 from guestlist.destinations.meta.answers import Audience
 from guestlist.destinations.meta.client import Connection, MetaClient, MetaError
 from guestlist.errors import GuestlistError
@@ -51,8 +51,8 @@ class Account:
         assert found is not None
         return found
 
-    def keeper(self) -> Keeper:
-        return Keeper(journal=self.journal, client=self.client, clock=self.clock, sleep=self.sleep)
+    def keeper(self) -> Upkeep:
+        return Upkeep(journal=self.journal, client=self.client, clock=self.clock, sleep=self.sleep)
 
     def ensure(self, wish: Wish | None = None) -> Sync:
         return self.keeper().ensure(self.sync, wish or Wish(name="Buyers"))

@@ -55,7 +55,7 @@ class Standing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keeper:
+class Upkeep:
     """Looks after the audiences of one ad account."""
 
     journal: Journal
