@@ -8,13 +8,15 @@ from datetime import UTC, datetime
 import pytest
 from tests.acceptance.sync.kit import HOUR, RIGHT, SETTLED, Shop
 
+from guestlist.records import open_records
 from guestlist.service import turns
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, land
 from guestlist.sources.mapping import Chosen, FileMapping
+from guestlist.space import open_space
 from guestlist.store import Warehouse
 
-from .conftest import BATCH, keeping, until
+from .conftest import BATCH, COUNT, keeping, until
 
 MINUTE = 60
 
@@ -123,6 +125,23 @@ def test_who_is_listed_leaves_though_nothing_is_due_and_the_files_are_broken(sho
     shop.meta.advance(SETTLED)
     assert shop.truth() == RIGHT
     assert not {4, 8} & shop.meta.members(shop.audience())
+
+
+def test_what_waits_when_an_erasure_is_asked_is_erased_too(shop: Shop) -> None:
+    shop.want("t0", "t1", sync="{ to: main, every: manual }")
+    person = shop.people[7]
+    said = moves_to(person.user_id, "t3", shop)
+    with keeping(shop.space) as kept:
+        until(lambda: kept.of("keeper", state="keeping"))
+        with open_records(open_space(shop.space)) as records:
+            # As if it had come to the inbox just before the person was named.
+            kept.arrives = lambda warehouse: said(warehouse) if records.journal.erasure_asked() else 0
+            assert shop.process("erase", f"user_id:{person.user_id}").code == 0
+            until(lambda: kept.of("taken_in") and not records.journal.erasure_asked())
+    with open_space(shop.space).open_warehouse() as warehouse:
+        message = warehouse.table("message")
+        assert warehouse.read(message.filter(message.user_id == person.user_id)).num_rows == 0
+        assert warehouse.count("message") == COUNT - 1
 
 
 def test_what_arrives_is_at_meta_within_a_minute_and_measured(shop: Shop) -> None:

@@ -42,6 +42,23 @@ def test_from_landed_messages_to_facts() -> None:
     assert [(row["profile_id"], row["event"]) for row in done] == [(*known, "Order Completed")]
 
 
+def test_a_warehouse_of_before_is_found_anew() -> None:
+    """Earlier versions kept as tables what are views now, and no `message_owner`."""
+    with opened() as warehouse:
+        _land(warehouse, {"type": "identify", "traits": "{}", "email": "ann@x.com"})
+        pipeline.resolve(warehouse, RULES, fingerprint="1")
+        known = rows(warehouse, "identifier")
+        for name in ("identifier", "alias", "message_profile", "identity_decision"):
+            lines = warehouse.read(warehouse.table(name))
+            warehouse.drop(name)
+            warehouse.replace(name, lines.slice(0, 0))
+        for name in ("message_owner", "not_joined"):
+            warehouse.drop(name)
+        assert pipeline.resolve(warehouse, RULES, fingerprint="1")
+        assert rows(warehouse, "identifier") == known
+        assert len(rows(warehouse, "alias")) == len(rows(warehouse, "message_profile")) == 1
+
+
 @pytest.mark.parametrize("in_pieces", [False, True])
 def test_a_key_of_ones_own_joins_also_what_landed_before(in_pieces: bool) -> None:
     said = [
