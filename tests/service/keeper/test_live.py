@@ -25,12 +25,16 @@ sync: {{ to: main, every: {every} }}
 
 def test_who_enters_is_added_and_who_leaves_is_removed(shop: Shop, serve: Callable[..., Serving]) -> None:
     _audience(shop, every="on_change")
-    key, url = _source(shop), _address(serve())
+    key, running = _source(shop), serve()
+    url = _address(running)
     _say(url, key, {"user-000001": "gold", "user-000002": "gold", "user-000003": "free"})
     until(lambda: _members(shop) == {1, 2}, within=120)
     _say(url, key, {"user-000002": "free", "user-000003": "gold"})
     until(lambda: _members(shop) == {1, 3}, within=120)
     assert [one["method"] for one in shop.uploads()] == ["POST", "DELETE", "POST"]
+    assert running.events
+    logged = running.log.read_text()
+    assert not [value for value in ("user-0000", "guest", key, shop.meta.access_token) if value in logged]
 
 
 def test_what_was_acknowledged_before_a_kill_lands_after_it(shop: Shop, serve: Callable[..., Serving]) -> None:
