@@ -12,7 +12,7 @@ import pyarrow as pa
 from guestlist.destinations.meta.schemas import AWAITED
 from guestlist.profiles.identity import newest
 from guestlist.store import Table, Warehouse
-from guestlist.store.engine import microseconds_of
+from guestlist.store.functions import microseconds_of
 from guestlist.store.journal import Journal
 from guestlist.store.journal_keeping import Waited, step
 from guestlist.store.journal_tables import BatchState

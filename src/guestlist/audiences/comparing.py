@@ -29,7 +29,7 @@ from guestlist.audiences.definition import (
 )
 from guestlist.audiences.steps import EACH, split_path
 from guestlist.audiences.times import MICROSECOND, end_of, shifted, start_of
-from guestlist.store.engine import FARTHEST, json_part, json_text, json_texts
+from guestlist.store.functions import FARTHEST, json_part, json_text, json_texts
 
 # Keys the compiler is known to spell right in a path; any other key goes through a map.
 PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_ -]*")

@@ -11,7 +11,7 @@ from guestlist.audiences import definition as d
 from guestlist.audiences.comparing import Value, as_number, finite, passes, property_value, trait_value
 from guestlist.audiences.question import Question, stamp, trait_rows
 from guestlist.audiences.times import span
-from guestlist.store.engine import overlap
+from guestlist.store.functions import overlap
 
 EVENT_KEY = ["source", "message_id"]
 _HOURS = {"hours": 1, "days": 24, "weeks": 168}

@@ -5,7 +5,7 @@ import ibis.expr.types as ir
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.comparing import Value, finite, property_value
-from guestlist.store.engine import each_once
+from guestlist.store.functions import each_once
 
 # Sums of money in binary fractions miss by a hair; nobody's total has a seventh decimal.
 DECIMALS = 6

@@ -13,8 +13,9 @@ from typing import NoReturn
 
 import typer
 
-from guestlist.cli import frame, masking, teaching
+from guestlist.cli import frame, teaching
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.telling import masking
 
 _PHONE = re.compile(r"(?<![/\w.-])\+?\d[\d ()-]{5,}\d(?![\w/])")
 

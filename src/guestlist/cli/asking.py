@@ -18,12 +18,12 @@ from guestlist.audiences.document import read_folder
 from guestlist.audiences.mistakes import DefinitionError, did_you_mean
 from guestlist.audiences.question import Question
 from guestlist.audiences.traits.document import read_folder as read_traits
-from guestlist.cli import explaining, people
 from guestlist.cli.frame import add_row, answer, say, show, table
 from guestlist.connections import clock_of
 from guestlist.errors import WrongUseError
 from guestlist.space import Space
 from guestlist.store import Warehouse
+from guestlist.telling import explaining, people
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The audience, by the key in its file.")]
 AsOf = Annotated[

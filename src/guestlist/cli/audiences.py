@@ -15,7 +15,6 @@ from guestlist.audiences.explain import explain as explained
 from guestlist.audiences.mistakes import nearest
 from guestlist.audiences.schedule import schedule_text
 from guestlist.audiences.traits.document import read_folder as read_traits
-from guestlist.cli import explaining, people, wording
 from guestlist.cli.asking import (
     AsOf,
     File,
@@ -42,6 +41,7 @@ from guestlist.destinations.meta.sent import Sent, sent
 from guestlist.errors import GuestlistError
 from guestlist.space import Space, open_space
 from guestlist.syncing import LEDGER_FILE, open_ledger
+from guestlist.telling import explaining, people, wording
 
 commands = typer.Typer(
     help="Audiences: check the definitions, see who is in, and why.",

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from guestlist.cli import masking
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.telling import masking
 
 _ADDRESS = re.compile(r"[^\s'\"()<>:=,/]+@[^\s'\"()<>:=,/]+\.[^\s'\"()<>:=,/.]{2,}")
 _LONG = re.compile(r"(?<![\w/.-])[A-Za-z0-9]{40,}(?![\w/.-])")  # a token or a hash

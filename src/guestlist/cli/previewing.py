@@ -12,9 +12,7 @@ from guestlist.audiences.definition import Definition
 from guestlist.audiences.insight import Part, difference, overlaps, parts_alone, reach
 from guestlist.audiences.question import Question
 from guestlist.audiences.scanning import scanned
-from guestlist.cli import people, wording
 from guestlist.cli.asking import AsOf, File, Key, asked, instant_of, list_people, read_one, write_people
-from guestlist.cli.explaining import clock
 from guestlist.cli.frame import AsJson, Reveal, SpaceDir, add_row, answer, say, show, table
 from guestlist.cli.standing import expected_size
 from guestlist.cli.syncs import CANNOT
@@ -22,6 +20,8 @@ from guestlist.clock import stopwatch
 from guestlist.space import Space, open_space
 from guestlist.store import Warehouse
 from guestlist.syncing import LEDGER_FILE, open_to_sync
+from guestlist.telling import people, wording
+from guestlist.telling.explaining import clock
 from guestlist.values.mail_domains import CONSUMER_DOMAINS
 
 SAMPLE = 5

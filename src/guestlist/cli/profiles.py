@@ -10,7 +10,6 @@ from ruamel.yaml.error import YAMLError
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.evaluate import in_order, relations
 from guestlist.audiences.question import Question
-from guestlist.cli import masking, people
 from guestlist.cli.frame import AsJson, Reveal, SpaceDir, add_row, answer, say, show, table
 from guestlist.cli.telling_profile import Whole, find_sent
 from guestlist.clock import microseconds
@@ -22,6 +21,7 @@ from guestlist.profiles.settings import read_identity
 from guestlist.records import find_people, open_records, rules_of
 from guestlist.space import Space, open_space
 from guestlist.store.journal_splits import Split
+from guestlist.telling import masking, people
 from guestlist.trying import Difference, difference
 
 commands = typer.Typer(

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from guestlist.cli import masking
-from guestlist.cli.explaining import clock
 from guestlist.cli.frame import add_row, say, show, table
 from guestlist.destinations.meta.sent import Sent, sent
 from guestlist.errors import GuestlistError
 from guestlist.profiles.biography import Biography, DecisionKnown
 from guestlist.space import Space
 from guestlist.syncing import LEDGER_FILE, open_ledger
+from guestlist.telling import masking
+from guestlist.telling.explaining import clock
 
 _WHY = {
     "limit": "the profile would have had too many of a type",

@@ -12,12 +12,12 @@ from guestlist.audiences.traits.definition import ComputedTrait, SqlTrait, Trait
 from guestlist.audiences.traits.document import read_folder
 from guestlist.audiences.traits.keeping import dropped
 from guestlist.audiences.traits.querying import LARGEST_LINE
-from guestlist.cli import masking, people, wording
 from guestlist.cli.frame import AsJson, Reveal, SpaceDir, add_row, answer, say, show, table
 from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.space import Space, open_space
 from guestlist.store import Warehouse
+from guestlist.telling import masking, people, wording
 
 commands = typer.Typer(
     help="Traits that are worked out: check the definitions, see who has them, and what stands in them.",

@@ -7,7 +7,7 @@ from itertools import product
 import ibis
 
 from guestlist.profiles.relations import IDENTIFIER_USE, Column, Table, in_memory
-from guestlist.store.engine import json_kind, json_text
+from guestlist.store.functions import json_kind, json_text
 from guestlist.values.email import SEPARATORS
 
 _PERSONS = "identify"

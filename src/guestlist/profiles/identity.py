@@ -28,7 +28,7 @@ from guestlist.profiles.relations import (
 from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.views import write_views
 from guestlist.store import Warehouse
-from guestlist.store.engine import microseconds_of
+from guestlist.store.functions import microseconds_of
 
 VALUE = ["type", "raw", "country"]
 HUB = {"node": "int64", "people": "int64"}

@@ -5,7 +5,7 @@ import ibis
 from guestlist.profiles.decisions import shaped
 from guestlist.profiles.relations import Table
 from guestlist.store import Warehouse
-from guestlist.store.engine import instant_at
+from guestlist.store.functions import instant_at
 
 
 def write_views(warehouse: Warehouse) -> None:

@@ -17,7 +17,7 @@ from guestlist.sources.messages import IDENTIFIER_USE, MESSAGE, read_messages
 from guestlist.sources.records import LINE
 from guestlist.sources.times import INSTANT
 from guestlist.store import Table, Warehouse
-from guestlist.store.engine import json_text
+from guestlist.store.functions import json_text
 from guestlist.store.inbox import Inbox, Segment
 
 BATCH_BYTES = 128 * 2**20

@@ -8,7 +8,7 @@ import ibis
 
 from guestlist.sources.times import instant_of
 from guestlist.store import Table
-from guestlist.store.engine import json_kind, json_part, json_text, with_fields
+from guestlist.store.functions import json_kind, json_part, json_text, with_fields
 from guestlist.values.email import SEPARATORS
 
 LONGEST_MESSAGE_ID = 100

@@ -9,7 +9,7 @@ from guestlist.sources.mapping import FileMapping
 from guestlist.sources.messages import LONGEST_MESSAGE_ID, READ, Call, Fault, judged_by
 from guestlist.sources.times import instant_of
 from guestlist.store import Table
-from guestlist.store.engine import json_kind, json_text, object_text
+from guestlist.store.functions import json_kind, json_text, object_text
 
 _EDGE = "\x1f"
 _NESTED = ("email", "phone")

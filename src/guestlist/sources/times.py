@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import ibis
 
-from guestlist.store.engine import instant_in
+from guestlist.store.functions import instant_in
 
 INSTANT = "timestamp('UTC')"
 

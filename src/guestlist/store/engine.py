@@ -7,6 +7,7 @@ written here as SQL, since the DDL that the compiler makes depends on its versio
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
@@ -14,8 +15,8 @@ from typing import Any, Self, TypeAlias
 
 import duckdb
 import ibis
-import ibis.expr.datatypes as dt
 import pyarrow as pa
+from ibis.backends.duckdb import Backend as DuckDBBackend
 from sqlglot import exp
 from sqlglot.dialects import DuckDB
 
@@ -27,9 +28,6 @@ Rows: TypeAlias = Any
 """An Ibis table expression, an Arrow table or record batch, or an Arrow record batch reader (read once, streamed)."""
 
 MEMORY_LIMIT = "900MB"
-
-FARTHEST = 2**31 - 1
-"""No list has a place beyond this one; engines cannot read a place of any number of digits."""
 
 _COMPILED_KEPT = 128
 _HANDED_IN = "handed_in"
@@ -45,7 +43,8 @@ _LOCKS: Mapping[str, Any] = {
     # Without this an unknown table name in a query would pick up a Python variable of that name.
     "python_enable_replacements": False,
 }
-_LOCKS_AFTER_OPENING = ("TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true")
+# Global, because a stream and a reader beside read by a connection of their own.
+_LOCKS_AFTER_OPENING = ("GLOBAL TimeZone = 'UTC'", "enable_external_access = false", "lock_configuration = true")
 
 
 def _function(generator: Any, function: Any) -> str:
@@ -72,15 +71,17 @@ class Warehouse:
         """Open or make the file at `path`; data larger than memory spills to `spill` (a private folder beside it)."""
         self.path = path
         self._spill = _private_folder(spill or path.with_name(f"{path.name}.spill"))
-        self._ibis = _open(path, self._spill, memory_limit, threads, self._tuning)
-        self._connection: Any = self._ibis.con
+        self._speak_by(_open(path, self._spill, memory_limit, threads, self._tuning))
+        self._lock_down()
+
+    def _speak_by(self, backend: Any) -> None:
+        self._ibis = backend
+        self._connection: Any = backend.con
         self._depth = 0
         self._hollow: set[str] = set()
         # Relations as they were last looked up: to ask the engine takes milliseconds, and stages ask a hundred times.
         self._known: dict[str, Table] = {}
-        backend = self._ibis
         self._compiled = lru_cache(_COMPILED_KEPT)(lambda asked: str(backend.compile(asked.to_expr())))
-        self._lock_down()
 
     def __enter__(self) -> Self:
         return self
@@ -215,11 +216,27 @@ class Warehouse:
             self._hollow.clear()
             self._connection.commit()
 
+    # Beside others
+
+    def beside(self) -> Self:
+        """The same store by a connection of its own, for another thread; to be closed before this one is.
+
+        In a transaction it sees what was committed when that began, whatever is written meanwhile. Its temporary
+        relations are its own.
+        """
+        other = copy(self)
+        other._speak_by(_Beside.from_connection(self._connection.cursor()))  # noqa: SLF001 it is one of us
+        return other
+
+    def interrupt(self) -> None:
+        """End what is being asked, from another thread: it fails with `InterruptedError`."""
+        self._connection.interrupt()
+
     # Keeping
 
     def checkpoint(self) -> None:
-        """Bring everything committed into the file itself, out of its write-ahead log."""
-        self._connection.execute("CHECKPOINT")
+        """Bring everything committed into the file itself, out of its write-ahead log. Waits for readers beside."""
+        self._connection.execute("FORCE CHECKPOINT")
 
     def compact(self) -> None:
         """Rewrite the relations and give the space of deleted lines back; what was erased is then not in the file."""
@@ -297,6 +314,14 @@ class Warehouse:
             self._connection.execute(f"SET {lock}")
 
 
+class _Beside(DuckDBBackend):  # type: ignore[misc]
+    """A further connection to an open file, whose settings hold and can no longer be changed."""
+
+    def _post_connect(self, extensions: Sequence[str] | None = None) -> None:
+        assert extensions is None
+        self._record_batch_readers_consumed: dict[str, bool] = {}
+
+
 def _open(path: Path, spill: Path, memory_limit: str, threads: int | None, tuning: Mapping[str, Any]) -> Any:
     settings = {**_LOCKS, **tuning, "memory_limit": memory_limit, **({"threads": threads} if threads else {})}
     try:
@@ -351,127 +376,6 @@ def _quoted(name: str) -> str:
 
 def _same(on: Sequence[str]) -> str:
     return " AND ".join(f'kept."{column}" IS NOT DISTINCT FROM gone."{column}"' for column in on)
-
-
-# Functions of the engine that Ibis has no word for. Another engine gets its own here, and the same tests.
-
-
-@ibis.udf.scalar.builtin(name="json_merge_patch")  # type: ignore[untyped-decorator]
-def _merge_patch(_whole: dt.json, _patch: dt.json) -> dt.json:
-    """RFC 7396."""
-
-
-@ibis.udf.scalar.builtin(name="json_extract_string")  # type: ignore[untyped-decorator]
-def _text_at(_document: dt.json, _path: dt.string) -> dt.string:
-    """The text of a value; of anything but a string, its JSON. Null where there is nothing, or null."""
-
-
-@ibis.udf.scalar.builtin(name="json_extract_string")  # type: ignore[untyped-decorator]
-def _texts_at(_document: dt.json, _path: dt.string) -> dt.Array(dt.string):  # type: ignore[valid-type]
-    """The same of every value that the path leads to; an empty list where it leads nowhere."""
-
-
-@ibis.udf.scalar.builtin(name="json_extract")  # type: ignore[untyped-decorator]
-def _part_at(_document: dt.json, _path: dt.string) -> dt.json:
-    """A part of a document."""
-
-
-@ibis.udf.scalar.builtin(name="json_type")  # type: ignore[untyped-decorator]
-def _kind_at(_document: dt.json, _path: dt.string) -> dt.string:
-    """OBJECT, ARRAY, VARCHAR, BOOLEAN, NULL, or one of several numbers; null where there is nothing."""
-
-
-@ibis.udf.scalar.builtin(name="list_has_any")  # type: ignore[untyped-decorator]
-def _has_any(_one: dt.Array(dt.string), _other: dt.Array(dt.string)) -> dt.boolean:  # type: ignore[valid-type]
-    """Whether two lists share an element that is not null."""
-
-
-@ibis.udf.scalar.builtin(name="list_distinct")  # type: ignore[untyped-decorator]
-def _distinct(_list: dt.Array(dt.string)) -> dt.Array(dt.string):  # type: ignore[valid-type]
-    """The elements that are not null, each once, in no order."""
-
-
-@ibis.udf.scalar.builtin(name="timezone")  # type: ignore[untyped-decorator]
-def _instant_in(_zone: dt.string, _clock: dt.Timestamp(scale=6)) -> dt.Timestamp(timezone="UTC"):  # type: ignore[valid-type]
-    """The instant at which clocks in the zone show this."""
-
-
-@ibis.udf.scalar.builtin(name="epoch_us")  # type: ignore[untyped-decorator]
-def _since_1970(_instant: dt.Timestamp(timezone="UTC")) -> dt.int64:  # type: ignore[valid-type]
-    """Microseconds."""
-
-
-@ibis.udf.scalar.builtin(name="make_timestamptz")  # type: ignore[untyped-decorator]
-def _instant_at(_microseconds: dt.int64) -> dt.Timestamp(timezone="UTC"):  # type: ignore[valid-type]
-    """The instant so many microseconds after 1970."""
-
-
-def object_text(fields: Mapping[str, Any]) -> Any:
-    """The values as the text of one JSON object, fields without a value left out."""
-    whole = ibis.struct(dict(fields)).cast("json")
-    return _merge_patch(ibis.literal("{}").cast("json"), whole).cast("string")
-
-
-def with_fields(document: Any, fields: Mapping[str, Any]) -> Any:
-    """The text of a JSON object with these fields set, where they have a value."""
-    return _merge_patch(document.cast("json"), object_text(fields).cast("json")).cast("string")
-
-
-def json_text(document: Any, *keys: str) -> Any:
-    """The text of the value at these keys, null where there is none."""
-    return _text_at(document, _path(keys))
-
-
-def json_texts(document: Any, *keys: str) -> Any:
-    """The texts of all values that these keys lead to, as a list; the key `$` is every place in a list.
-
-    Keys of digits are places, too. No key may hold a quotation mark.
-    """
-    steps = (
-        "[*]" if key == "$" else f"[{min(int(key), FARTHEST)}]" if key.isdecimal() else f'."{key}"' for key in keys
-    )
-    return _texts_at(document, f"${''.join(steps)}")
-
-
-def json_part(document: Any, *keys: str) -> Any:
-    """The JSON at these keys, as text."""
-    return _part_at(document, _path(keys)).cast("string")
-
-
-def json_kind(document: Any, *keys: str) -> Any:
-    """What kind of value stands at these keys: string, number, boolean, object, array, null; null where nothing is."""
-    kind = _kind_at(document, _path(keys))
-    plain = {"VARCHAR": "string", "OBJECT": "object", "ARRAY": "array", "BOOLEAN": "boolean", "NULL": "null"}
-    return kind.isnull().ifelse(ibis.null("string"), kind.cases(*plain.items(), else_="number"))
-
-
-def each_once(texts: Any) -> Any:
-    """The texts of a list that are not null, each once and in order."""
-    return _distinct(texts).sort()
-
-
-def overlap(one: Any, other: Any) -> Any:
-    """Whether two lists of texts share one; null where one of them is missing."""
-    return _has_any(one, other)
-
-
-def instant_in(zone: str, clock: Any) -> Any:
-    """The instant at which clocks in the zone show this date and time."""
-    return _instant_in(ibis.literal(zone), clock)
-
-
-def microseconds_of(instant: Any) -> Any:
-    """An instant as whole microseconds since 1970."""
-    return _since_1970(instant)
-
-
-def instant_at(microseconds: Any) -> Any:
-    """The instant so many microseconds after 1970."""
-    return _instant_at(microseconds)
-
-
-def _path(keys: Sequence[str]) -> str:
-    return "$" + "".join(f'."{key}"' for key in keys)
 
 
 Materialise: TypeAlias = Callable[[str, Rows], Table]

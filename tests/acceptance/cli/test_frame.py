@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from guestlist.cli import people, run
+from guestlist.cli import run
+from guestlist.telling import people
 
 from .conftest import Typed, as_process
 

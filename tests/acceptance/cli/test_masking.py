@@ -2,7 +2,7 @@
 
 import pytest
 
-from guestlist.cli import masking
+from guestlist.telling import masking
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 
 from guestlist.asking import refresh
 from guestlist.audiences.traits.document import read_folder
-from guestlist.cli.people import known_people
 from guestlist.space import open_space
+from guestlist.telling.people import known_people
 
 from .conftest import JANE, JOSE, NOW, Typed, event, trait, write
 

@@ -1,8 +1,11 @@
 """The warehouse against a real DuckDB file."""
 
+import os
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -13,7 +16,7 @@ from ibis import _
 
 from guestlist.errors import GuestlistError
 from guestlist.store import Warehouse
-from guestlist.store.engine import object_text
+from guestlist.store.functions import object_text
 from guestlist.store.ledger import Ledger
 
 PEOPLE = pa.table({"id": [1, 2, 3], "name": ["Ada", "Bo", None]})
@@ -251,3 +254,53 @@ def test_an_object_leaves_out_what_has_no_value(warehouse: Warehouse) -> None:
         '{"name":"Bo","n":2}',
         '{"n":3}',
     ]
+
+
+def test_times_are_read_in_utc_wherever_the_machine_is(tmp_path: Path) -> None:
+    code = """
+        import sys, ibis
+        from pathlib import Path
+        from guestlist.store import Warehouse
+        with Warehouse(Path(sys.argv[1])) as warehouse:
+            noon = ibis.timestamp("2026-01-01T12:00:00").cast("timestamp('UTC')")
+            warehouse.replace("a", ibis.memtable({"x": [1]}).select(at=noon))
+            for one in (warehouse, warehouse.beside()):
+                told = one.table("a").select(at=one.table("a").at.cast("string"))
+                print(*(batch.to_pylist() for batch in one.stream(told)))
+    """
+    ran = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(tmp_path / "w.duckdb")],
+        env={**os.environ, "TZ": "America/New_York"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+
+    assert ran.stdout.splitlines() == ["[{'at': '2026-01-01 12:00:00+00'}]"] * 2
+
+
+def test_a_reader_beside_sees_what_was_there_when_it_began(warehouse: Warehouse) -> None:
+    warehouse.append("people", PEOPLE)
+    beside = warehouse.beside()
+
+    with beside.transaction():
+        assert beside.count("people") == 3
+        warehouse.append("people", pa.table({"id": [4], "name": ["Cy"]}))
+        warehouse.materialise("found", warehouse.table("people"))
+        assert beside.count("people") == 3
+        assert not beside.has("found")
+    assert beside.count("people") == 4
+    beside.close()
+    assert warehouse.count("people") == 4
+
+
+def test_a_checkpoint_waits_for_readers_beside(warehouse: Warehouse) -> None:
+    warehouse.append("people", PEOPLE)
+    beside = warehouse.beside()
+    saw: list[int] = []
+    with ThreadPoolExecutor() as threads:
+        with beside.transaction():
+            beside.count("people")
+            warehouse.replace("people", PEOPLE.slice(0, 1))
+            waiting = threads.submit(warehouse.checkpoint)
+            saw.append(beside.count("people"))
+        waiting.result(timeout=30)
+
+    assert saw == [3]

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any, TextIO
 
 from guestlist.audiences.question import Question, stamp
-from guestlist.cli import masking
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.identity_rules import identity_rules
 from guestlist.space import Space
 from guestlist.store import Warehouse
+from guestlist.telling import masking
 
 IDS = ("user_id", "email", "phone")
 NAMES = {"first_name": ("firstname",), "last_name": ("lastname",), "name": ("name", "fullname")}

@@ -12,9 +12,9 @@ import orjson
 from guestlist.audiences import definition as d
 from guestlist.audiences.explain import EventSeen, Reason, TraitSeen
 from guestlist.audiences.steps import split_path
-from guestlist.cli import masking, wording
-from guestlist.cli.people import Person
 from guestlist.destinations.meta.sent import Sent
+from guestlist.telling import masking, wording
+from guestlist.telling.people import Person
 
 _AMOUNTS = ("total", "revenue", "value")
 
