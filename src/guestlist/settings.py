@@ -52,6 +52,14 @@ class SecretReference(BaseModel):
         )
 
 
+def api_key_given() -> str | None:
+    """The key for a service that commands are sent to: GUESTLIST_API_KEY, or the file GUESTLIST_API_KEY_FILE."""
+    file = os.environ.get("GUESTLIST_API_KEY_FILE")
+    if file:
+        return SecretReference(file=Path(file)).read(Path())
+    return os.environ.get("GUESTLIST_API_KEY") or None
+
+
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 RELATIONS = ("message", "event", "trait", "identifier", "membership", "as_of")
 """What queries may read of a space; its tables stand beside these."""

@@ -74,7 +74,7 @@ class Space:
         settings = read_settings(document, self.settings_file)
         text = StringIO()
         yaml.dump(document, text)
-        _write_whole(self.settings_file, text.getvalue())
+        write_whole(self.settings_file, text.getvalue())
         return Space(folder=self.folder, settings=settings)
 
 
@@ -94,7 +94,7 @@ def make_space(folder: Path, *, country: str | None = None, time_zone: str | Non
     (folder / "audiences").mkdir(parents=True, exist_ok=True)
     make_private(folder / ".guestlist")
     _keep_out_of_git(folder)
-    _write_whole(place, text)
+    write_whole(place, text)
     return open_space(folder)
 
 
@@ -170,8 +170,8 @@ def _parsed(place: Path, yaml: YAML) -> Any:
         ) from None
 
 
-def _write_whole(place: Path, text: str) -> None:
-    # A reader finds the old file or the new one, never half of one, even after a power cut.
+def write_whole(place: Path, text: str) -> None:
+    """Write a file so that a reader finds the old one or the new one, never half of one, even after a power cut."""
     fresh = place.with_name(f".{place.name}.new")
     with fresh.open("w", encoding="utf-8") as file:
         file.write(text)

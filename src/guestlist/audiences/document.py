@@ -83,6 +83,11 @@ def keys_in(folder: Path) -> frozenset[str]:
     return frozenset(one.key for one in _loaded(folder))
 
 
+def file_of(folder: Path, key: str) -> Path | None:
+    """The file of an audience."""
+    return next((folder / one.file for one in _loaded(folder) if one.key == key), None)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Loaded:
     """A file as YAML has it, None where that failed; `key` is the file's name where it has no other."""

@@ -1,29 +1,19 @@
-"""What the commands about one audience share: asking it, showing people, writing them into a file."""
+"""What the commands about audiences share: options, showing people, writing them into a file."""
 
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated, TextIO
+from zoneinfo import ZoneInfo
 
 import typer
 
-from guestlist.asking import question, together
-from guestlist.audiences import evaluate as evaluating
-from guestlist.audiences.definition import Definition
-from guestlist.audiences.document import read_folder
-from guestlist.audiences.mistakes import DefinitionError, did_you_mean
-from guestlist.audiences.question import Question
-from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.cli.frame import add_row, answer, say, show, table
-from guestlist.connections import clock_of
 from guestlist.errors import WrongUseError
-from guestlist.space import Space
-from guestlist.store import Warehouse
-from guestlist.telling import explaining, people
+from guestlist.telling import people
+from guestlist.telling.explaining import clock
 
 Key = Annotated[str, typer.Argument(metavar="KEY", help="The audience, by the key in its file.")]
 AsOf = Annotated[
@@ -34,63 +24,11 @@ File = Annotated[
 ]
 
 
-@contextmanager
-def asked(
-    space: Space, key: str, as_of: str | None, person: str | None = None, *, beside: str | None = None
-) -> Iterator[tuple[Warehouse, Definition, Question, tuple[Definition, ...]]]:
-    """The audience, and what it and the one beside it ask; `person`, as typed, where nobody else is asked about."""
-    definitions, one = read_one(space, key)
-    at = instant_of(as_of, space)
-    # What is temporary is seen by a stream of a transaction only.
-    with people.known_people(space) as warehouse, warehouse.transaction():
-        alone = None if person is None else people.find(warehouse, space, person)
-        chosen = [one] if beside is None else [one, read_one(space, beside)[1]]
-        about = [each for some in chosen for each in together(definitions, some)]
-        yield warehouse, one, question_of(warehouse, space, at, about, alone), definitions
-
-
-def read_one(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition]:
-    """All audiences and the one that was named."""
-    definitions = evaluating.in_order(read_folder(space.audiences))
-    by_key = {one.key: one for one in definitions}
-    if key in by_key:
-        return definitions, by_key[key]
-    hint = did_you_mean(key, by_key) or (f"Here are: {', '.join(sorted(by_key))}." if by_key else "There is none yet.")
-    raise WrongUseError("unknown_audience", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
-
-
-def question_of(
-    warehouse: Warehouse,
-    space: Space,
-    at: datetime | None,
-    about: Iterable[Definition],
-    person: str | None = None,
-) -> Question:
-    """What these audiences ask, of now or of an instant gone by: `person` where nobody else is asked about."""
-    return question(
-        space,
-        warehouse,
-        about,
-        read_traits(space.traits),
-        at=clock_of(space).now() if at is None else at,
-        gone_by=at is not None,
-        profile_id=person,
-    )
-
-
-def instant_of(typed: str | None, space: Space, *, begins: bool = False) -> datetime | None:
-    """The last instant of a day that was typed, or its first."""
-    try:
-        return None if typed is None else evaluating.as_of(typed, space.settings.zone, begins=begins)
-    except DefinitionError as error:
-        raise WrongUseError("bad_date", error.message, next_step="For example: --as-of 2026-01-31") from None
-
-
-def list_people(listed: Iterator[people.Person], space: Space) -> None:
+def list_people(listed: Iterable[people.Person], zone: ZoneInfo) -> None:
     shown = table("person", "user id", "e-mail", "phone", "name", "in since")
     for person in listed:
-        cells = [_first(person.ids[kind]) for kind in people.IDS]
-        since = explaining.clock(person.since, space.settings.zone) if person.since else ""
+        cells = [_first(person.ids(kind)) for kind in people.IDS]
+        since = clock(person.since, zone) if person.since else ""
         add_row(shown, (person.profile_id, *cells, person.whole_name(), since))
     if shown.row_count:
         show(shown)
@@ -108,7 +46,7 @@ def _plain_output() -> TextIO:
 
 
 def write_people(
-    listed: Iterator[people.Person | people.Moved],
+    listed: Iterator[people.Known],
     file: Path | None,
     *,
     as_json: bool,
@@ -124,7 +62,7 @@ def write_people(
         people.write_csv(_plain_output(), listed, columns)
 
 
-def _write_private(place: Path, listed: Iterator[people.Person | people.Moved], columns: Sequence[str]) -> int:
+def _write_private(place: Path, listed: Iterator[people.Known], columns: Sequence[str]) -> int:
     # Whole or not at all: a file cut short looks like an audience that lost people.
     fresh = place.with_name(f".{place.name}.new")
     try:

@@ -1,47 +1,25 @@
 """`guestlist audiences`: check definitions, see who is in them and why, take people out as a file."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
-from guestlist.asking import check_lists
-from guestlist.audiences import evaluate as evaluating
-from guestlist.audiences.definition import Definition, references
-from guestlist.audiences.document import read_folder
-from guestlist.audiences.explain import explain as explained
-from guestlist.audiences.mistakes import nearest
-from guestlist.audiences.schedule import schedule_text
-from guestlist.audiences.traits.document import read_folder as read_traits
-from guestlist.cli.asking import (
-    AsOf,
-    File,
-    Key,
-    asked,
-    list_people,
-    question_of,
-    read_one,
-    write_people,
-)
+from guestlist.cli.asking import AsOf, File, Key, list_people, write_people
 from guestlist.cli.converting import Form, convert, show_definition
-from guestlist.cli.frame import (
-    AsJson,
-    Reveal,
-    SpaceDir,
-    add_row,
-    answer,
-    say,
-    show,
-    table,
-)
+from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
+from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.previewing import changes, diff, history, preview
-from guestlist.destinations.meta.sent import Sent, sent
-from guestlist.errors import GuestlistError
-from guestlist.space import Space, open_space
-from guestlist.syncing import LEDGER_FILE, open_ledger
-from guestlist.telling import explaining, people, wording
+from guestlist.operations.audiences import (
+    FIRST,
+    MOST,
+    CheckAudiences,
+    ExplainPerson,
+    ExportMembers,
+    ListAudiences,
+    ListMembers,
+    ShowAudience,
+)
 
 commands = typer.Typer(
     help="Audiences: check the definitions, see who is in, and why.",
@@ -50,106 +28,44 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-SHOWN = 100
-
 
 @commands.command()
-def check(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def check(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """Check every file in audiences/ and tell all mistakes at once, each with its place and what was probably meant.
 
     Needs no data. Nothing is changed.
 
     guestlist audiences check
     """
-    here = open_space(space)
-    connected = tuple(here.settings.destinations)
-    definitions = evaluating.in_order(read_folder(here.audiences, destinations=connected or None))
-    check_lists(here, definitions)
-    notes = list(_notes(here, definitions))
+    checked = space.ask(CheckAudiences())
     if as_json:
-        answer({"audiences": [one.key for one in definitions], "notes": notes})
+        answer(checked)
         return
-    say(f"{_audiences(len(definitions))} checked, no mistake.")
-    say(*(f"Note: {note}" for note in notes))
-
-
-def _audiences(number: int) -> str:
-    return "1 audience" if number == 1 else f"{number:,} audiences"
-
-
-def _notes(space: Space, definitions: Sequence[Definition]) -> Iterator[str]:
-    if not definitions:
-        yield f"there is no audience yet: put a file into {space.audiences} (docs/audiences.md shows how)."
-    goals = sorted({sync.to for one in definitions for sync in one.syncs})
-    if goals and not space.settings.destinations:
-        yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
-    yield from _unheard_of(space, definitions)
-
-
-def _unheard_of(space: Space, definitions: Sequence[Definition]) -> Iterator[str]:
-    """Events and traits that nobody has: most often a slip, never an error, as the data may still come."""
-    try:
-        with people.known_people(space) as warehouse:
-            known = {kind: people.names_of(warehouse, kind) for kind in ("event", "trait")}
-            worked_out = people.names_of(warehouse, "computed_trait") if warehouse.has("computed_trait") else {}
-            named = {key: 0 for trait in read_traits(space.traits) for key in trait.keys}
-            known["trait"] |= named | worked_out
-    except GuestlistError:  # no data yet, or the space is in use: definitions can be checked all the same
-        return
-    for one in definitions:
-        for kind, name in sorted(wording.names(one.who)):
-            if name not in known[kind]:
-                told = "nobody has done" if kind == "event" else "nobody has the trait"
-                yield f"{one.key}: {told} `{name}` yet. {_meant(kind, name, known[kind])}".rstrip()
-
-
-def _meant(kind: str, name: str, known: Mapping[str, int]) -> str:
-    near = nearest(name, known)
-    if near is None:
-        return ""
-    has = f"It has {known[near]:,} events." if kind == "event" else f"{known[near]:,} people have it."
-    return f"Did you mean `{near}`? {has}"
+    number = len(checked.audiences)
+    say(f"{'1 audience' if number == 1 else f'{number:,} audiences'} checked, no mistake.")
+    say(*(f"Note: {note}" for note in checked.notes))
 
 
 @commands.command("list")
-def list_audiences(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def list_audiences(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """List the audiences, with how many people are in each now.
 
     guestlist audiences list
     """
-    here = open_space(space)
-    definitions = evaluating.in_order(read_folder(here.audiences))
-    numbers = _numbers(here, definitions)
-    by_key = sorted(definitions, key=lambda one: one.key)
+    told = space.ask(ListAudiences())
     if as_json:
-        answer({"audiences": [{**_facts(one), "people": numbers.get(one.key)} for one in by_key]})
+        answer(told)
         return
-    if not by_key:
-        say(*_notes(here, definitions))
+    if not told.audiences:
+        say(*space.ask(CheckAudiences()).notes)
         return
     shown = table("key", "audience", "people", "goes to", right=["people"])
-    for one in by_key:
+    for one in told.audiences:
         goes = ", ".join(sync.to for sync in one.syncs) or "nowhere"
-        add_row(shown, (one.key, one.name, f"{numbers[one.key]:,}" if numbers else "-", goes))
+        add_row(shown, (one.key, one.name, "-" if one.people is None else f"{one.people:,}", goes))
     show(shown)
-    if not numbers:
+    if all(one.people is None for one in told.audiences):
         say("There is no data yet, so nobody is counted. Import some: guestlist import FILE")
-
-
-def _numbers(space: Space, definitions: Sequence[Definition]) -> Mapping[str, int]:
-    """How many people are in each audience; empty before there is any data."""
-    if not people.has_data(space):
-        return {}
-    try:
-        with people.known_people(space) as warehouse:
-            question = question_of(warehouse, space, None, definitions)
-            return {
-                one.key: people.count(warehouse, evaluating.members(one, question, definitions)) for one in definitions
-            }
-    except GuestlistError as error:
-        if error.code == people.NO_DATA:
-            return {}
-        raise
 
 
 @commands.command("show")
@@ -157,7 +73,7 @@ def show_audience(
     key: Key,
     *,
     form: Annotated[Form, typer.Option("--as", help="In words, as a query or as YAML.")] = Form.WORDS,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Show one audience: who belongs to it in words, how many people these are, where it goes.
@@ -168,42 +84,20 @@ def show_audience(
 
     guestlist audiences show win_back --as query
     """
-    here = open_space(space)
-    definitions, one = read_one(here, key)
     if form is not Form.WORDS:
-        show_definition(one, form, frozenset(each.key for each in definitions), as_json=as_json)
+        show_definition(space, key, form, as_json=as_json)
         return
-    number = _numbers(here, definitions).get(one.key)
+    one = space.ask(ShowAudience(key=key))
     if as_json:
-        answer({**_facts(one), "people": number})
+        answer(one)
         return
     say(f"{one.name}  ({one.key})")
     if one.description:
         say(one.description)
-    say("", "Who:", *(f"  {line}" for line in wording.lines(one.who)), "")
-    say("People: no data yet" if number is None else f"People: {number:,}")
-    say(*([f"Goes to: {wording.sync(sync)}" for sync in one.syncs] or ["Goes to: nowhere; add `sync: DESTINATION`."]))
-
-
-def _facts(one: Definition) -> dict[str, Any]:
-    return {
-        "key": one.key,
-        "name": one.name,
-        "description": one.description,
-        "owner": one.owner,
-        "in_words": list(wording.lines(one.who)),
-        "asks_about": sorted(references(one.who)),
-        "syncs": [
-            {
-                "to": sync.to,
-                "every": schedule_text(sync.when),
-                "mode": sync.mode,
-                "adopt": sync.adopt,
-                "rename": sync.rename,
-            }
-            for sync in one.syncs
-        ],
-    }
+    say("", "Who:", *(f"  {line}" for line in one.in_words), "")
+    say("People: no data yet" if one.people is None else f"People: {one.people:,}")
+    goes = [f"Goes to: {where}" for where in one.syncs_in_words]
+    say(*(goes or ["Goes to: nowhere; add `sync: DESTINATION`."]))
 
 
 @commands.command()
@@ -214,9 +108,9 @@ def members(
     reveal: Reveal = False,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, help=f"How many to list; {SHOWN} when left out, with --json everybody."),
+        typer.Option(min=1, max=MOST, help=f"How many to list; {FIRST} when left out, with --json everybody."),
     ] = None,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """List the people in an audience, masked. With --json one person a line.
@@ -225,22 +119,21 @@ def members(
 
     guestlist audiences members win_back --as-of 2026-01-31 --json --reveal
     """
-    here = open_space(space)
-    with asked(here, key, as_of) as (warehouse, one, question, definitions):
-        found = evaluating.members(one, question, definitions)
-        most = limit if limit or as_json else SHOWN
-        listed = people.read_people(warehouse, found, one.key, question, reveal=reveal, limit=most)
-        if as_json:
-            for person in listed:
-                answer(person.facts())
-            return
-        list_people(listed, here)
-        number = people.count(warehouse, found)
-        when = f" as of {as_of}" if as_of else ""
-        left = number - most if most and number > most else 0
-        say(f"{number:,} {'person' if number == 1 else 'people'} in {one.name}{when}.")
-        if left:
-            say(f"{left:,} more not shown. All of them: guestlist audiences export {one.key} --file FILE")
+    if as_json and limit is None:
+        for person in space.lines(ExportMembers(key=key, as_of=as_of, reveal=reveal)):
+            answer(person)
+        return
+    found = space.ask(ListMembers(key=key, as_of=as_of, reveal=reveal, limit=limit or FIRST))
+    if as_json:
+        for person in found.people:
+            answer(person)
+        return
+    list_people(found.people, ZoneInfo(found.time_zone))
+    when = f" as of {as_of}" if as_of else ""
+    say(f"{found.number:,} {'person' if found.number == 1 else 'people'} in {found.name}{when}.")
+    left = found.number - len(found.people)
+    if left:
+        say(f"{left:,} more not shown. All of them: guestlist audiences export {found.audience} --file FILE")
 
 
 @commands.command()
@@ -253,45 +146,18 @@ def explain(
     *,
     as_of: AsOf = None,
     reveal: Reveal = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Explain why a person is in an audience or is not: each condition, and what made it true or false.
 
     guestlist audiences explain win_back email:jane@example.org
     """
-    here = open_space(space)
-    with asked(here, key, as_of, person) as (warehouse, one, question, definitions):
-        profile_id = people.find(warehouse, here, person)
-        inline = {each.key: each for each in definitions}
-        reason = explained(one, profile_id, replace(question, inline=inline), warehouse)
-        told = explaining.Told(
-            person=people.one_person(warehouse, profile_id, one.key, question, reveal=reveal),
-            audience=one,
-            reason=reason,
-            stays=tuple(people.stays(warehouse, profile_id, one.key)),
-            as_of=question.as_of if as_of else None,
-            zone=here.settings.zone,
-            reveal=reveal,
-            sent=_sent(here, profile_id, one.key),
-        )
+    told = space.ask(ExplainPerson(key=key, person=person, as_of=as_of, reveal=reveal))
     if as_json:
-        answer(told.facts())
+        answer(told)
     else:
-        say(*told.lines())
-
-
-def _sent(space: Space, profile_id: str, audience: str) -> tuple[Sent, ...] | None:
-    """What Meta has of this person in this audience; None while another process has the records of it open."""
-    if not (space.private / LEDGER_FILE).exists():
-        return ()
-    try:
-        with open_ledger(space) as ledger:
-            return tuple(one for one in sent(ledger, profile_id) if one.sync.rpartition("@")[0] == audience)
-    except GuestlistError as error:
-        if error.code != "space_in_use":
-            raise
-        return None
+        say(*told.in_words)
 
 
 @commands.command()
@@ -301,7 +167,7 @@ def export(
     file: File = None,
     as_of: AsOf = None,
     reveal: Reveal = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Write the people of an audience as CSV (with --json and without --file: one JSON object a line), masked.
@@ -310,11 +176,7 @@ def export(
 
     guestlist audiences export win_back --file win_back.csv --reveal
     """
-    here = open_space(space)
-    with asked(here, key, as_of) as (warehouse, one, question, definitions):
-        found = evaluating.members(one, question, definitions)
-        listed = people.read_people(warehouse, found, one.key, question, reveal=reveal)
-        write_people(listed, file, as_json=as_json)
+    write_people(space.lines(ExportMembers(key=key, as_of=as_of, reveal=reveal)), file, as_json=as_json)
 
 
 for _command in (convert, preview, diff, history, changes):

@@ -7,14 +7,11 @@ from typing import Annotated
 
 import typer
 
-from guestlist.audiences.definition import Definition
 from guestlist.audiences.document import keys_in
-from guestlist.audiences.mistakes import DefinitionError, Mistakes
-from guestlist.audiences.query import read_query
-from guestlist.audiences.query_text import query_text
-from guestlist.audiences.writing import as_yaml, condition_document, definition_document
-from guestlist.cli.frame import AsJson, SpaceDir, answer
+from guestlist.cli.frame import AsJson, answer
+from guestlist.cli.place import HERE, Place, SpaceAt
 from guestlist.errors import WrongUseError
+from guestlist.operations.definitions import ConvertQuery, ShowDefinition, ShowQuery, converted
 
 
 class Form(StrEnum):
@@ -25,14 +22,14 @@ class Form(StrEnum):
     YAML = "yaml"
 
 
-def show_definition(one: Definition, form: Form, audiences: frozenset[str], *, as_json: bool) -> None:
-    """Print a definition to be pasted elsewhere; `audiences` are the keys known there."""
+def show_definition(space: Place, key: str, form: Form, *, as_json: bool) -> None:
+    """Print a definition to be pasted elsewhere."""
     if form is Form.QUERY:
-        text = query_text(one.who, audiences=audiences)
-        answer({"key": one.key, "query": text}) if as_json else typer.echo(text)
+        text = space.ask(ShowQuery(key=key)).query
+        answer({"key": key, "query": text}) if as_json else typer.echo(text)
         return
-    document = definition_document(one)
-    answer({"key": one.key, "document": document}) if as_json else typer.echo(as_yaml(document), nl=False)
+    one = space.ask(ShowDefinition(key=key))
+    answer({"key": one.key, "document": one.document}) if as_json else typer.echo(one.yaml, nl=False)
 
 
 def convert(
@@ -40,7 +37,7 @@ def convert(
         str, typer.Argument(metavar="QUERY", help="A query of Segment's Public API, a file of one, or - for stdin.")
     ],
     *,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Read a query as Segment writes it and print it as YAML, to be put into an audience's file.
@@ -51,16 +48,14 @@ def convert(
 
     guestlist audiences convert query.txt
     """
-    mistakes = Mistakes()
-    audiences = keys_in(space / "audiences")
-    condition = read_query(_query(query), "query", mistakes, audiences=audiences)
-    if condition is None:
-        raise DefinitionError(mistakes.found)
-    who = condition_document(condition)
+    said = _query(query)
+    # On disk no space is needed, only what audiences there are if there is one.
+    here = space.folder / "audiences"
+    read = space.ask(ConvertQuery(query=said)) if space.url else converted(said, keys_in(here))
     if as_json:
-        answer({"who": who, "query": query_text(condition, audiences=audiences)})
+        answer(read)
     else:
-        typer.echo(as_yaml({"who": who}), nl=False)
+        typer.echo(read.yaml, nl=False)
 
 
 def _query(said: str) -> str:

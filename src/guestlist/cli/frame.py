@@ -1,6 +1,5 @@
 """What all commands share: options, how answers are printed, how mistakes are told, what the exit codes mean."""
 
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -14,11 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.telling import masking
+from guestlist.telling.answer import Value
+from guestlist.telling.problems import discreet, problem
 
-_ADDRESS = re.compile(r"[^\s'\"()<>:=,/]+@[^\s'\"()<>:=,/]+\.[^\s'\"()<>:=,/.]{2,}")
-_LONG = re.compile(r"(?<![\w/.-])[A-Za-z0-9]{40,}(?![\w/.-])")  # a token or a hash
-_EXAMPLE = "jane@example.org"  # in what we tell people to type
 DONE, NEEDS_A_PERSON, WRONG_USE = 0, 1, 2
 WIDTH = 100
 
@@ -69,44 +66,20 @@ def show(made: Table) -> None:
     console().print(made)
 
 
-def answer(facts: Mapping[str, Any]) -> None:
+def answer(facts: Mapping[str, Any] | Value) -> None:
     """Print one JSON object on one line."""
-    typer.echo(orjson.dumps(facts).decode())
+    typer.echo(orjson.dumps(facts.facts() if isinstance(facts, Value) else facts).decode())
 
 
 def tell(error: GuestlistError, *, as_json: bool) -> int:
     """Tell what went wrong, text on stderr or JSON on stdout; give the exit code."""
     if as_json:
-        answer({"error": _facts(error)})
+        answer({"error": problem(error)})
     else:
         out = console(sys.stderr)
-        out.print(_discreet(error.message), soft_wrap=True)
+        out.print(discreet(error.message), soft_wrap=True)
         for line in (error.nothing_lost, error.next_step):
             if line:
-                out.print(f"  {_discreet(line)}", soft_wrap=True)
+                out.print(f"  {discreet(line)}", soft_wrap=True)
         out.print(f"  [{error.code}]", soft_wrap=True)
     return exit_code(error)
-
-
-def _facts(error: GuestlistError) -> dict[str, Any]:
-    facts: dict[str, Any] = {
-        "code": error.code,
-        "message": _discreet(error.message),
-        "nothing_lost": _discreet(error.nothing_lost),
-        "next_step": _discreet(error.next_step),
-    }
-    mistakes = getattr(error, "mistakes", ())
-    if mistakes:
-        facts["mistakes"] = [
-            {"at": m.path, "message": _discreet(m.message), "suggestion": _discreet(m.suggestion)} for m in mistakes
-        ]
-    return facts
-
-
-def _discreet(text: str | None) -> str | None:
-    """An error repeats what was typed: an e-mail in the place of a name, or a token in that of a file, is masked."""
-    return text and _LONG.sub(masking.STARS, _ADDRESS.sub(_masked_address, text))
-
-
-def _masked_address(found: re.Match[str]) -> str:
-    return found[0] if found[0] == _EXAMPLE else masking.email(found[0])

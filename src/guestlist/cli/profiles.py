@@ -90,7 +90,7 @@ def find(
         return
     shown = table("person", "user id", "e-mail", "phone", "name")
     for one in listed:
-        cells = [", ".join(one.ids[kind][:1]) + (" …" if len(one.ids[kind]) > 1 else "") for kind in people.IDS]
+        cells = [", ".join(one.ids(kind)[:1]) + (" …" if len(one.ids(kind)) > 1 else "") for kind in people.IDS]
         add_row(shown, (one.profile_id, *cells, one.whole_name()))
     if listed:
         show(shown)

@@ -11,8 +11,10 @@ from guestlist.cli.frame import AsJson, answer, say
 from guestlist.clock import WallClock
 from guestlist.errors import WrongUseError
 from guestlist.holding import named
+from guestlist.reaching import new_key
 from guestlist.records import open_records
 from guestlist.service import health
+from guestlist.service.api.served import announcing, serve_space
 from guestlist.service.app import make_app
 from guestlist.service.front import Front
 from guestlist.service.keeper import Keeper, Manner
@@ -50,22 +52,32 @@ def serve(
     guestlist serve --space shop --space outlet --port 8080 --log-format json
     """
     folders = [folder.resolve() for folder in space or [Path()]]
-    if len(set(folders)) < len(folders):
+    if len({folder.name for folder in folders}) < len(folders):
         raise WrongUseError(
             "space_named_twice", "A space is named twice.", next_step="Name each once: guestlist serve --space DIR"
         )
     log = Log(_to_stderr, WallClock(), as_json=log_format == "json")
     manner = Manner(hung_after=hung_after, beat_every=min(5.0, hung_after / 4), end_hung=end_hung)
     with ExitStack() as opened:
+        key, served = new_key(), {}
         fronts: list[Front] = []
-        keepers: list[Keeper] = []
         for here in map(open_space, folders):
-            front = Front(here, opened.enter_context(open_records(here)))
+            records = opened.enter_context(open_records(here))
+            front = Front(here, records)
             opened.callback(front.close)
             fronts.append(front)
-            keepers.append(Keeper(here, take_in=front.take_in, log=log, manner=manner))
-        app = make_app([front.door for front in fronts], keepers)
-        Service(keepers, app, Place(host=host, port=port), log).run(lambda url: _tell(keepers, url, as_json=as_json))
+            keeper = Keeper(here, take_in=front.take_in, log=log, manner=manner)
+            served[here.folder.name] = serve_space(keeper, records, key)
+        keepers = [one.keeper for one in served.values()]
+        app = make_app([front.door for front in fronts], served)
+
+        def ready(url: str | None) -> None:
+            if url:
+                for one in served.values():
+                    opened.enter_context(announcing(one, url, key))
+            _tell(keepers, url, as_json=as_json)
+
+        Service(keepers, app, Place(host=host, port=port), log).run(ready)
 
 
 def _to_stderr(line: str) -> None:

@@ -32,7 +32,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "sync": ("syncs:sync", "Add who entered, remove who left."),
         "status": ("standing:status", "How every audience stands."),
         "runs": ("standing:runs", "What was sent, and what became of it."),
+    },
+    "A service": {
         "serve": ("serve:serve", "Do all of it by itself, on time, until it is stopped."),
+        "keys": ("keys:commands", "add, list, remove: who may ask and tell it by the API."),
+        "audit": ("keys:audit", "Who changed what."),
     },
     "Privacy": {
         "do-not-send": ("do_not_send:commands", "add, remove, list: people who must never be sent."),

@@ -15,6 +15,7 @@ from guestlist.errors import GuestlistError
 from guestlist.holding import SpaceLock, Watch, end, fence, here, named
 from guestlist.records import Records, open_records
 from guestlist.service.failing import LOST, Backoff, strange
+from guestlist.service.lending import Lending
 from guestlist.service.logs import Log
 from guestlist.service.orders import Orders
 from guestlist.service.turns import Memory, TakeIn, Turns
@@ -60,6 +61,7 @@ class Keeper:
         self._log = log
         self._manner = manner or Manner()
         self._orders = Orders()
+        self.lending = Lending(self._orders.wake)
         self._memory = Memory()
         self._taking = Lock()
         self._clock: Clock = clock_of(space)
@@ -192,13 +194,21 @@ class Keeper:
     def _work(self, records: Records) -> None:
         """With the stores open, until they are to be opened anew."""
         self.space = open_space(self.space.folder)
-        with open_to_sync(self.space, records) as syncing:
-            turns = Turns(syncing, take_in=self._take_in, orders=self._orders, log=self._log, memory=self._memory)
+        with open_to_sync(self.space, records) as syncing, self.lending.opened(syncing):
+            turns = Turns(
+                syncing,
+                take_in=self._take_in,
+                orders=self._orders,
+                lending=self.lending,
+                log=self._log,
+                memory=self._memory,
+            )
             syncing.interlude = turns
             self.trouble = None
             self._stands(Stand.KEEPING)
             while not (self._orders.stopping or turns.to_reopen):
                 turns.look()
+                self.lending.lend()
                 self._orders.wait(self._manner.look_every)
             if not self._orders.stopping:
                 # Before an erasure: what waits in the inbox may be about that person, too.

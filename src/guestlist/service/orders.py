@@ -33,6 +33,10 @@ class Orders:
                 self._interrupt.set()
         return known
 
+    def wake(self) -> None:
+        """Look at once what there is to do."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End after the request in flight."""
         with self._lock:

@@ -17,6 +17,7 @@ from guestlist.errors import GuestlistError
 from guestlist.forgetting import settle
 from guestlist.freshness import count_acknowledged, note_moves, removal_since
 from guestlist.service.failing import LOST, Backoff, growing, strange, waiting_cures
+from guestlist.service.lending import Lending
 from guestlist.service.logs import Log
 from guestlist.service.orders import Orders
 from guestlist.space import Space
@@ -28,6 +29,8 @@ TakeIn = Callable[[Warehouse], int]
 """Takes in what arrived since last time; gives how many messages."""
 SLICE = 90.0
 """Seconds for which a delivery goes on while others wait."""
+SLICE_FOR_REQUESTS = 5.0
+"""The same while a request waits to have the stores."""
 RENEWED_EVERY = 60.0
 """Seconds after which a delivery that is still going on heeds new data."""
 SETTLED_EVERY = 600.0
@@ -48,11 +51,14 @@ class Memory:
 class Turns:
     """Looks again and again at what there is to do. Between two requests it decides whether a delivery goes on."""
 
-    def __init__(self, syncing: Syncing, *, take_in: TakeIn, orders: Orders, log: Log, memory: Memory) -> None:
+    def __init__(
+        self, syncing: Syncing, *, take_in: TakeIn, orders: Orders, lending: Lending, log: Log, memory: Memory
+    ) -> None:
         self._syncing = syncing
         self._journal = syncing.records.journal
         self._take_in_arrived = take_in
         self._orders = orders
+        self._lending = lending
         self._log = log
         self._memory = memory
         self._running: str | None = None
@@ -81,6 +87,7 @@ class Turns:
             if self._orders.stopping or self.to_reopen:
                 return
             self._run(bound)
+            self._lending.lend()
 
     @property
     def to_reopen(self) -> bool:
@@ -202,7 +209,9 @@ class Turns:
         if self._slice is None:
             # Work before that counts not: else two long plans would make room for each other for ever.
             self._slice = stopwatch()
-        return self._slice() > SLICE and self._others_wait()
+        return self._slice() > SLICE_FOR_REQUESTS and (
+            self._lending.wanted or (self._slice() > SLICE and self._others_wait())
+        )
 
     def _others_wait(self) -> bool:
         if self._journal.erasure_asked() or self._journal.do_not_send_mark() != self._memory.obeyed:

@@ -5,19 +5,19 @@ worker that lost the space cannot record an intent, and without a recorded inten
 process may make beside the owner (do-not-send list, confirmations, audit) do not ask for the epoch.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-import orjson
 from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guestlist.errors import GuestlistError
 from guestlist.store import journal_tables as t
+from guestlist.store.journal_access import AccessRecords
+from guestlist.store.journal_audit import AuditRecords
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
 from guestlist.store.journal_keeping import KeepingRecords
@@ -29,7 +29,6 @@ from guestlist.store.journal_tables import (
     OPEN_PLANS,
     PLAN_STEPS,
     Answer,
-    AuditEntry,
     Batch,
     BatchState,
     Definition,
@@ -46,7 +45,7 @@ T = TypeVar("T")
 _OWNER = select(*(column for column in t.owner.c if column.name != "id"))
 
 
-class Journal(ErasureRecords, SourceRecords, SplitRecords, KeepingRecords):
+class Journal(AccessRecords, AuditRecords, ErasureRecords, SourceRecords, SplitRecords, KeepingRecords):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 
     def __init__(self, database: Engine) -> None:
@@ -320,43 +319,6 @@ class Journal(ErasureRecords, SourceRecords, SplitRecords, KeepingRecords):
             told = {"size_lower": lower, "size_upper": upper, "size_of": of}
             connection.execute(update(t.sync).where(t.sync.c.key == key).values(told))
 
-    # --- audit --------------------------------------------------------------------------------------------------------
-
-    def audit(
-        self, *, actor: str, action: str, about: str, counts: Mapping[str, int], reason: str = "", now: int
-    ) -> AuditEntry:
-        """Append who did what to which thing. Ids and counts only: an audit never holds a person's values."""
-        with self._write() as connection:
-            newest = select(t.audit.c.seq, t.audit.c.digest).order_by(t.audit.c.seq.desc()).limit(1)
-            last = connection.execute(newest).one_or_none()
-            entry = AuditEntry(
-                seq=last.seq + 1 if last else 1,
-                at=now,
-                actor=actor,
-                action=action,
-                object=about,
-                counts=orjson.dumps(dict(counts), option=orjson.OPT_SORT_KEYS).decode(),
-                reason=reason,
-                previous=last.digest if last else "",
-                digest="",
-            )
-            entry = replace(entry, digest=_digest(entry))
-            connection.execute(insert(t.audit).values(asdict(entry)))
-        return entry
-
-    def audit_entries(self) -> list[AuditEntry]:
-        with self._read() as connection:
-            return _all(connection, select(t.audit).order_by(t.audit.c.seq), AuditEntry)
-
-    def first_broken_audit_entry(self) -> int | None:
-        """The number of the first entry that was changed, or follows one that was taken out."""
-        previous = ""
-        for number, entry in enumerate(self.audit_entries(), start=1):
-            if entry.seq != number or entry.previous != previous or entry.digest != _digest(entry):
-                return number
-            previous = entry.digest
-        return None
-
     # --- transactions -------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -493,7 +455,3 @@ def _as_plan(*, state: str, **values: Any) -> Plan:
 
 def _as_batch(*, state: str, **values: Any) -> Batch:
     return Batch(state=BatchState(state), **values)
-
-
-def _digest(entry: AuditEntry) -> str:
-    return hashlib.sha256(orjson.dumps(asdict(replace(entry, digest="")))).hexdigest()

@@ -3,9 +3,8 @@
 import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TextIO
+from typing import Any, Self, TextIO
 
 from guestlist.audiences.question import Question, stamp
 from guestlist.errors import GuestlistError, WrongUseError
@@ -13,6 +12,7 @@ from guestlist.identity_rules import identity_rules
 from guestlist.space import Space
 from guestlist.store import Warehouse
 from guestlist.telling import masking
+from guestlist.telling.answer import Value
 
 IDS = ("user_id", "email", "phone")
 NAMES = {"first_name": ("firstname",), "last_name": ("lastname",), "name": ("name", "fullname")}
@@ -47,13 +47,18 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def known_people(space: Space) -> Iterator[Warehouse]:
     """The space's warehouse, once there are people in it."""
     if not has_data(space):
-        raise _no_data()
+        raise no_data()
     with space.open_warehouse() as warehouse:
-        if not warehouse.has("identifier"):
-            raise _not_resolved() if warehouse.count("message") else _no_data()
-        for name, schema in _RELATIONS.items():
-            warehouse.create(name, schema)
+        ready(warehouse)
         yield warehouse
+
+
+def ready(warehouse: Warehouse) -> None:
+    """Make sure that there are people, and the relations that are asked about them."""
+    if not warehouse.has("identifier"):
+        raise _not_resolved() if warehouse.count("message") else no_data()
+    for name, schema in _RELATIONS.items():
+        warehouse.create(name, schema)
 
 
 def has_data(space: Space) -> bool:
@@ -61,7 +66,8 @@ def has_data(space: Space) -> bool:
     return (space.private / "warehouse.duckdb").exists()
 
 
-def _no_data() -> GuestlistError:
+def no_data() -> GuestlistError:
+    """Nothing was ever imported."""
     return GuestlistError(
         NO_DATA,
         "There is no data in this space yet, so nobody can be in an audience.",
@@ -78,44 +84,43 @@ def _not_resolved() -> GuestlistError:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """One person as shown. `since`: when the running stay in the audience began, as recorded."""
+class Known(Value):
+    """What is shown of one person, wherever."""
 
     profile_id: str
-    ids: Mapping[str, tuple[str, ...]]
-    names: Mapping[str, str]
-    since: datetime | None = None
+    user_id: tuple[str, ...] = ()
+    email: tuple[str, ...] = ()
+    phone: tuple[str, ...] = ()
+    first_name: str | None = None
+    last_name: str | None = None
+    name: str | None = None
 
-    def masked(self) -> "Person":
+    def ids(self, kind: str) -> tuple[str, ...]:
+        """Those of one type, oldest first."""
+        found: tuple[str, ...] = getattr(self, kind)
+        return found
+
+    def masked(self) -> Self:
         """The same, told less."""
-        return Person(
-            profile_id=masking.profile(self.profile_id),
-            ids={kind: tuple(masking.identifier(kind, value) for value in values) for kind, values in self.ids.items()},
-            names={key: masking.name(value) for key, value in self.names.items()},
-            since=self.since,
-        )
+        ids = {kind: tuple(masking.identifier(kind, value) for value in self.ids(kind)) for kind in IDS}
+        names = {key: masking.name(value) for key in NAMES if (value := getattr(self, key))}
+        return self.model_copy(update={"profile_id": masking.profile(self.profile_id), **ids, **names})
 
     def called(self) -> str:
         """What to call the person in one line: the first e-mail or the next best, then the name."""
-        best = next((self.ids[kind][0] for kind in ("email", "user_id", "phone") if self.ids[kind]), self.profile_id)
+        best = next((ids[0] for kind in ("email", "user_id", "phone") if (ids := self.ids(kind))), self.profile_id)
         name = self.whole_name()
         return f"{best} ({name})" if name else best
 
     def whole_name(self) -> str:
         """First and last name, or the name in one piece."""
-        pieces = " ".join(self.names[key] for key in ("first_name", "last_name") if self.names.get(key))
-        return pieces or self.names.get("name", "")
+        return " ".join(part for part in (self.first_name, self.last_name) if part) or self.name or ""
 
-    def facts(self) -> dict[str, Any]:
-        """For JSON."""
-        named = {key: self.names.get(key) for key in NAMES}
-        return {
-            "profile_id": self.profile_id,
-            **{kind: list(values) for kind, values in self.ids.items()},
-            **named,
-            "since": self.since,
-        }
+
+class Person(Known):
+    """One person as shown. `since`: when the running stay in the audience began, as recorded."""
+
+    since: datetime | None = None
 
 
 def read_people(
@@ -125,22 +130,15 @@ def read_people(
     wanted = ids if limit is None else ids.order_by("profile_id").limit(limit)
     for batch in warehouse.stream(_told(wanted, audience, question).order_by("profile_id")):
         for row in batch.to_pylist():
-            person = _person(row)
+            person = Person(**_known(row), since=row["since"])
             yield person if reveal else person.masked()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Moved:
+class Moved(Known):
     """A person who entered an audience, or left it."""
 
     at: datetime
     change: str
-    person: Person
-
-    def facts(self) -> dict[str, Any]:
-        """For JSON."""
-        known = {name: fact for name, fact in self.person.facts().items() if name != "since"}
-        return {"at": self.at, "change": self.change, **known}
 
 
 def read_moved(warehouse: Warehouse, moves: Any, audience: str, question: Question, *, reveal: bool) -> Iterator[Moved]:
@@ -149,17 +147,13 @@ def read_moved(warehouse: Warehouse, moves: Any, audience: str, question: Questi
     whole = moves.join(told, "profile_id")
     for batch in warehouse.stream(whole.order_by("at", "change", "profile_id")):
         for row in batch.to_pylist():
-            person = _person(row)
-            yield Moved(at=row["at"], change=row["change"], person=person if reveal else person.masked())
+            moved = Moved(**_known(row), at=row["at"], change=row["change"])
+            yield moved if reveal else moved.masked()
 
 
-def _person(row: Mapping[str, Any]) -> Person:
-    return Person(
-        profile_id=row["profile_id"],
-        ids={kind: tuple(row[kind] or ()) for kind in IDS},
-        names={key: row[key] for key in NAMES if row[key]},
-        since=row["since"],
-    )
+def _known(row: Mapping[str, Any]) -> dict[str, Any]:
+    ids = {kind: tuple(row[kind] or ()) for kind in IDS}
+    return {"profile_id": row["profile_id"], **ids, **{key: row[key] or None for key in NAMES}}
 
 
 def _told(ids: Any, audience: str, question: Question) -> Any:
@@ -310,7 +304,7 @@ def count(warehouse: Warehouse, ids: Any) -> int:
 # Taking people out as a file
 
 
-def write_csv(file: TextIO, people: Iterator[Person | Moved], columns: Sequence[str] = COLUMNS) -> int:
+def write_csv(file: TextIO, people: Iterator[Known], columns: Sequence[str] = COLUMNS) -> int:
     """Write people as CSV (RFC 4180), several values of a cell joined by `; `; give how many."""
     writer = csv.writer(file, lineterminator="\r\n")
     writer.writerow(columns)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from guestlist.audiences.document import read
-from guestlist.cli.standing import expected_size
+from guestlist.operations.standing import expected_size
 from guestlist.pipeline import find_members
 from guestlist.space import open_space
 from guestlist.store.journal_tables import Sync

@@ -1,0 +1,95 @@
+"""Where a command works: in a space on this disk, or by a service that keeps one.
+
+Beside a service on this machine that holds the space, a command is sent to it; so it works whether one runs or not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from guestlist.cli.remote import Remote, remote_of
+from guestlist.errors import GuestlistError
+from guestlist.operations.desk import OnDisk
+from guestlist.operations.operation import Export, Operation
+from guestlist.reaching import announced
+from guestlist.space import open_space
+from guestlist.telling.answer import Answer, Value
+
+A = TypeVar("A", bound=Answer)
+V = TypeVar("V", bound=Value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """A folder, or the address of a space that is served."""
+
+    folder: Path = Path()
+    url: str | None = None
+
+    def ask(self, operation: Operation[A]) -> A:
+        """Do it there; give the answer."""
+        if self.url:
+            with remote_of(self.url) as service:
+                return service.ask(operation)
+        with OnDisk(open_space(self.folder)) as desk:
+            try:
+                return operation.run(desk)
+            except GuestlistError as error:
+                service = self._held_by(error)
+        with service:
+            return service.ask(operation)
+
+    def lines(self, export: Export[V]) -> Iterator[V]:
+        """Do it there; give the lines, one after the other."""
+        if self.url:
+            with remote_of(self.url) as service:
+                yield from service.lines(export)
+            return
+        with OnDisk(open_space(self.folder)) as desk:
+            lines = export.lines(desk)
+            try:
+                first = next(lines, None)
+            except GuestlistError as error:
+                service = self._held_by(error)
+            else:
+                if first is not None:
+                    yield first
+                    yield from lines
+                return
+        with service:
+            yield from service.lines(export)
+
+    def _held_by(self, error: GuestlistError) -> Remote:
+        """The service that has the stores open, where that is what the error says."""
+        address = announced(open_space(self.folder)) if error.code == "space_in_use" else None
+        if address is None:
+            raise error
+        service = Remote(address.url, address.key)
+        if not service.answers():
+            service.close()
+            raise error
+        return service
+
+
+def read_place(typed: "str | Path | Place") -> Place:
+    """What stands after --space."""
+    if isinstance(typed, Place):
+        return typed
+    given = str(typed)
+    return Place(url=given) if given.startswith(("http://", "https://")) else Place(folder=Path(given))
+
+
+HERE = Place()
+SpaceAt = Annotated[
+    Place,
+    typer.Option(
+        "--space",
+        metavar="DIR|URL",
+        parser=read_place,
+        help="The space: a folder, the one you are in when left out; or the address of a served one.",
+        show_default=False,
+    ),
+]

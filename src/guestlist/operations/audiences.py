@@ -1,0 +1,300 @@
+"""Audiences: their definitions and mistakes, how many people are in them, who, and why."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from guestlist.asking import check_lists
+from guestlist.audiences import evaluate as evaluating
+from guestlist.audiences.definition import Definition, references
+from guestlist.audiences.document import read_folder
+from guestlist.audiences.explain import explain
+from guestlist.audiences.mistakes import nearest
+from guestlist.audiences.schedule import schedule_text
+from guestlist.audiences.traits.document import read_folder as read_traits
+from guestlist.destinations.meta.sent import Sent, sent
+from guestlist.errors import GuestlistError
+from guestlist.operations.desk import Desk, unless_in_use
+from guestlist.operations.operation import Export, Operation, Scope, ask, get
+from guestlist.operations.questions import asked, question_of, read_one
+from guestlist.telling import explaining, people, wording
+from guestlist.telling.answer import Answer, Value
+from guestlist.telling.people import Person
+
+Key = Annotated[str, Field(description="The audience, by the key in its file.")]
+AsOf = Annotated[
+    str | None, Field(description="As it was at the end of that day in the space's time zone, such as 2026-01-31.")
+]
+Reveal = Annotated[bool, Field(description="What is stored about people in clear, not masked.")]
+MOST = 10_000
+FIRST = 100
+
+
+class WishedSync(Value):
+    """A sync as the definition asks for it."""
+
+    to: str
+    every: str
+    mode: str
+    adopt: str | bool | None
+    rename: str
+
+
+class Audience(Value):
+    """An audience, in words."""
+
+    key: str
+    name: str
+    description: str | None
+    owner: str
+    in_words: tuple[str, ...]
+    asks_about: tuple[str, ...]
+    syncs: tuple[WishedSync, ...]
+    people: int | None
+
+
+def _audience(one: Definition, number: int | None) -> dict[str, Any]:
+    return {
+        "key": one.key,
+        "name": one.name,
+        "description": one.description,
+        "owner": one.owner,
+        "in_words": tuple(wording.lines(one.who)),
+        "asks_about": tuple(sorted(references(one.who))),
+        "syncs": tuple(
+            WishedSync(to=sync.to, every=schedule_text(sync.when), mode=sync.mode, adopt=sync.adopt, rename=sync.rename)
+            for sync in one.syncs
+        ),
+        "people": number,
+    }
+
+
+# --- definitions ------------------------------------------------------------------------------------------------------
+
+
+class Checked(Answer):
+    """The audiences without a mistake, and what is worth knowing of them."""
+
+    audiences: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class CheckAudiences(Operation[Checked]):
+    """Check every definition, and tell all mistakes at once."""
+
+    route = get("/audiences/check")
+
+    def run(self, desk: Desk) -> Checked:
+        here = desk.space
+        connected = tuple(here.settings.destinations)
+        definitions = evaluating.in_order(read_folder(here.audiences, destinations=connected or None))
+        check_lists(here, definitions)
+        return Checked(audiences=tuple(one.key for one in definitions), notes=tuple(_notes(desk, definitions)))
+
+
+def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
+    if not definitions:
+        yield f"there is no audience yet: put a file into {desk.space.audiences} (docs/audiences.md shows how)."
+    goals = sorted({sync.to for one in definitions for sync in one.syncs})
+    if goals and not desk.space.settings.destinations:
+        yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
+    yield from _unheard_of(desk, definitions)
+
+
+def _unheard_of(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
+    """Events and traits that nobody has: most often a slip, never an error, as the data may still come."""
+    try:
+        with desk.people() as warehouse:
+            known = {kind: people.names_of(warehouse, kind) for kind in ("event", "trait")}
+            worked_out = people.names_of(warehouse, "computed_trait") if warehouse.has("computed_trait") else {}
+            named = {key: 0 for trait in read_traits(desk.space.traits) for key in trait.keys}
+            known["trait"] |= named | worked_out
+    except GuestlistError:  # no data yet, or the space is in use: definitions can be checked all the same
+        return
+    for one in definitions:
+        for kind, name in sorted(wording.names(one.who)):
+            if name not in known[kind]:
+                told = "nobody has done" if kind == "event" else "nobody has the trait"
+                yield f"{one.key}: {told} `{name}` yet. {_meant(kind, name, known[kind])}".rstrip()
+
+
+def _meant(kind: str, name: str, known: Mapping[str, int]) -> str:
+    near = nearest(name, known)
+    if near is None:
+        return ""
+    has = f"It has {known[near]:,} events." if kind == "event" else f"{known[near]:,} people have it."
+    return f"Did you mean `{near}`? {has}"
+
+
+class AudienceList(Answer):
+    """All audiences, by key."""
+
+    audiences: tuple[Audience, ...]
+
+
+class ListAudiences(Operation[AudienceList]):
+    """List the audiences, with how many people are in each now."""
+
+    route = get("/audiences")
+
+    def run(self, desk: Desk) -> AudienceList:
+        definitions = evaluating.in_order(read_folder(desk.space.audiences))
+        numbers = _numbers(desk, definitions)
+        by_key = sorted(definitions, key=lambda one: one.key)
+        return AudienceList(audiences=tuple(Audience(**_audience(one, numbers.get(one.key))) for one in by_key))
+
+
+def _numbers(desk: Desk, definitions: Sequence[Definition]) -> Mapping[str, int]:
+    """How many people are in each audience; empty before there is any data."""
+    if not people.has_data(desk.space):
+        return {}
+    try:
+        with desk.people() as warehouse:
+            question = question_of(warehouse, desk, None, definitions)
+            return {
+                one.key: people.count(warehouse, evaluating.members(one, question, definitions)) for one in definitions
+            }
+    except GuestlistError as error:
+        if error.code == people.NO_DATA:
+            return {}
+        raise
+
+
+class AudienceInFull(Answer, Audience):
+    """One audience in full. `syncs_in_words`: where it goes and how often."""
+
+    syncs_in_words: tuple[str, ...]
+
+
+class ShowAudience(Operation[AudienceInFull]):
+    """Show one audience: who belongs to it, how many people these are, where it goes."""
+
+    route = get("/audiences/{key}")
+    key: Key
+
+    def run(self, desk: Desk) -> AudienceInFull:
+        definitions, one = read_one(desk.space, self.key)
+        return AudienceInFull(
+            **_audience(one, _numbers(desk, definitions).get(one.key)),
+            syncs_in_words=tuple(wording.sync(sync) for sync in one.syncs),
+        )
+
+
+# --- people -----------------------------------------------------------------------------------------------------------
+
+
+class Members(Answer):
+    """Some of the people in an audience, in a fixed order. `next`: the offset of those who follow, if there are any."""
+
+    audience: str
+    name: str
+    number: int
+    people: tuple[Person, ...]
+    next: int | None
+    time_zone: str
+
+
+class ListMembers(Operation[Members]):
+    """List the people in an audience, masked unless revealed, page by page.
+
+    Every page is of its own instant; the export is of one.
+    """
+
+    route = get("/audiences/{key}/members", Scope.PEOPLE)
+    key: Key
+    as_of: AsOf = None
+    reveal: Reveal = False
+    limit: Annotated[int, Field(ge=1, le=MOST)] = FIRST
+    offset: Annotated[int, Field(ge=0)] = 0
+
+    def run(self, desk: Desk) -> Members:
+        with asked(desk, self.key, self.as_of) as (warehouse, one, question, definitions):
+            found = warehouse.materialise("found", evaluating.members(one, question, definitions))
+            number = people.count(warehouse, found)
+            page = found.order_by("profile_id").limit(self.limit, offset=self.offset)
+            listed = tuple(people.read_people(warehouse, page, one.key, question, reveal=self.reveal))
+        end = self.offset + len(listed)
+        more = end if end < number else None
+        zone = desk.space.settings.time_zone
+        return Members(audience=one.key, name=one.name, number=number, people=listed, next=more, time_zone=zone)
+
+
+class Stay(Value):
+    """When a person was in an audience; no exit while they are."""
+
+    entered_at: datetime
+    exited_at: datetime | None
+
+
+class Explanation(Answer):
+    """Why a person is in an audience or not. `reason`: each condition, whether it holds, and what made it so.
+
+    `at_meta`: what Meta has of them, by sync; null where that cannot be known now.
+    """
+
+    audience: str
+    person: Person
+    inside: bool
+    as_of: datetime | None
+    stays: tuple[Stay, ...]
+    at_meta: tuple[Sent, ...] | None
+    reason: dict[str, Any]
+    in_words: tuple[str, ...]
+
+
+class ExplainPerson(Operation[Explanation]):
+    """Explain why a person is in an audience or is not: each condition, and what made it true or false."""
+
+    route = ask("/audiences/{key}/explain")
+    key: Key
+    person: Annotated[str, Field(description="TYPE:VALUE, such as email:jane@example.org or profile_id:…")]
+    as_of: AsOf = None
+    reveal: Reveal = False
+
+    def run(self, desk: Desk) -> Explanation:
+        with asked(desk, self.key, self.as_of, self.person) as (warehouse, one, question, definitions):
+            profile_id = people.find(warehouse, desk.space, self.person)
+            inline = {each.key: each for each in definitions}
+            told = explaining.Told(
+                person=people.one_person(warehouse, profile_id, one.key, question, reveal=self.reveal),
+                audience=one,
+                reason=explain(one, profile_id, replace(question, inline=inline), warehouse),
+                stays=tuple(people.stays(warehouse, profile_id, one.key)),
+                as_of=question.as_of if self.as_of else None,
+                zone=desk.space.settings.zone,
+                reveal=self.reveal,
+                sent=_sent(desk, profile_id, one.key),
+            )
+        return Explanation(**told.facts(), in_words=tuple(told.lines()))
+
+
+def _sent(desk: Desk, profile_id: str, audience: str) -> tuple[Sent, ...] | None:
+    found = all_sent(desk, profile_id)
+    return None if found is None else tuple(one for one in found if one.sync.rpartition("@")[0] == audience)
+
+
+def all_sent(desk: Desk, profile_id: str) -> tuple[Sent, ...] | None:
+    """What Meta has of this person, by sync; None while another process has the records of it open."""
+    try:
+        with desk.ledger() as ledger:
+            return () if ledger is None else tuple(sent(ledger, profile_id))
+    except GuestlistError as error:
+        unless_in_use(error)
+        return None
+
+
+class ExportMembers(Export[Person]):
+    """All people in an audience, masked unless revealed, as of one instant: one JSON object a line."""
+
+    route = get("/audiences/{key}/export", Scope.PEOPLE)
+    key: Key
+    as_of: AsOf = None
+    reveal: Reveal = False
+
+    def lines(self, desk: Desk) -> Iterator[Person]:
+        with asked(desk, self.key, self.as_of) as (warehouse, one, question, definitions):
+            found = evaluating.members(one, question, definitions)
+            yield from people.read_people(warehouse, found, one.key, question, reveal=self.reveal)

@@ -1,0 +1,29 @@
+"""All operations, in the order of the API's documentation."""
+
+from guestlist.operations import audiences, definitions, insights, keys, standing
+from guestlist.operations.operation import Request
+
+OPERATIONS: tuple[type[Request], ...] = (
+    standing.ShowStatus,
+    standing.ListRuns,
+    audiences.ListAudiences,
+    audiences.CheckAudiences,
+    definitions.ConvertQuery,
+    audiences.ShowAudience,
+    definitions.ShowDefinition,
+    definitions.WriteAudience,
+    definitions.RemoveAudience,
+    definitions.ShowQuery,
+    audiences.ListMembers,
+    audiences.ExportMembers,
+    audiences.ExplainPerson,
+    insights.PreviewAudience,
+    insights.CompareAudiences,
+    insights.ExportDifference,
+    insights.ShowHistory,
+    insights.ExportChanges,
+    keys.ListKeys,
+    keys.AddKey,
+    keys.RemoveKey,
+    keys.ListAudit,
+)

@@ -1,0 +1,104 @@
+"""Where an operation is done: the space and its stores, as far as they are at hand."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Self
+
+from guestlist.clock import Clock, microseconds
+from guestlist.connections import clock_of
+from guestlist.errors import GuestlistError
+from guestlist.records import Records, open_records
+from guestlist.space import Space
+from guestlist.store import Warehouse
+from guestlist.store.ledger import Ledger
+from guestlist.syncing import LEDGER_FILE, Syncing, open_ledger, open_to_sync
+from guestlist.telling.people import known_people
+
+
+class Desk(ABC):
+    """One operation's view of a space. `actor`: who is asking, for the record."""
+
+    actor: str
+
+    @property
+    @abstractmethod
+    def space(self) -> Space:
+        """The space, by its files as they are now."""
+
+    @property
+    @abstractmethod
+    def records(self) -> Records:
+        """Journal and vault."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock that the space goes by."""
+        return clock_of(self.space)
+
+    @property
+    def now(self) -> int:
+        """Microseconds since 1970."""
+        return microseconds(self.clock.now())
+
+    @abstractmethod
+    def people(self) -> AbstractContextManager[Warehouse]:
+        """The warehouse, to be read only; an error where nobody is known yet."""
+
+    @abstractmethod
+    def ledger(self) -> AbstractContextManager[Ledger | None]:
+        """What Meta has from us, to be read only; None while nothing was ever sent, or where it cannot be known now."""
+
+    @abstractmethod
+    def stores(self) -> AbstractContextManager[Syncing]:
+        """All stores, to be written to; nobody else works in the space meanwhile."""
+
+    def audit(self, action: str, about: str, **counts: int) -> None:
+        """Record that something was changed, by whom."""
+        self.records.journal.audit(actor=self.actor, action=action, about=about, counts=counts, now=self.now)
+
+
+class OnDisk(Desk):
+    """The desk of a command, in a space that it opens itself."""
+
+    def __init__(self, space: Space, actor: str = "command line") -> None:
+        self.actor = actor
+        self._space = space
+        self._records: Records | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def space(self) -> Space:
+        return self._space
+
+    @property
+    def records(self) -> Records:
+        if self._records is None:
+            self._records = self._open.enter_context(open_records(self._space))
+        return self._records
+
+    def people(self) -> AbstractContextManager[Warehouse]:
+        return known_people(self._space)
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger | None]:
+        if not (self._space.private / LEDGER_FILE).exists():
+            yield None
+            return
+        with open_ledger(self._space) as ledger:
+            yield ledger
+
+    def stores(self) -> AbstractContextManager[Syncing]:
+        return open_to_sync(self._space)
+
+
+def unless_in_use(error: GuestlistError) -> None:
+    """Raise it, unless it says that another process has the stores open."""
+    if error.code != "space_in_use":
+        raise error

@@ -1,0 +1,281 @@
+"""An audience looked at before it is sent, beside another, and over time."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from guestlist.audiences import evaluate as evaluating
+from guestlist.audiences.definition import Definition
+from guestlist.audiences.insight import difference, overlaps, parts_alone, reach
+from guestlist.audiences.question import Question
+from guestlist.audiences.scanning import scanned
+from guestlist.clock import stopwatch
+from guestlist.operations.audiences import AsOf, Key, Reveal
+from guestlist.operations.desk import Desk
+from guestlist.operations.operation import Export, Operation, Scope, get
+from guestlist.operations.questions import asked, instant_of, read_one
+from guestlist.operations.standing import expected_size
+from guestlist.store import Warehouse
+from guestlist.syncing import LEDGER_FILE
+from guestlist.telling import people, wording
+from guestlist.telling.answer import Answer, Value
+from guestlist.telling.people import Person
+from guestlist.values.mail_domains import CONSUMER_DOMAINS
+
+SAMPLE = 5
+
+
+class ConditionAlone(Value):
+    """One condition: of how many people it is true, and how many it alone keeps out."""
+
+    in_words: tuple[str, ...]
+    people: int
+    keeps_out: int
+
+
+class Sending(Value):
+    """Of one sync: how many can be sent, who cannot and why, and what size that should come to at Meta."""
+
+    sync: str
+    people: int
+    cannot: dict[str, int]
+    expected_at_meta: int | None
+
+
+class KnownBy(Value):
+    """How many members have what Meta matches by. `company`: e-mails at companies only, which Facebook seldom knows."""
+
+    email: int
+    phone: int
+    madid: int
+    any: int
+    company: int
+    members: int
+
+
+class Overlap(Value):
+    """Another audience, and how many are in both."""
+
+    audience: str
+    people: int
+    both: int
+
+
+class Preview(Answer):
+    """What there is to tell of an audience before anything is sent."""
+
+    audience: str
+    name: str
+    syncs_wished: int
+    members: int
+    everybody: int
+    conditions: tuple[ConditionAlone, ...]
+    known_by: KnownBy
+    syncs: tuple[Sending, ...]
+    overlaps: tuple[Overlap, ...]
+    sample: tuple[Person, ...]
+    seconds: float
+    time_zone: str
+
+
+class PreviewAudience(Operation[Preview]):
+    """Look at an audience before it is sent: its size, what each condition does, who can be matched, what it overlaps.
+
+    Nothing is sent and nobody enters or leaves.
+    """
+
+    route = get("/audiences/{key}/preview", Scope.PEOPLE)
+    key: Key
+    as_of: AsOf = None
+    reveal: Reveal = False
+
+    def run(self, desk: Desk) -> Preview:
+        with asked(desk, self.key, self.as_of) as (warehouse, one, plain, definitions):
+            gone = stopwatch()
+            question = scanned(plain, definitions, warehouse.materialise)
+            found = warehouse.materialise("previewed", evaluating.members(one, question, definitions))
+            seconds = gone()
+            inline = evaluating.with_others(question, definitions)
+            identifier = warehouse.table("identifier")
+            told = {
+                "audience": one.key,
+                "name": one.name,
+                "syncs_wished": len(one.syncs),
+                "members": people.count(warehouse, found),
+                "everybody": people.count(warehouse, identifier.select("profile_id").distinct()),
+                "conditions": tuple(
+                    ConditionAlone(
+                        in_words=tuple(wording.lines(part.condition)), people=part.people, keeps_out=part.removes
+                    )
+                    for part in parts_alone(one.who, inline, warehouse.read)
+                ),
+                "known_by": warehouse.read(reach(found, identifier, CONSUMER_DOMAINS)).to_pylist()[0],
+                "overlaps": sorted(
+                    warehouse.read(overlaps(one.key, found, warehouse.table("membership"))).to_pylist(),
+                    key=lambda line: (-line["both"], line["audience"]),
+                ),
+                "sample": tuple(
+                    people.read_people(warehouse, found, one.key, question, reveal=self.reveal, limit=SAMPLE)
+                ),
+                "seconds": round(seconds, 3),
+                "time_zone": desk.space.settings.time_zone,
+            }
+        return Preview.model_validate({**told, "syncs": () if self.as_of else _sending(desk, self.key)})
+
+
+def _sending(desk: Desk, key: str) -> tuple[Sending, ...]:
+    """What would become of the people at each destination that is connected."""
+    space, one = desk.space, read_one(desk.space, key)[1]
+    connected = [sync.to for sync in one.syncs if sync.to in space.settings.destinations]
+    if not connected or not (space.private / LEDGER_FILE).exists():
+        return ()
+    with desk.stores() as syncing:
+        reached = [(bound, syncing.reach(bound)) for bound in syncing.bound() if bound.definition.key == key]
+        known = syncing.records.journal.syncs()
+        return tuple(
+            Sending(
+                sync=bound.key,
+                people=wanted.people,
+                cannot=dict(wanted.cannot),
+                expected_at_meta=expected_size(known, bound.wish.to, wanted.people),
+            )
+            for bound, wanted in reached
+        )
+
+
+class PersonOnSide(Person):
+    """A person of two audiences that are compared: in the `first` only, in the `second` only, or in `both`."""
+
+    side: Annotated[str, Field(alias="in")]
+
+
+class Side(Value):
+    """How many are on one side, and some of them."""
+
+    side: Annotated[str, Field(alias="in")]
+    people: int
+    sample: tuple[Person, ...]
+
+
+class Difference(Answer):
+    """Two audiences compared."""
+
+    first: str
+    second: str
+    sides: tuple[Side, ...]
+    time_zone: str
+
+
+SIDES = ("first", "second", "both")
+
+
+class CompareAudiences(Operation[Difference]):
+    """Compare two audiences: how many are in one of them, in the other, in both, with some of each."""
+
+    route = get("/audiences/{key}/diff/{other}", Scope.PEOPLE)
+    key: Key
+    other: Annotated[str, Field(description="The audience to compare with.")]
+    as_of: AsOf = None
+    reveal: Reveal = False
+
+    def run(self, desk: Desk) -> Difference:
+        with asked(desk, self.key, self.as_of, beside=self.other) as (warehouse, one, question, definitions):
+            second = read_one(desk.space, self.other)[1]
+            sides = _sides(warehouse, (one, second), question, definitions)
+            told = []
+            for side in SIDES:
+                found = sides.filter(sides.side == side).select("profile_id")
+                some = people.read_people(warehouse, found, one.key, question, reveal=self.reveal, limit=SAMPLE)
+                told.append(Side(side=side, people=people.count(warehouse, found), sample=tuple(some)))
+        return Difference(
+            first=one.name, second=second.name, sides=tuple(told), time_zone=desk.space.settings.time_zone
+        )
+
+
+class ExportDifference(Export[PersonOnSide]):
+    """Everybody who is in one of two audiences, and in which: one JSON object a line."""
+
+    route = get("/audiences/{key}/diff/{other}/export", Scope.PEOPLE)
+    key: Key
+    other: str
+    as_of: AsOf = None
+    reveal: Reveal = False
+
+    def lines(self, desk: Desk) -> Iterator[PersonOnSide]:
+        with asked(desk, self.key, self.as_of, beside=self.other) as (warehouse, one, question, definitions):
+            second = read_one(desk.space, self.other)[1]
+            sides = _sides(warehouse, (one, second), question, definitions)
+            for side in SIDES:
+                found = sides.filter(sides.side == side).select("profile_id")
+                for person in people.read_people(warehouse, found, one.key, question, reveal=self.reveal):
+                    yield PersonOnSide(side=side, **person.facts())
+
+
+def _sides(warehouse: Warehouse, both: tuple[Definition, Definition], question: Question, definitions: Any) -> Any:
+    sharing = scanned(question, both, warehouse.materialise)
+    first, second = (
+        warehouse.materialise(name, evaluating.members(each, sharing, definitions))
+        for name, each in zip(("first_side", "second_side"), both, strict=True)
+    )
+    return warehouse.materialise("sides", difference(first, second))
+
+
+class Evaluation(Value):
+    """One evaluation that changed something."""
+
+    at: datetime
+    members: int
+    entered: int
+    exited: int
+
+
+class History(Answer):
+    """How an audience grew and shrank, oldest first."""
+
+    audience: str
+    name: str
+    evaluations: tuple[Evaluation, ...]
+    time_zone: str
+
+
+class ShowHistory(Operation[History]):
+    """Show how an audience grew and shrank: its size, who entered and left, at each evaluation that changed it."""
+
+    route = get("/audiences/{key}/history")
+    key: Key
+
+    def run(self, desk: Desk) -> History:
+        with asked(desk, self.key, None) as (warehouse, one, _, _):
+            lines = _evaluations(warehouse, one.key)
+        return History(
+            audience=one.key,
+            name=one.name,
+            evaluations=tuple(Evaluation(**line) for line in lines),
+            time_zone=desk.space.settings.time_zone,
+        )
+
+
+def _evaluations(warehouse: Warehouse, audience: str) -> list[Mapping[str, Any]]:
+    if not warehouse.has("evaluation"):
+        return []
+    every = warehouse.table("evaluation")
+    lines = every.filter(every.audience == audience).drop("audience").order_by("at")
+    return list(warehouse.read(lines).to_pylist())
+
+
+class ExportChanges(Export[people.Moved]):
+    """Who entered and who left, and when, masked unless revealed: one JSON object a line."""
+
+    route = get("/audiences/{key}/changes", Scope.PEOPLE)
+    key: Key
+    since: Annotated[str | None, Field(description="Only from that day on, such as 2026-01-31.")] = None
+    reveal: Reveal = False
+
+    def lines(self, desk: Desk) -> Iterator[people.Moved]:
+        with asked(desk, self.key, None) as (warehouse, one, question, _):
+            from_then = instant_of(self.since, desk.space, begins=True) if self.since else None
+            moves = evaluating.moves(warehouse.table("membership"), one.key, from_then)
+            moves = warehouse.materialise("moves", moves)
+            yield from people.read_moved(warehouse, moves, one.key, question, reveal=self.reveal)

@@ -1,0 +1,241 @@
+"""How every sync stands, and what was sent."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import Field
+
+from guestlist.connections import Connections, open_connections
+from guestlist.destinations.meta.account import Standing, standing
+from guestlist.destinations.meta.verdicts import verdict_of
+from guestlist.destinations.settings import read_destination
+from guestlist.errors import GuestlistError
+from guestlist.holding import named
+from guestlist.operations.desk import Desk
+from guestlist.operations.operation import Operation, get
+from guestlist.store.journal import Journal
+from guestlist.store.journal_keeping import Freshness, Timing
+from guestlist.store.journal_tables import BatchState, Plan, PlanState, Sync
+from guestlist.telling.answer import Answer, Value
+
+_ALIVE = 120_000_000
+
+
+class Waited(Value):
+    """How long it took from messages received to their people acknowledged by Meta, in the last seven days."""
+
+    people: int
+    p50_seconds: float
+    p95_seconds: float
+    worst_seconds: float
+
+
+class Stopped(Value):
+    """What stopped a sync, and what to do."""
+
+    code: str
+    message: str
+    next: str
+
+
+class SyncStanding(Value):
+    """How one sync stands: what the records say, and what Meta shows."""
+
+    sync: str
+    name: str
+    people_sent: int
+    size_at_meta: str
+    lower: int | None
+    upper: int | None
+    at_meta: str
+    now: str
+    last_right: str | None
+    plan_waiting: str | None
+    link: str | None
+    received_to_acknowledged: Waited | None
+    removal_waits_since: str | None
+    goes_on_at: str | None
+    error: Stopped | None
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether nothing goes on by itself."""
+        return self.plan_waiting is not None or self.error is not None
+
+
+class Status(Answer):
+    """All syncs. `kept_by`: the process that keeps the space right."""
+
+    syncs: tuple[SyncStanding, ...]
+    kept_by: str | None
+
+
+class ShowStatus(Operation[Status]):
+    """Show how every audience stands, and what waits. Asks Meta for size and state; sends nothing."""
+
+    route = get("/status")
+
+    def run(self, desk: Desk) -> Status:
+        journal, at = desk.records.journal, desk.now
+        timings = journal.timings()
+        with open_connections(desk.space, desk.records) as connections:
+            syncs = tuple(_standing(desk, connections, sync, timings.get(sync.key), at) for sync in journal.syncs())
+        owner = journal.owner()
+        alive = owner is not None and owner.beat and at - owner.beat < _ALIVE
+        return Status(syncs=syncs, kept_by=named(owner) if owner and alive else None)
+
+
+def _standing(desk: Desk, connections: Connections, sync: Sync, timing: Timing | None, at: int) -> SyncStanding:
+    journal = desk.records.journal
+    waits = journal.held_plan(sync.key)
+    shown, note = None, _stop(journal, sync) or _kept_error(timing, sync)
+    try:
+        shown = _at_meta(desk, connections, sync)
+    except GuestlistError as error:
+        note = note or error
+    return SyncStanding(
+        sync=sync.key,
+        name=sync.remote_name or sync.audience,
+        people_sent=sync.people_sent,
+        size_at_meta=shown.size if shown else "not known yet",
+        lower=shown.lower if shown else None,
+        upper=shown.upper if shown else None,
+        at_meta=shown.state if shown else "not there yet",
+        now=_now(journal, sync, waits=waits is not None, stopped=note is not None, at=at),
+        last_right=_iso(sync.right_at) if sync.right_at else None,
+        plan_waiting=waits.id if waits else None,
+        link=shown.link if shown else None,
+        received_to_acknowledged=_waited(journal.freshness(sync.key, now=at)),
+        removal_waits_since=_iso(timing.removal_since) if timing and timing.removal_since else None,
+        goes_on_at=_iso(timing.again_at) if timing and timing.again_at else None,
+        error=None if note is None else Stopped(code=note.code, message=note.message, next=note.next_step),
+    )
+
+
+def _at_meta(desk: Desk, connections: Connections, sync: Sync) -> Standing | None:
+    account = read_destination(desk.space.settings, sync.destination).account
+    since = None if sync.right_at is None else datetime.fromtimestamp(sync.right_at / 1_000_000, UTC)
+    shown = standing(connections.client(sync.destination), sync, account, since=since)
+    if shown is not None and shown.ready and shown.lower is not None and shown.upper is not None:
+        journal = desk.records.journal
+        journal.note_size(sync.key, lower=shown.lower, upper=shown.upper, of=sync.people_sent)
+    return shown
+
+
+def _waited(known: Freshness | None) -> Waited | None:
+    if known is None:
+        return None
+    return Waited(
+        people=known.people,
+        p50_seconds=known.p50 / 1000,
+        p95_seconds=known.p95 / 1000,
+        worst_seconds=known.worst / 1000,
+    )
+
+
+def _kept_error(timing: Timing | None, sync: Sync) -> GuestlistError | None:
+    """What stopped the last run by itself, if that was after Meta was last right."""
+    if timing is None or timing.code is None or (sync.right_at or 0) > timing.at:
+        return None
+    code, happened = timing.code, timing.happened or ""
+    return GuestlistError(code, happened, nothing_lost=timing.nothing_lost, next_step=timing.next_step or "")
+
+
+def _stop(journal: Journal, sync: Sync) -> GuestlistError | None:
+    """Why the last run stopped, if a person has to do something about it."""
+    for plan in journal.plans(sync.key, last=1):
+        sent = [batch for batch in journal.batches(plan.id) if batch.sent_at]
+        last = max(sent, key=lambda batch: batch.sent_at or 0, default=None)
+        if last is None or last.code is None or plan.state is PlanState.DONE:
+            return None
+        rule = verdict_of(last.code, last.subcode)
+        if rule.verdict.stops:
+            return GuestlistError(
+                rule.name, f"{sync.key}: {rule.happened}", nothing_lost="Nothing is lost.", next_step=rule.next_step
+            )
+    return None
+
+
+def _now(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at: int) -> str:
+    running = next((plan for plan in journal.plans(sync.key, last=1) if plan.state is PlanState.RUNNING), None)
+    if running is not None:
+        taken = sum(batch.rows for batch in journal.batches(running.id) if batch.state is BatchState.APPLIED)
+        return f"under way: {taken:,} of {running.additions + running.removals:,} rows"
+    if waits:
+        return "waits for a yes"
+    if stopped:
+        return "stopped"
+    pauses = [journal.pause(name) for name in (f"{sync.key} removals",)]
+    until = max((pause.not_before for pause in pauses if pause is not None), default=0)
+    if until > at:
+        return f"removals wait until {_iso(until)[11:16]} UTC"
+    return "right" if sync.right_at else "never right yet"
+
+
+class Run(Value):
+    """What was planned and sent at one time. All but `calls` are rows; `errors`: code/subcode and fbtrace_id."""
+
+    at: str
+    sync: str
+    plan: str
+    state: str
+    add: int
+    remove: int
+    taken: int
+    in_doubt: Annotated[int, Field(alias="in doubt")]
+    refused: int
+    calls: int
+    errors: tuple[str, ...]
+
+
+class Runs(Answer):
+    """The newest first."""
+
+    runs: tuple[Run, ...]
+
+
+class ListRuns(Operation[Runs]):
+    """List what was sent, newest first: rows by what became of them."""
+
+    route = get("/runs")
+    last: Annotated[int, Field(ge=1, le=1000, description="How many of each sync.")] = 5
+
+    def run(self, desk: Desk) -> Runs:
+        journal = desk.records.journal
+        listed = [_run(journal, one) for sync in journal.syncs() for one in journal.plans(sync.key, last=self.last)]
+        return Runs(runs=tuple(sorted(listed, key=lambda run: run.at, reverse=True)))
+
+
+def _run(journal: Journal, one: Plan) -> Run:
+    rows: Counter[BatchState] = Counter()
+    batches = journal.batches(one.id)
+    for batch in batches:
+        rows[batch.state] += batch.rows
+    sent = [batch for batch in batches if batch.sent_at]
+    return Run(
+        at=_iso(one.made_at),
+        sync=one.sync,
+        plan=one.id,
+        state=one.state.value,
+        add=one.additions,
+        remove=one.removals,
+        taken=rows[BatchState.APPLIED],
+        in_doubt=rows[BatchState.UNKNOWN],
+        refused=rows[BatchState.REFUSED],
+        calls=len(sent),
+        errors=tuple(sorted({f"{b.code}/{b.subcode or '-'} {b.fbtrace_id}" for b in sent if b.code})),
+    )
+
+
+def _iso(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
+
+
+def expected_size(syncs: Sequence[Sync], destination: str, people: int) -> int | None:
+    """How many of so many people Meta should find, going by the sizes it showed of what this destination got before."""
+    known = [one for one in syncs if one.destination == destination and one.size_of]
+    sent = sum(one.size_of or 0 for one in known)
+    found = sum(((one.size_lower or 0) + (one.size_upper or 0)) / 2 for one in known)
+    return round(people * min(1.0, found / sent)) if sent else None

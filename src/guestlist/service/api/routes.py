@@ -1,0 +1,180 @@
+"""Operations as routes: parameters from path, query, body and headers; the answer with its ETag."""
+
+import hashlib
+import inspect
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Body, Header, Path, Query
+from fastapi import Request as HttpRequest
+from fastapi.responses import Response, StreamingResponse
+from pydantic import BaseModel, ConfigDict, create_model
+
+from guestlist.operations.operation import Export, Operation, Request
+from guestlist.service.api.access import not_authorised
+from guestlist.service.api.problems import MEDIA_TYPE, Problem
+from guestlist.service.api.served import Served
+from guestlist.service.desk import Kept
+from guestlist.telling.answer import Answer
+
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PRECONDITION = "if_match"
+_CHUNK = 64 * 1024
+_IN_MEMORY = 2**20
+
+
+def add_route(router: APIRouter, kind: type[Request], spaces: Mapping[str, Served]) -> None:
+    """Make the route of an operation."""
+    route = kind.route
+    answered: dict[str, Any] = {}
+    if issubclass(kind, Operation):
+        answered["response_model"] = kind.answers()
+    problems: dict[int | str, dict[str, Any]] = {
+        status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": said} for status, said in _SAID.items()
+    }
+    if issubclass(kind, Export):
+        schema = kind.line_type().model_json_schema(ref_template="#/components/schemas/{model}")
+        problems[200] = {
+            "description": "One JSON object a line",
+            "content": {"application/x-ndjson": {"schema": schema}},
+        }
+    router.add_api_route(
+        f"/spaces/{{space}}{route.path}",
+        _endpoint(kind, spaces),
+        methods=[route.method],
+        operation_id=operation_id(kind),
+        summary=operation_id(kind).replace("_", " ").capitalize(),
+        description=inspect.cleandoc(kind.__doc__ or "") + f"\n\nNeeds the scope `{route.needs}`.",
+        tags=[kind.__module__.rpartition(".")[2].replace("_", " ")],
+        responses=problems,
+        response_class=Response,
+        **answered,
+    )
+
+
+_SAID = {
+    400: "The request is not as it should be",
+    401: "No key that is good for this space",
+    403: "The key may not do this",
+    404: "There is no such thing",
+    409: "Something in the space has to change first",
+    412: "Changed by somebody else meanwhile",
+    422: "Parameters or definitions with mistakes",
+    503: "The space is not kept, or busy: try again",
+}
+
+
+def operation_id(kind: type[Request]) -> str:
+    """`ListAudiences` is `list_audiences`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
+
+
+def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Callable[..., Response]:
+    placed = _PLACEHOLDER.findall(kind.route.path)
+    rest = {name: field for name, field in kind.model_fields.items() if name not in (*placed, _PRECONDITION)}
+    model: type[BaseModel] = create_model(  # type: ignore[call-overload]
+        f"{kind.__name__}Parameters",
+        __config__=ConfigDict(extra="forbid"),
+        **{name: (field.rebuild_annotation(), field) for name, field in rest.items()},
+    )
+    in_body = kind.route.method in {"POST", "PUT"}
+
+    def endpoint(**given: Any) -> Response:
+        http, space = given.pop("http"), given.pop("space")
+        repeat = given.pop("idempotency_key", None)
+        more = given.pop("more", None)
+        served = spaces.get(space)
+        if served is None:
+            raise not_authorised()
+        caller = served.access.caller(http.headers.get("authorization"))
+        request = kind.model_validate({**given, **(more.model_dump(by_alias=True) if more else {})})
+        caller.check(request)
+        desk = Kept(served.keeper, served.records, caller.name)
+
+        def do() -> Response:
+            return _answered(request, desk, http)
+
+        if not kind.route.changes:
+            return do()
+        asked = orjson.dumps([operation_id(kind), request.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS)
+        return served.repeats.once(caller.name, repeat, asked, do)
+
+    endpoint.__signature__ = inspect.Signature(list(_parameters(kind, placed, model, rest, in_body=in_body)))  # type: ignore[attr-defined]
+    return endpoint
+
+
+def _parameters(
+    kind: type[Request], placed: list[str], model: type[BaseModel], rest: Mapping[str, Any], *, in_body: bool
+) -> Iterator[inspect.Parameter]:
+    def parameter(name: str, annotation: Any, **more: Any) -> inspect.Parameter:
+        return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, **more)
+
+    yield parameter("http", HttpRequest)
+    yield parameter("space", Annotated[str, Path(description="The space, by the name of its folder.")])
+    for name in placed:
+        said = kind.model_fields[name].description
+        yield parameter(name, Annotated[kind.model_fields[name].annotation, Path(description=said)])
+    if rest:
+        optional = not any(field.is_required() for field in rest.values())
+        if in_body:
+            default = {"default": None} if optional else {}
+            yield parameter("more", Annotated[model | None if optional else model, Body()], **default)
+        else:
+            yield parameter("more", Annotated[model, Query()])
+    if _PRECONDITION in kind.model_fields:
+        yield parameter(_PRECONDITION, Annotated[str | None, Header(alias="If-Match")], default=None)
+    if kind.route.changes:
+        said = "A key of your own: asked twice with the same one, it is done once."
+        yield parameter(
+            "idempotency_key", Annotated[str | None, Header(alias="Idempotency-Key", description=said)], default=None
+        )
+
+
+# --- answers ----------------------------------------------------------------------------------------------------------
+
+
+def _answered(request: Request, desk: Kept, http: HttpRequest) -> Response:
+    if isinstance(request, Export):
+        return _lines(request, desk)
+    assert isinstance(request, Operation)
+    return _one(request.run(desk), http)
+
+
+def _one(answer: Answer, http: HttpRequest) -> Response:
+    body = answer.json_bytes()
+    tag = etag_of(answer, body)
+    if http.method == "GET" and tag in _tags(http.headers.get("if-none-match")):
+        return Response(status_code=304, headers={"ETag": tag})
+    return Response(body, 200, {"ETag": tag, "Cache-Control": "private, no-cache"}, "application/json")
+
+
+def etag_of(answer: Answer, body: bytes) -> str:
+    """The version that the answer says it is of; else of what is written there."""
+    version = getattr(answer, "version", None)
+    return f'"{version}"' if version else f'W/"{hashlib.sha256(body).hexdigest()[:24]}"'
+
+
+def _tags(header: str | None) -> list[str]:
+    return [tag.strip() for tag in (header or "").split(",")]
+
+
+def _lines(request: Export[Any], desk: Kept) -> Response:
+    """All lines are read before the first is sent: a slow client would hold up the keeper, which waits for readers."""
+    spooled = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY, dir=str(desk.space.private))  # noqa: SIM115 closed when sent
+    try:
+        for line in request.lines(desk):
+            spooled.write(orjson.dumps(line.facts()) + b"\n")
+    except BaseException:
+        spooled.close()
+        raise
+    spooled.seek(0)
+
+    def chunks() -> Iterator[bytes]:
+        with spooled:
+            while chunk := spooled.read(_CHUNK):
+                yield chunk
+
+    return StreamingResponse(chunks(), media_type="application/x-ndjson")

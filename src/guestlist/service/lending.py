@@ -1,0 +1,152 @@
+"""The stores that a keeper has open, for requests: to read beside it, or to have for themselves while it waits."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Condition, Timer
+from typing import TypeVar
+
+from guestlist.clock import stopwatch
+from guestlist.errors import GuestlistError
+from guestlist.store import Warehouse
+from guestlist.syncing import Syncing
+
+S = TypeVar("S", bound=Warehouse)
+LONGEST_LOOK = 60.0
+"""Seconds after which a look at the stores is ended: while it lasts, the keeper cannot tidy them."""
+LONGEST_WAIT = 60.0
+"""Seconds for which a request waits until the keeper has finished what it is at."""
+_LET_READERS_END = 10.0
+
+
+class Lending:
+    """Between a keeper and requests. The keeper offers its stores between two pieces of work."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._changed = Condition()
+        self._syncing: Syncing | None = None
+        self._readers: set[Warehouse] = set()
+        self._waiting = 0
+        self._offered = False
+        self._lent = False
+
+    # --- by the keeper ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def opened(self, syncing: Syncing) -> Iterator[None]:
+        """While the stores are open; at the end who reads beside has a while to finish."""
+        self._set(syncing)
+        try:
+            yield
+        finally:
+            self._set(None)
+            self._wait_for_readers()
+
+    def _set(self, syncing: Syncing | None) -> None:
+        with self._changed:
+            self._syncing = syncing
+            self._changed.notify_all()
+
+    def _wait_for_readers(self) -> None:
+        with self._changed:
+            if not self._changed.wait_for(lambda: not self._readers, _LET_READERS_END):
+                for reader in self._readers:
+                    reader.interrupt()
+                self._changed.wait_for(lambda: not self._readers)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a request waits to have the stores for itself."""
+        return self._waiting > 0
+
+    def lend(self) -> None:
+        """Let those who wait have the stores, one after the other."""
+        with self._changed:
+            if not self._waiting:
+                return
+            self._offered = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._waiting and not self._lent)
+            self._offered = False
+
+    # --- by requests --------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def beside(self, chosen: Callable[[Syncing], S]) -> Iterator[S]:
+        """One of the stores, to read while the keeper goes on."""
+        with self._changed:
+            if self._syncing is None:
+                raise not_kept()
+            store = chosen(self._syncing).beside()
+            self._readers.add(store)
+        gone, timer = stopwatch(), Timer(LONGEST_LOOK, store.interrupt)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield store
+        except GuestlistError:
+            raise
+        except Exception as error:
+            if gone() < LONGEST_LOOK and self._syncing is not None:
+                raise
+            raise _too_long() from error
+        finally:
+            timer.cancel()
+            with self._changed:
+                store.close()
+                self._readers.discard(store)
+                self._changed.notify_all()
+
+    @contextmanager
+    def borrow(self) -> Iterator[Syncing]:
+        """All stores, to write to them; the keeper waits meanwhile."""
+        with self._changed:
+            if self._syncing is None:
+                raise not_kept()
+            self._waiting += 1
+            self._wake()
+            had = self._changed.wait_for(self._mine, LONGEST_WAIT)
+            self._waiting -= 1
+            syncing = self._syncing
+            if not had or syncing is None:
+                self._changed.notify_all()
+                raise busy() if syncing else not_kept()
+            self._lent = True
+        try:
+            yield syncing
+        finally:
+            with self._changed:
+                self._lent = False
+                self._changed.notify_all()
+
+    def _mine(self) -> bool:
+        return self._syncing is None or (self._offered and not self._lent)
+
+
+def not_kept() -> GuestlistError:
+    """The process does not hold the space, or is just opening its stores anew."""
+    return GuestlistError(
+        "space_not_kept",
+        "This process does not have the space's stores open at the moment.",
+        nothing_lost="Nothing was changed.",
+        next_step="Try again in a few seconds; /readyz tells who holds the space.",
+    )
+
+
+def busy() -> GuestlistError:
+    """The keeper did not come to an end in time."""
+    return GuestlistError(
+        "space_busy",
+        f"The space is busy: what it is at did not end within {LONGEST_WAIT:.0f} seconds.",
+        nothing_lost="Nothing was changed.",
+        next_step="Try again in a minute.",
+    )
+
+
+def _too_long() -> GuestlistError:
+    return GuestlistError(
+        "look_too_long",
+        "That took too long to work out and was stopped.",
+        nothing_lost="Nothing was changed.",
+        next_step="Try again when less is going on, or ask for less.",
+    )
