@@ -39,6 +39,11 @@ class SpaceLock:
             self._lock.acquire(timeout=0)
         return self._lock.is_locked
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether it was taken and not let go."""
+        return self._lock.is_locked
+
     def let_go(self) -> None:
         self._lock.release()
 

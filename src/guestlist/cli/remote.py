@@ -87,7 +87,7 @@ def remote_of(url: str) -> Remote:
         name = name.partition(_API.strip("/"))[2].strip("/")
     if not parts.hostname or not name or "/" in name:
         raise WrongUseError(
-            "no_such_address",
+            "incomplete_address",
             "The address of a served space is not complete.",
             next_step="Write it as https://HOST/NAME, with the name of the space's folder.",
         )

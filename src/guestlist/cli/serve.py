@@ -14,7 +14,7 @@ from guestlist.holding import named
 from guestlist.reaching import new_key
 from guestlist.records import open_records
 from guestlist.service import health
-from guestlist.service.api.served import announcing, serve_space
+from guestlist.service.api.served import address_of, serve_space
 from guestlist.service.app import make_app
 from guestlist.service.front import Front
 from guestlist.service.keeper import Keeper, Manner
@@ -54,7 +54,9 @@ def serve(
     folders = [folder.resolve() for folder in space or [Path()]]
     if len({folder.name for folder in folders}) < len(folders):
         raise WrongUseError(
-            "space_named_twice", "A space is named twice.", next_step="Name each once: guestlist serve --space DIR"
+            "space_named_twice",
+            "Two of the spaces have the same name, which is that of their folder.",
+            next_step="Name each once, or rename a folder: guestlist serve --space DIR",
         )
     log = Log(_to_stderr, WallClock(), as_json=log_format == "json")
     manner = Manner(hung_after=hung_after, beat_every=min(5.0, hung_after / 4), end_hung=end_hung)
@@ -74,7 +76,7 @@ def serve(
         def ready(url: str | None) -> None:
             if url:
                 for one in served.values():
-                    opened.enter_context(announcing(one, url, key))
+                    one.keeper.is_served_at(address_of(one, url, key))
             _tell(keepers, url, as_json=as_json)
 
         Service(keepers, app, Place(host=host, port=port), log).run(ready)

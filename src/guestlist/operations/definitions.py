@@ -20,7 +20,7 @@ from guestlist.audiences.query_text import query_text
 from guestlist.audiences.writing import as_yaml, condition_document, definition_document
 from guestlist.errors import WrongUseError
 from guestlist.operations.desk import Desk
-from guestlist.operations.operation import ChangedMeanwhileError, Operation, Scope, ask, delete, get, put
+from guestlist.operations.operation import Operation, Scope, ask, changed_meanwhile, delete, get, put
 from guestlist.operations.questions import read_one
 from guestlist.space import Space, make_private, write_whole
 from guestlist.telling.answer import Answer
@@ -196,9 +196,9 @@ def _checked_place(space: Space, key: str, if_match: str | None) -> Path:
     place = _place(space, key)
     seen = (if_match or "").removeprefix("W/").strip('"')
     if if_match and if_match != "*" and seen != _version(place):
-        raise ChangedMeanwhileError(f"The audience `{key}`")
+        raise changed_meanwhile(f"The audience `{key}`")
     if if_match == "*" and not place.exists():
-        raise ChangedMeanwhileError(f"The audience `{key}`")
+        raise changed_meanwhile(f"The audience `{key}`")
     if place.exists() and read_one(space, key)[1].owner != "page":
         raise WrongUseError(
             "owned_by_files",

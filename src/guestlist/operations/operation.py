@@ -141,13 +141,11 @@ class Export(Request, ABC, Generic[V_co]):
         return line
 
 
-class ChangedMeanwhileError(GuestlistError):
+def changed_meanwhile(what: str) -> GuestlistError:
     """What was to be changed is no longer as the one who changes it saw it."""
-
-    def __init__(self, what: str) -> None:
-        super().__init__(
-            "changed_meanwhile",
-            f"{what} was changed by somebody else since you looked at it.",
-            nothing_lost="Nothing was changed by you.",
-            next_step="Look at it again, then change it.",
-        )
+    return GuestlistError(
+        "changed_meanwhile",
+        f"{what} was changed by somebody else since you looked at it.",
+        nothing_lost="Nothing was changed by you.",
+        next_step="Look at it again, then change it.",
+    )

@@ -13,6 +13,7 @@ from guestlist.clock import Clock, microseconds
 from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError
 from guestlist.holding import SpaceLock, Watch, end, fence, here, named
+from guestlist.reaching import Address, announce, withdraw
 from guestlist.records import Records, open_records
 from guestlist.service.failing import LOST, Backoff, strange
 from guestlist.service.lending import Lending
@@ -57,6 +58,7 @@ class Keeper:
         self.error: GuestlistError | None = None
         self.settled = Event()
         """Set once it is known whether the space can be had: it is kept, waited for, or the keeper ended."""
+        self._address: Address | None = None
         self._take_in = take_in
         self._log = log
         self._manner = manner or Manner()
@@ -89,6 +91,12 @@ class Keeper:
         """End a sync after its request in flight; it runs again at its next time. False where it was not running."""
         return self._orders.cancel(key)
 
+    def is_served_at(self, address: Address) -> None:
+        """Where requests about the space come in: told to commands on this machine while the space is kept."""
+        self._address = address
+        if self.stand is Stand.KEEPING:
+            announce(self.space, address)
+
     # --- the thread ---------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -99,6 +107,8 @@ class Keeper:
                     if self._have(lock, records):
                         self._keep(records)
                 finally:
+                    if lock.is_ours:
+                        withdraw(self.space)
                     lock.let_go()
         except GuestlistError as error:
             self._end_with(error)
@@ -206,6 +216,8 @@ class Keeper:
             syncing.interlude = turns
             self.trouble = None
             self._stands(Stand.KEEPING)
+            if self._address is not None:
+                announce(self.space, self._address)
             while not (self._orders.stopping or turns.to_reopen):
                 turns.look()
                 self.lending.lend()

@@ -32,20 +32,20 @@ def problem(error: GuestlistError) -> dict[str, Any]:
 
 def error_of(facts: Mapping[str, Any]) -> GuestlistError:
     """The error that was told so by a service."""
-    mistakes = facts.get("mistakes")
-    if mistakes:
-        return DefinitionError(
+    if facts.get("code") == "definition_mistakes":
+        mistakes = [
             Mistake(
                 path=str(one["at"]),
                 message=str(one["message"]),
                 suggestion=str(one.get("suggestion") or ""),
                 excerpt=str(one.get("excerpt") or ""),
             )
-            for one in mistakes
-        )
-    kind = WrongUseError if facts.get("wrong_use") else GuestlistError
+            for one in facts["mistakes"]
+        ]
+        return DefinitionError(mistakes)
+    kind, code = WrongUseError if facts.get("wrong_use") else GuestlistError, str(facts.get("code", "unexpected"))
     return kind(
-        str(facts.get("code", "unexpected")),
+        code,
         str(facts.get("message") or "The service told no reason."),
         nothing_lost=facts.get("nothing_lost"),
         next_step=str(facts.get("next_step") or ""),

@@ -47,7 +47,7 @@ def make_api(spaces: Mapping[str, Served]) -> FastAPI:
 async def _tell_http(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     told = WrongUseError(
-        "no_such_route" if error.status_code == 404 else "method_not_allowed",
+        "no_such_route",
         "There is nothing at this address." if error.status_code == 404 else "That cannot be done at this address.",
         nothing_lost="Nothing was changed.",
         next_step="GET /api/v1/openapi.json lists all operations.",

@@ -27,6 +27,7 @@ _STATUS: Mapping[str, int] = {
     "nobody_known": 404,
     "no_such_key": 404,
     "no_such_plan": 404,
+    "owned_by_files": 409,
     "changed_meanwhile": 412,
     "too_large": 413,
     "definition_mistakes": 422,

@@ -1,12 +1,10 @@
 """A space as the API serves it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from guestlist.connections import clock_of
-from guestlist.reaching import Address, announce, withdraw
+from guestlist.reaching import Address
 from guestlist.records import Records
 from guestlist.service.api.access import Access
 from guestlist.service.api.repeats import Repeats
@@ -35,12 +33,7 @@ def serve_space(keeper: Keeper, records: Records, local: Secret) -> Served:
     )
 
 
-@contextmanager
-def announcing(one: Served, url: str, local: Secret) -> Iterator[None]:
-    """Commands on this machine find the service while this lasts."""
-    space = one.keeper.space
-    announce(space, Address(url=f"{url}/api/v1/spaces/{quote(space.folder.name)}", key=local))
-    try:
-        yield
-    finally:
-        withdraw(space)
+def address_of(one: Served, url: str, local: Secret) -> Address:
+    """Where commands on this machine reach it; who listens everywhere listens here too."""
+    near = url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+    return Address(url=f"{near}/api/v1/spaces/{quote(one.keeper.space.folder.name)}", key=local)
