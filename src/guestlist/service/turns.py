@@ -209,9 +209,8 @@ class Turns:
         if self._slice is None:
             # Work before that counts not: else two long plans would make room for each other for ever.
             self._slice = stopwatch()
-        return self._slice() > SLICE_FOR_REQUESTS and (
-            self._lending.wanted or (self._slice() > SLICE and self._others_wait())
-        )
+        ran = self._slice()
+        return (ran > SLICE_FOR_REQUESTS and self._lending.wanted) or (ran > SLICE and self._others_wait())
 
     def _others_wait(self) -> bool:
         if self._journal.erasure_asked() or self._journal.do_not_send_mark() != self._memory.obeyed:
