@@ -8,7 +8,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
@@ -25,6 +25,7 @@ from guestlist.audiences.evaluate import members, sent_to
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import Connections, clock_of, open_connections
+from guestlist.counting import note_counts
 from guestlist.destinations.meta.account import Upkeep, Wish
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report, State
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
@@ -309,12 +310,13 @@ class Syncing:
         except _HaltedError:
             return Report(state=State.CANCELLED)
         assert kept.remote_id is not None
+        source = _Newest(self, bound)
         delivery = Delivery(
             ledger=self.ledger,
             journal=self.records.journal,
             client=client,
             clock=self.clock,
-            source=_Newest(self, bound),
+            source=source,
             terms=self._terms(bound, full=full, scope=scope),
             audience=kept.remote_id,
             account=bound.destination.account,
@@ -325,7 +327,7 @@ class Syncing:
             delivery.halted, delivery.sleep = self.interlude.halted, self.interlude.sleep
             delivery.patience = INTERLUDE_PATIENCE
         report = delivery.run()
-        self._note_people(bound)
+        note_counts(self.ledger, self.records.journal, self._saved(bound), source.last, now=self.now)
         if report.state is State.DONE and delivery.terms.reassert_before is not None:
             self._sweep(bound)
         return report
@@ -342,15 +344,6 @@ class Syncing:
         destination = bound.wish.to
         syncs = [kept.key for kept in self.records.journal.syncs() if kept.destination == destination]
         sweep(self.ledger, destination, syncs, bound.destination.settle, now=self.now)
-
-    def _note_people(self, bound: Bound) -> None:
-        """How many people Meta has from us, where any process can read it."""
-        there = self.ledger.table("ledger").filter(lambda t: (t.sync == bound.key) & (t.live != 0))
-        whose = self.ledger.table("ledger_person").semi_join(there, ["sync", "row_key"])
-        counted = self.ledger.read(
-            whose.select("profile_id").distinct().aggregate(people=lambda t: t.count())
-        ).to_pylist()
-        self.records.journal.save_sync(replace(self._saved(bound), people_sent=int(counted[0]["people"])))
 
     def _saved(self, bound: Bound) -> Sync:
         known = self.records.journal.sync(bound.key)
@@ -420,13 +413,15 @@ class _Newest:
 
     syncing: Syncing
     bound: Bound
+    last: Wanted | None = None
     _seen: tuple[int, int] = (0, 0)
 
     def wanted(self) -> Wanted:
         self._seen = self.syncing.records.journal.do_not_send_mark()
         if self.syncing.interlude is not None:
             self.syncing.interlude.renew()
-        return self.syncing.wanted(self.bound)
+        self.last = self.syncing.wanted(self.bound)
+        return self.last
 
     def newer(self) -> bool:
         interlude = self.syncing.interlude

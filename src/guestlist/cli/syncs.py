@@ -23,13 +23,15 @@ from guestlist.cli.frame import (
     show,
     table,
 )
+from guestlist.cli.place import HERE, SpaceAt
 from guestlist.clock import microseconds
 from guestlist.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.errors import GuestlistError
+from guestlist.operations.syncs import PlannedSync, PlanSyncs, some_of
 from guestlist.records import open_records
 from guestlist.space import open_space
-from guestlist.syncing import Bound, Outlook, Syncing, open_to_sync
+from guestlist.syncing import Bound, Syncing, open_to_sync
 
 SOMETHING_TO_SEND = 3
 _SECONDS_PER_CALL = 0.4
@@ -50,7 +52,7 @@ def plan(
     *,
     why: Annotated[bool, typer.Option("--why", help="Say who cannot be sent, and which cells stay blank.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 3 when there is something to send.")] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
     """Show what a sync would send now. Nothing is sent.
@@ -59,47 +61,31 @@ def plan(
 
     guestlist plan left_a_cart --why
     """
-    with open_to_sync(open_space(space)) as syncing:
-        syncing.refresh()
-        chosen = _some(syncing, key)
-        syncing.make_rows(chosen)
-        outlooks = [syncing.look_ahead(bound) for bound in chosen]
+    told = space.ask(PlanSyncs(key=key))
     if as_json:
-        answer({"plans": [_plan_facts(one) for one in outlooks]})
+        answer(told)
     else:
-        _tell_plans(outlooks, why=why)
-    to_send = any(one.preview.additions or one.preview.removals for one in outlooks)
+        _tell_plans(told.plans, why=why)
+    to_send = any(one.add_rows or one.remove_rows for one in told.plans)
     return SOMETHING_TO_SEND if exit_code and to_send else DONE
 
 
-def _some(syncing: Syncing, key: str | None) -> list[Bound]:
-    found = syncing.bound(key)
-    if not found:
-        raise GuestlistError(
-            "nothing_to_sync",
-            "No audience of this space is to be sent anywhere.",
-            next_step="Connect Meta (guestlist destinations connect --help), then give an audience: sync: { to: main }",
-        )
-    return found
-
-
-def _tell_plans(outlooks: Sequence[Outlook], *, why: bool) -> None:
+def _tell_plans(plans: Sequence[PlannedSync], *, why: bool) -> None:
     numbers = ("people", "can be sent", "add", "remove", "unchanged", "calls", "about")
     made = table("audience", *numbers, right=numbers)
-    for one in outlooks:
-        preview = one.preview
-        cells = (one.wanted.members, one.wanted.people, preview.additions, preview.removals, preview.unchanged)
-        add_row(made, (_label(one.bound, outlooks), *(f"{n:,}" for n in (*cells, one.calls)), _about(one.calls)))
+    for one in plans:
+        cells = (one.members, one.can_be_sent, one.add_rows, one.remove_rows, one.unchanged_rows, one.calls)
+        add_row(made, (_label(one, plans), *(f"{number:,}" for number in cells), _about(one.calls)))
     show(made)
     say("People are counted once; add, remove and unchanged are rows: a person with two e-mails has two.")
-    for one in outlooks:
+    for one in plans:
         _tell_notes(one, why=why)
     say("Nothing was sent. To send it: guestlist sync")
 
 
-def _label(bound: Bound, others: Sequence[Outlook]) -> str:
-    several = sum(1 for one in others if one.bound.definition.key == bound.definition.key) > 1
-    return f"{bound.definition.name} @ {bound.wish.to}" if several else bound.definition.name
+def _label(one: PlannedSync, others: Sequence[PlannedSync]) -> str:
+    several = sum(1 for other in others if other.audience == one.audience) > 1
+    return f"{one.name} @ {one.sync.rpartition('@')[2]}" if several else one.name
 
 
 def _about(calls: int) -> str:
@@ -107,39 +93,19 @@ def _about(calls: int) -> str:
     return f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
 
 
-def _tell_notes(one: Outlook, *, why: bool) -> None:
-    name, cannot = one.bound.definition.name, sum(one.wanted.cannot.values())
+def _tell_notes(one: PlannedSync, *, why: bool) -> None:
+    cannot = sum(one.cannot_be_sent.values())
     if cannot:
-        said = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.wanted.cannot.items()))
-        say(f"{name}: {cannot:,} cannot be sent ({said})")
-    if one.wanted.people < _FEW:
-        say(f"{name}: ads need {_FEW} matched people at Meta; this has {one.wanted.people:,} that can be sent.")
-    if one.preview.held:
-        leaving, there = one.preview.people_leaving, one.preview.people_there
-        say(f"{name}: {leaving:,} of {there:,} people would leave. guestlist sync will ask for a yes first.")
+        said = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.cannot_be_sent.items()))
+        say(f"{one.name}: {cannot:,} cannot be sent ({said})")
+    if one.can_be_sent < _FEW:
+        say(f"{one.name}: ads need {_FEW} matched people at Meta; this has {one.can_be_sent:,} that can be sent.")
+    if one.needs_a_yes:
+        leaving, there = one.people_leaving, one.people_at_meta
+        say(f"{one.name}: {leaving:,} of {there:,} people would leave. guestlist sync will ask for a yes first.")
     if why:
-        for (cell, reason), people in sorted(one.blanks.items(), key=lambda each: -each[1]):
-            say(f"  {cell:10} left blank  {people:>9,} people  {reason}")
-
-
-def _plan_facts(one: Outlook) -> dict[str, Any]:
-    preview = one.preview
-    return {
-        "sync": one.bound.key,
-        "audience": one.bound.definition.key,
-        "name": one.bound.definition.name,
-        "members": one.wanted.members,
-        "can_be_sent": one.wanted.people,
-        "cannot_be_sent": dict(one.wanted.cannot),
-        "add_rows": preview.additions,
-        "remove_rows": preview.removals,
-        "unchanged_rows": preview.unchanged,
-        "people_at_meta": preview.people_there,
-        "people_leaving": preview.people_leaving,
-        "needs_a_yes": preview.held,
-        "calls": one.calls,
-        "blank_cells": [{"key": k, "reason": r, "people": n} for (k, r), n in sorted(one.blanks.items())],
-    }
+        for blank in sorted(one.blank_cells, key=lambda each: -each.people):
+            say(f"  {blank.key:10} left blank  {blank.people:>9,} people  {blank.reason}")
 
 
 def sync(
@@ -171,7 +137,7 @@ def sync(
         stale = {trait: error.message for trait, error in sorted(syncing.refreshed.traits.items())}
         if not as_json:
             say(*(f"The trait {trait} stays as it was. {told}" for trait, told in stale.items()))
-        chosen = _some(syncing, key)
+        chosen = some_of(syncing, key)
         syncing.make_rows(chosen)
         width = max(len(bound.definition.name) for bound in chosen)
         for bound in chosen:

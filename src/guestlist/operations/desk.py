@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from typing import Self
+from typing import Protocol, Self
 
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import clock_of
@@ -14,6 +14,20 @@ from guestlist.store import Warehouse
 from guestlist.store.ledger import Ledger
 from guestlist.syncing import LEDGER_FILE, Syncing, open_ledger, open_to_sync
 from guestlist.telling.people import known_people
+
+
+class KeeperTold(Protocol):
+    """What a keeper is told."""
+
+    @property
+    def running(self) -> str | None:
+        """The sync that is running."""
+
+    def run_now(self, key: str, *, full: bool = False) -> None:
+        """Run a sync at the next opportunity."""
+
+    def cancel(self, key: str) -> bool:
+        """End a sync after its request in flight; False where it was not running."""
 
 
 class Desk(ABC):
@@ -52,6 +66,11 @@ class Desk(ABC):
     @abstractmethod
     def stores(self) -> AbstractContextManager[Syncing]:
         """All stores, to be written to; nobody else works in the space meanwhile."""
+
+    @property
+    def keeper(self) -> "KeeperTold | None":
+        """Who keeps the space right on time, to be told what to do; None where this process does not."""
+        return None
 
     def audit(self, action: str, about: str, **counts: int) -> None:
         """Record that something was changed, by whom."""

@@ -90,7 +90,7 @@ class ShowStatus(Operation[Status]):
 def _standing(desk: Desk, connections: Connections, sync: Sync, timing: Timing | None, at: int) -> SyncStanding:
     journal = desk.records.journal
     waits = journal.held_plan(sync.key)
-    shown, note = None, _stop(journal, sync) or _kept_error(timing, sync)
+    shown, note = None, stop_of(journal, sync) or kept_error(timing, sync)
     try:
         shown = _at_meta(desk, connections, sync)
     except GuestlistError as error:
@@ -103,13 +103,13 @@ def _standing(desk: Desk, connections: Connections, sync: Sync, timing: Timing |
         lower=shown.lower if shown else None,
         upper=shown.upper if shown else None,
         at_meta=shown.state if shown else "not there yet",
-        now=_now(journal, sync, waits=waits is not None, stopped=note is not None, at=at),
-        last_right=_iso(sync.right_at) if sync.right_at else None,
+        now=now_in_words(journal, sync, waits=waits is not None, stopped=note is not None, at=at),
+        last_right=iso(sync.right_at) if sync.right_at else None,
         plan_waiting=waits.id if waits else None,
         link=shown.link if shown else None,
-        received_to_acknowledged=_waited(journal.freshness(sync.key, now=at)),
-        removal_waits_since=_iso(timing.removal_since) if timing and timing.removal_since else None,
-        goes_on_at=_iso(timing.again_at) if timing and timing.again_at else None,
+        received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),
+        removal_waits_since=iso(timing.removal_since) if timing and timing.removal_since else None,
+        goes_on_at=iso(timing.again_at) if timing and timing.again_at else None,
         error=None if note is None else Stopped(code=note.code, message=note.message, next=note.next_step),
     )
 
@@ -124,7 +124,8 @@ def _at_meta(desk: Desk, connections: Connections, sync: Sync) -> Standing | Non
     return shown
 
 
-def _waited(known: Freshness | None) -> Waited | None:
+def waited(known: Freshness | None) -> Waited | None:
+    """How long it took, in seconds."""
     if known is None:
         return None
     return Waited(
@@ -135,7 +136,7 @@ def _waited(known: Freshness | None) -> Waited | None:
     )
 
 
-def _kept_error(timing: Timing | None, sync: Sync) -> GuestlistError | None:
+def kept_error(timing: Timing | None, sync: Sync) -> GuestlistError | None:
     """What stopped the last run by itself, if that was after Meta was last right."""
     if timing is None or timing.code is None or (sync.right_at or 0) > timing.at:
         return None
@@ -143,7 +144,7 @@ def _kept_error(timing: Timing | None, sync: Sync) -> GuestlistError | None:
     return GuestlistError(code, happened, nothing_lost=timing.nothing_lost, next_step=timing.next_step or "")
 
 
-def _stop(journal: Journal, sync: Sync) -> GuestlistError | None:
+def stop_of(journal: Journal, sync: Sync) -> GuestlistError | None:
     """Why the last run stopped, if a person has to do something about it."""
     for plan in journal.plans(sync.key, last=1):
         sent = [batch for batch in journal.batches(plan.id) if batch.sent_at]
@@ -158,7 +159,8 @@ def _stop(journal: Journal, sync: Sync) -> GuestlistError | None:
     return None
 
 
-def _now(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at: int) -> str:
+def now_in_words(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at: int) -> str:
+    """What is going on with a sync at the moment."""
     running = next((plan for plan in journal.plans(sync.key, last=1) if plan.state is PlanState.RUNNING), None)
     if running is not None:
         taken = sum(batch.rows for batch in journal.batches(running.id) if batch.state is BatchState.APPLIED)
@@ -167,10 +169,10 @@ def _now(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at: int) -
         return "waits for a yes"
     if stopped:
         return "stopped"
-    pauses = [journal.pause(name) for name in (f"{sync.key} removals",)]
-    until = max((pause.not_before for pause in pauses if pause is not None), default=0)
+    pause = journal.pause(f"{sync.key} removals")
+    until = pause.not_before if pause is not None else 0
     if until > at:
-        return f"removals wait until {_iso(until)[11:16]} UTC"
+        return f"removals wait until {iso(until)[11:16]} UTC"
     return "right" if sync.right_at else "never right yet"
 
 
@@ -204,18 +206,19 @@ class ListRuns(Operation[Runs]):
 
     def run(self, desk: Desk) -> Runs:
         journal = desk.records.journal
-        listed = [_run(journal, one) for sync in journal.syncs() for one in journal.plans(sync.key, last=self.last)]
+        listed = [run_of(journal, one) for sync in journal.syncs() for one in journal.plans(sync.key, last=self.last)]
         return Runs(runs=tuple(sorted(listed, key=lambda run: run.at, reverse=True)))
 
 
-def _run(journal: Journal, one: Plan) -> Run:
+def run_of(journal: Journal, one: Plan) -> Run:
+    """One plan, and what became of its rows."""
     rows: Counter[BatchState] = Counter()
     batches = journal.batches(one.id)
     for batch in batches:
         rows[batch.state] += batch.rows
     sent = [batch for batch in batches if batch.sent_at]
     return Run(
-        at=_iso(one.made_at),
+        at=iso(one.made_at),
         sync=one.sync,
         plan=one.id,
         state=one.state.value,
@@ -229,7 +232,8 @@ def _run(journal: Journal, one: Plan) -> Run:
     )
 
 
-def _iso(microseconds: int) -> str:
+def iso(microseconds: int) -> str:
+    """An instant, to the second."""
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
 
 

@@ -18,14 +18,18 @@ class Kept(Desk):
 
     def __init__(self, keeper: Keeper, records: Records, actor: str) -> None:
         self.actor = actor
-        self.keeper = keeper
+        self._keeper = keeper
         self._records = records
         self._space: Space | None = None
 
     @property
+    def keeper(self) -> Keeper:
+        return self._keeper
+
+    @property
     def space(self) -> Space:
         if self._space is None:
-            self._space = open_space(self.keeper.space.folder)
+            self._space = open_space(self._keeper.space.folder)
         return self._space
 
     @property
@@ -36,14 +40,14 @@ class Kept(Desk):
     def people(self) -> Iterator[Warehouse]:
         if not has_data(self.space):
             raise no_data()
-        with self.keeper.lending.beside(lambda syncing: syncing.warehouse) as warehouse:
+        with self._keeper.lending.beside(lambda syncing: syncing.warehouse) as warehouse:
             ready(warehouse)
             yield warehouse
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger | None]:
-        with self.keeper.lending.beside(lambda syncing: syncing.ledger) as ledger:
+        with self._keeper.lending.beside(lambda syncing: syncing.ledger) as ledger:
             yield ledger
 
     def stores(self) -> AbstractContextManager[Syncing]:
-        return self.keeper.lending.borrow()
+        return self._keeper.lending.borrow()

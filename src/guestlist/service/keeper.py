@@ -83,9 +83,14 @@ class Keeper:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
-    def run_now(self, key: str) -> None:
+    def run_now(self, key: str, *, full: bool = False) -> None:
         """Run a sync (audience@destination) at the next opportunity."""
-        self._orders.run_now(key)
+        self._orders.run_now(key, full=full)
+
+    @property
+    def running(self) -> str | None:
+        """The sync that is running."""
+        return self._orders.running
 
     def cancel(self, key: str) -> bool:
         """End a sync after its request in flight; it runs again at its next time. False where it was not running."""

@@ -11,16 +11,19 @@ class Orders:
         self._wake = Event()
         self._interrupt = Event()
         self._asked: set[str] = set()
+        self._full: set[str] = set()
         self._cancelled: set[str] = set()
         self._current: str | None = None
         self._stopping = False
 
     # --- given --------------------------------------------------------------------------------------------------------
 
-    def run_now(self, key: str) -> None:
-        """Run this sync at the next opportunity, however it is timed."""
+    def run_now(self, key: str, *, full: bool = False) -> None:
+        """Run this sync at the next opportunity, however it is timed; `full`: every row is sent again."""
         with self._lock:
             self._asked.add(key)
+            if full:
+                self._full.add(key)
         self._wake.set()
 
     def cancel(self, key: str) -> bool:
@@ -28,6 +31,7 @@ class Orders:
         with self._lock:
             known = key in self._asked or key == self._current
             self._asked.discard(key)
+            self._full.discard(key)
             if key == self._current:
                 self._cancelled.add(key)
                 self._interrupt.set()
@@ -54,13 +58,21 @@ class Orders:
         with self._lock:
             return frozenset(self._asked)
 
-    def begin(self, key: str) -> None:
-        """This sync is running: what was asked is being done."""
+    def begin(self, key: str) -> bool:
+        """This sync is running: what was asked is being done. Says whether every row is to be sent again."""
         with self._lock:
             self._current = key
             self._asked.discard(key)
+            full = key in self._full
+            self._full.discard(key)
             if not self._stopping:
                 self._interrupt.clear()
+        return full
+
+    @property
+    def running(self) -> str | None:
+        """The sync that is running."""
+        return self._current
 
     def end(self) -> bool:
         """No sync is running; says whether the last one was cancelled."""

@@ -236,8 +236,8 @@ class Turns:
 
     def _run(self, bound: Bound) -> None:
         began, took = self._syncing.now, stopwatch()
-        self._begin(bound.key)
-        report = self._report_of(lambda: self._syncing.sync(bound))
+        full = self._begin(bound.key)
+        report = self._report_of(lambda: self._syncing.sync(bound, full=full))
         cancelled = self._orders.end()
         self._running = None
         right = report.state is State.DONE and not report.debt
@@ -247,20 +247,20 @@ class Turns:
             self._save(bound.key, began, report)
         elif not self._orders.stopping:
             # It had to make room, and has its turn again once the others had theirs.
-            self._orders.run_now(bound.key)
+            self._orders.run_now(bound.key, full=full)
         self._log.event(
             "synced", sync=bound.key, state=report.state.value, added_rows=report.added, removed_rows=report.removed,
             debt_rows=report.debt or None, requests=report.requests, seconds=round(took(), 3), space=self._name,
             code=report.error.code if report.error else None,
         )  # fmt: skip
 
-    def _begin(self, key: str) -> None:
+    def _begin(self, key: str) -> bool:
         memory = self._memory
         memory.served[key] = max(memory.served.values(), default=0) + 1
         memory.seen[key] = self._evaluated_data
         memory.confirmed |= {key}
         self._running, self._slice = key, None
-        self._orders.begin(key)
+        return self._orders.begin(key)
 
     def _report_of(self, run: Callable[[], Report]) -> Report:
         """What a run came to. Its error is its own; only the loss of the space is everybody's."""

@@ -18,6 +18,7 @@ from guestlist.errors import GuestlistError
 from guestlist.store import journal_tables as t
 from guestlist.store.journal_access import AccessRecords
 from guestlist.store.journal_audit import AuditRecords
+from guestlist.store.journal_counts import CountRecords
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
 from guestlist.store.journal_keeping import KeepingRecords
@@ -45,7 +46,7 @@ T = TypeVar("T")
 _OWNER = select(*(column for column in t.owner.c if column.name != "id"))
 
 
-class Journal(AccessRecords, AuditRecords, ErasureRecords, SourceRecords, SplitRecords, KeepingRecords):
+class Journal(AccessRecords, AuditRecords, CountRecords, ErasureRecords, SourceRecords, SplitRecords, KeepingRecords):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 
     def __init__(self, database: Engine) -> None:

@@ -1,0 +1,420 @@
+"""Syncs: how each one stands in full, what it would send, and what it is told to do."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+import orjson
+from pydantic import Field
+
+from guestlist.audiences.definition import Sync as Wish
+from guestlist.audiences.document import read_folder
+from guestlist.audiences.schedule import Past, due, schedule_text
+from guestlist.clock import microseconds
+from guestlist.destinations.settings import read_destination
+from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.operations.desk import Desk, KeeperTold
+from guestlist.operations.operation import Operation, Scope, ask, get, post
+from guestlist.operations.standing import (
+    Run,
+    Stopped,
+    Waited,
+    iso,
+    kept_error,
+    now_in_words,
+    run_of,
+    stop_of,
+    waited,
+)
+from guestlist.store.journal_counts import SyncCount
+from guestlist.store.journal_keeping import Timing
+from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
+from guestlist.syncing import Bound, Outlook, Syncing
+from guestlist.telling.answer import Answer, Value
+
+Key = Annotated[str, Field(description="audience@destination, or audience while it goes to one.")]
+
+
+# --- how each one stands ----------------------------------------------------------------------------------------------
+
+
+class SyncInFull(Answer):
+    """One sync by its records alone: nothing is asked of Meta, so it costs nothing to look often.
+
+    People: `members`, `can_be_sent`, `cannot_be_sent` (by reason), `people_sent`. Rows: `taken` by Meta, `in_doubt`,
+    `declined`, `waiting` to be sent by the plan under way. All but `waiting` are of `counted_at`, the end of the last run.
+    """
+
+    sync: str
+    audience: str
+    destination: str
+    name: str
+    mode: str | None
+    schedule: str | None
+    paused: bool
+    now: str
+    running: bool
+    members: int | None
+    can_be_sent: int | None
+    cannot_be_sent: dict[str, int]
+    people_sent: int
+    taken: int
+    in_doubt: int
+    declined: int
+    waiting: int
+    counted_at: str | None
+    last_run: str | None
+    last_right: str | None
+    next_run: str | None
+    calls_again_at: str | None
+    plan_waiting: str | None
+    received_to_acknowledged: Waited | None
+    removal_waits_since: str | None
+    size_at_meta: tuple[int, int] | None
+    audience_id: str | None
+    error: Stopped | None
+
+
+class Syncs(Answer):
+    """All syncs, by key."""
+
+    syncs: tuple[SyncInFull, ...]
+
+
+class ListSyncs(Operation[Syncs]):
+    """List all syncs, those too whose audience is no longer defined but still at Meta. Nothing is asked of Meta."""
+
+    route = get("/syncs")
+
+    def run(self, desk: Desk) -> Syncs:
+        return Syncs(syncs=tuple(told for _, told in sorted(_all(desk).items())))
+
+
+class ShowSync(Operation[SyncInFull]):
+    """Show one sync: people and rows, when it was last right at Meta, when it runs next, what stopped it."""
+
+    route = get("/syncs/{key}")
+    key: Key
+
+    def run(self, desk: Desk) -> SyncInFull:
+        found = _all(desk)
+        return found[one_key(self.key, found)]
+
+
+def one_key(key: str, known: Mapping[str, object]) -> str:
+    """The sync that is meant."""
+    if key in known:
+        return key
+    of_audience = [one for one in known if one.partition("@")[0] == key]
+    if len(of_audience) == 1:
+        return of_audience[0]
+    happened = f"'{key}' goes to several destinations." if of_audience else f"There is no sync '{key}'."
+    listed = ", ".join(sorted(of_audience or known))
+    raise WrongUseError(
+        "unknown_sync",
+        happened,
+        nothing_lost="Nothing was sent.",
+        next_step=f"Name one of: {listed}" if listed else "Give an audience a sync: line first.",
+    )
+
+
+def _all(desk: Desk) -> dict[str, SyncInFull]:
+    journal = desk.records.journal
+    kept = {one.key: one for one in journal.syncs()}
+    wished = {
+        f"{one.key}@{wish.to}": (one.name, wish) for one in read_folder(desk.space.audiences) for wish in one.syncs
+    }
+    timings, counts = journal.timings(), journal.counts()
+    found = {}
+    for key in sorted({*kept, *wished}):
+        audience, _, destination = key.rpartition("@")
+        sync = kept.get(key) or Sync(key=key, audience=audience, destination=destination)
+        name, wish = wished.get(key, (sync.remote_name or audience, None))
+        found[key] = _told(desk, sync, name, wish, timings.get(key), counts.get(key))
+    return found
+
+
+def _told(
+    desk: Desk, sync: Sync, name: str, wish: Wish | None, timing: Timing | None, count: SyncCount | None
+) -> SyncInFull:
+    journal, at = desk.records.journal, desk.now
+    held = journal.held_plan(sync.key)
+    note = stop_of(journal, sync) or kept_error(timing, sync)
+    sizes = (sync.size_lower, sync.size_upper)
+    return SyncInFull(
+        sync=sync.key,
+        audience=sync.audience,
+        destination=sync.destination,
+        name=name,
+        mode=wish.mode if wish else None,
+        schedule=schedule_text(wish.when) if wish else None,
+        paused=sync.paused,
+        now=now_in_words(journal, sync, waits=held is not None, stopped=note is not None, at=at),
+        running=desk.keeper is not None and desk.keeper.running == sync.key,
+        members=count.members if count else None,
+        can_be_sent=count.can_be_sent if count else None,
+        cannot_be_sent=orjson.loads(count.cannot) if count else {},
+        people_sent=sync.people_sent,
+        taken=count.taken if count else 0,
+        in_doubt=count.in_doubt if count else 0,
+        declined=count.declined if count else 0,
+        waiting=_waiting(desk, sync),
+        counted_at=iso(count.at) if count else None,
+        last_run=iso(timing.at) if timing and timing.ran else None,
+        last_right=iso(sync.right_at) if sync.right_at else None,
+        next_run=_next_run(desk, wish, timing) if wish and not sync.paused else None,
+        calls_again_at=_calls_again_at(desk, sync, at),
+        plan_waiting=held.id if held else None,
+        received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),
+        removal_waits_since=iso(timing.removal_since) if timing and timing.removal_since else None,
+        size_at_meta=(sizes[0], sizes[1]) if sizes[0] is not None and sizes[1] is not None else None,
+        audience_id=sync.remote_id,
+        error=None if note is None else Stopped(code=note.code, message=note.message, next=note.next_step),
+    )
+
+
+def _waiting(desk: Desk, sync: Sync) -> int:
+    """Rows of the newest plan that Meta has not answered, unless that plan is over."""
+    journal = desk.records.journal
+    for plan in journal.plans(sync.key, last=1):
+        if plan.state in {PlanState.DONE, PlanState.SUPERSEDED}:
+            return 0
+        batches = journal.batches(plan.id)
+        answered = sum(one.rows for one in batches if one.state in {BatchState.APPLIED, BatchState.REFUSED})
+        return max(plan.additions + plan.removals - answered, 0)
+    return 0
+
+
+def _next_run(desk: Desk, wish: Wish, timing: Timing | None) -> str | None:
+    """When it runs by itself if nothing new comes; in the past where it is about to."""
+    now = desk.clock.now()
+    past = Past(at=_instant(timing.at), ran=timing.ran).seen_at(now) if timing else Past(at=now, ran=False)
+    when = due(wish.when, past, zone=desk.space.settings.zone, changed=False)
+    if timing is not None and timing.again_at is not None:
+        again = _instant(timing.again_at)
+        when = again if when is None or timing.code is not None else min(when, again)
+    return None if when is None else iso(microseconds(when))
+
+
+def _calls_again_at(desk: Desk, sync: Sync, at: int) -> str | None:
+    """Until when Meta takes no calls of the account, by its own word."""
+    try:
+        account = read_destination(desk.space.settings, sync.destination).account
+    except GuestlistError:
+        return None
+    pause = desk.records.journal.pause(account)
+    return iso(pause.not_before) if pause is not None and pause.not_before > at else None
+
+
+def _instant(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1_000_000, UTC)
+
+
+# --- what was sent ----------------------------------------------------------------------------------------------------
+
+
+class Call(Value):
+    """One request to Meta: how many rows, and how it ended. `fbtrace_id`: what Meta's support asks for."""
+
+    number: int
+    direction: str
+    rows: int
+    state: str
+    sent_at: str | None
+    seconds: float | None
+    received: int | None
+    invalid: int | None
+    code: int | None
+    subcode: int | None
+    fbtrace_id: str | None
+
+
+class RunInFull(Answer):
+    """One run with its calls, in their order; never what was in them."""
+
+    run: Run
+    calls: tuple[Call, ...]
+
+
+class ShowRun(Operation[RunInFull]):
+    """Show one run: every call to Meta with its rows, time, code and trace id."""
+
+    route = get("/runs/{plan}")
+    plan: Annotated[str, Field(description="The run, by its plan.")]
+
+    def run(self, desk: Desk) -> RunInFull:
+        journal = desk.records.journal
+        plan = journal.plan(self.plan)
+        if plan is None:
+            raise WrongUseError("no_such_plan", "There is no such plan.", next_step="See them: guestlist runs")
+        return RunInFull(run=run_of(journal, plan), calls=tuple(_call(one) for one in journal.batches(plan.id)))
+
+
+def _call(one: Batch) -> Call:
+    seconds = None if one.sent_at is None or one.answered_at is None else (one.answered_at - one.sent_at) / 1_000_000
+    return Call(
+        number=one.ordinal,
+        direction=one.direction,
+        rows=one.rows,
+        state=one.state.value,
+        sent_at=iso(one.sent_at) if one.sent_at else None,
+        seconds=seconds,
+        received=one.received,
+        invalid=one.invalid,
+        code=one.code,
+        subcode=one.subcode,
+        fbtrace_id=one.fbtrace_id,
+    )
+
+
+# --- what would be sent -----------------------------------------------------------------------------------------------
+
+
+class BlankCells(Value):
+    """How many people have a cell of this key left blank for this reason."""
+
+    key: str
+    reason: str
+    people: int
+
+
+class PlannedSync(Value):
+    """What a sync would do now. `members`, `can_be_sent` and `cannot_be_sent` are people; the rest is rows."""
+
+    sync: str
+    audience: str
+    name: str
+    members: int
+    can_be_sent: int
+    cannot_be_sent: dict[str, int]
+    add_rows: int
+    remove_rows: int
+    unchanged_rows: int
+    people_at_meta: int
+    people_leaving: int
+    needs_a_yes: bool
+    calls: int
+    blank_cells: tuple[BlankCells, ...]
+
+
+class Plans(Answer):
+    """What each sync would do."""
+
+    plans: tuple[PlannedSync, ...]
+
+
+class PlanSyncs(Operation[Plans]):
+    """Evaluate, and show what a sync would send now. Nothing is sent."""
+
+    route = ask("/plan", Scope.READ)
+    key: Annotated[str | None, Field(description="One sync; all when left out.")] = None
+
+    def run(self, desk: Desk) -> Plans:
+        with desk.stores() as syncing:
+            syncing.refresh()
+            chosen = some_of(syncing, self.key)
+            syncing.make_rows(chosen)
+            return Plans(plans=tuple(_planned(syncing.look_ahead(bound)) for bound in chosen))
+
+
+def some_of(syncing: Syncing, key: str | None) -> list[Bound]:
+    """The sync that was named, or all."""
+    found = syncing.bound(key)
+    if not found:
+        raise GuestlistError(
+            "nothing_to_sync",
+            "No audience of this space is to be sent anywhere.",
+            next_step="Connect Meta (guestlist destinations connect --help), then give an audience: sync: { to: main }",
+        )
+    return found
+
+
+def _planned(one: Outlook) -> PlannedSync:
+    preview = one.preview
+    return PlannedSync(
+        sync=one.bound.key,
+        audience=one.bound.definition.key,
+        name=one.bound.definition.name,
+        members=one.wanted.members,
+        can_be_sent=one.wanted.people,
+        cannot_be_sent=dict(one.wanted.cannot),
+        add_rows=preview.additions,
+        remove_rows=preview.removals,
+        unchanged_rows=preview.unchanged,
+        people_at_meta=preview.people_there,
+        people_leaving=preview.people_leaving,
+        needs_a_yes=preview.held,
+        calls=one.calls,
+        blank_cells=tuple(BlankCells(key=k, reason=r, people=n) for (k, r), n in sorted(one.blanks.items())),
+    )
+
+
+# --- told -------------------------------------------------------------------------------------------------------------
+
+
+class Ordered(Answer):
+    """Which syncs were told what. `at`: when; a run of theirs that begins later has heard it."""
+
+    syncs: tuple[str, ...]
+    at: str
+
+
+class RunSyncs(Operation[Ordered]):
+    """Let syncs run now, however they are timed. Answers at once: `GET /syncs/{key}` tells how it goes on."""
+
+    route = post("/syncs/run", Scope.SYNCS)
+    key: Annotated[str | None, Field(description="One sync; all when left out.")] = None
+    full: Annotated[bool, Field(description="Send every row again, also those that Meta has.")] = False
+
+    def run(self, desk: Desk) -> Ordered:
+        known = _all(desk)
+        chosen = [one_key(self.key, known)] if self.key else sorted(known)
+        for key in chosen:
+            _keeper(desk).run_now(key, full=self.full)
+        desk.audit("sync run", self.key or "all", syncs=len(chosen))
+        return Ordered(syncs=tuple(chosen), at=iso(desk.now))
+
+
+class CancelSync(Operation[Ordered]):
+    """End a sync after its request in flight; it runs again at its next time."""
+
+    route = post("/syncs/{key}/cancel", Scope.SYNCS)
+    key: Key
+
+    def run(self, desk: Desk) -> Ordered:
+        key = one_key(self.key, _all(desk))
+        cancelled = _keeper(desk).cancel(key)
+        if cancelled:
+            desk.audit("sync cancelled", key)
+        return Ordered(syncs=(key,) if cancelled else (), at=iso(desk.now))
+
+
+def _keeper(desk: Desk) -> KeeperTold:
+    if desk.keeper is None:
+        raise GuestlistError(
+            "not_served",
+            "No service keeps this space.",
+            nothing_lost="Nothing was sent.",
+            next_step="Run it yourself: guestlist sync. Or start the service: guestlist serve",
+        )
+    return desk.keeper
+
+
+class Confirmed(Answer):
+    """The plan may go."""
+
+    plan: str
+    sync: str
+    people_leaving: int
+
+
+class ConfirmPlan(Operation[Confirmed]):
+    """Say yes to a plan that waits for one, because many people would leave at once."""
+
+    route = post("/plans/{plan}/confirm", Scope.SYNCS)
+    plan: Annotated[str, Field(description="The plan, as `plan_waiting` of its sync names it.")]
+
+    def run(self, desk: Desk) -> Confirmed:
+        plan = desk.records.journal.confirm(self.plan, now=desk.now)
+        desk.audit("plan confirmed", self.plan, people_leaving=plan.people_leaving)
+        return Confirmed(plan=plan.id, sync=plan.sync, people_leaving=plan.people_leaving)

@@ -1,0 +1,77 @@
+"""A running service asked and told by the API and by commands beside it."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from tests.acceptance.sync.kit import Shop
+
+from .conftest import Serving, until
+
+
+@pytest.fixture
+def told(shop: Shop, serve: Callable[..., Serving]) -> Iterator[httpx.Client]:
+    """The API of the shop, whose syncs run only when told to."""
+    shop.want(*shop.tiers, sync="{ to: main, every: manual }")
+    running = serve()
+    assert running.process.stdout is not None
+    url = json.loads(running.process.stdout.readline())["url"]
+    until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+    key = shop.process("keys", "add", "test", "--role", "admin", "--json").facts["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=f"{url}/api/v1/spaces/shop", headers=headers, timeout=60) as client:
+        yield client
+
+
+def sync_of(told: httpx.Client, key: str = "vip") -> dict[str, Any]:
+    found: dict[str, Any] = told.get(f"/syncs/{key}").json()
+    return found
+
+
+def test_a_sync_is_run_when_told_and_says_how_it_stands(shop: Shop, told: httpx.Client) -> None:
+    before = sync_of(told)
+    assert (before["last_right"], before["next_run"], before["schedule"]) == (None, None, "manual")
+
+    assert told.post("/syncs/run", json={"key": "vip"}).json()["syncs"] == ["vip@main"]
+    until(lambda: sync_of(told)["last_right"])
+
+    after = sync_of(told)
+    assert after["members"] == after["can_be_sent"] == after["people_sent"] > 0
+    assert after["taken"] >= after["members"]
+    assert (after["in_doubt"], after["declined"], after["waiting"]) == (0, 0, 0)
+    assert (after["now"], after["error"], after["running"]) == ("right", None, False)
+
+    (run,) = told.get("/runs").json()["runs"]
+    calls = told.get(f"/runs/{run['plan']}").json()["calls"]
+    assert [call["state"] for call in calls] == ["applied"] * len(calls)
+    assert sum(call["rows"] for call in calls) == run["taken"] == after["taken"]
+    assert [call for call in calls if call["seconds"] is None or call["invalid"]] == []
+
+
+def test_what_would_be_sent_is_the_same_beside_the_service(shop: Shop, told: httpx.Client) -> None:
+    by_api = told.post("/plan", json={}).json()
+    beside = shop.process("plan", "--json")
+    assert beside.code == 0, beside.text
+    assert beside.facts == by_api
+    assert by_api["plans"][0]["add_rows"] > 0
+    assert shop.uploads() == []
+
+
+def test_a_sync_that_is_not_there_is_told_by_name(told: httpx.Client) -> None:
+    refused = told.get("/syncs/vipp")
+    assert (refused.status_code, refused.json()["code"]) == (404, "unknown_sync")
+    assert "vip@main" in refused.json()["next_step"]
+    assert told.post("/syncs/vip/cancel").json()["syncs"] == []
+    assert told.post("/plans/nothing/confirm").status_code == 409
+
+
+def test_every_change_is_recorded_with_who_made_it(shop: Shop, told: httpx.Client) -> None:
+    told.post("/syncs/run", json={"key": "vip"})
+    found = told.get("/audit").json()
+    assert found["whole"]
+    assert [(one["actor"], one["action"], one["about"]) for one in found["entries"]][:2] == [
+        ("key test", "sync run", "vip"),
+        ("command line", "keys add", "test"),
+    ]
