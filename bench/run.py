@@ -23,8 +23,9 @@ STAGES = {
     "sdk": "against_sdk:measure",
     "memory": "sync:memory",
     "ingest": "ingest:measure",
+    "live": "live:measure",
 }
-_OWN_DATA = ("plan", "identity", "ingest")
+_OWN_DATA = ("plan", "identity", "ingest", "live")
 _GROWS = 5  # times the size, to see whether memory grows with it
 
 
