@@ -64,7 +64,8 @@ def _figure(stage: str, what: str, seconds: float, target: float, note: str = ""
 
 @contextmanager
 def _simulator() -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "fakemeta.cli", "serve", "--json"]
+    start = "from fakemeta.cli import main; main()"
+    command = [sys.executable, "-c", start, "serve", "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         assert process.stdout is not None
         try:

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ class Space:
     def write_entry(self, section: str, name: str, entry: dict[str, Any]) -> "Space":
         """Write `section.name` of `guestlist.yaml`, all else and every comment kept; give the space as it is then."""
         yaml = _yaml()
-        document = _parsed(self.settings_file, yaml) or {}
+        document = _parsed(_text(self.settings_file), self.settings_file, yaml) or {}
         document.setdefault(section, {})[name] = entry
         settings = read_settings(document, self.settings_file)
         text = StringIO()
@@ -133,7 +134,7 @@ def open_space(folder: Path) -> Space:
             f"{folder} is not a space: it has no {SETTINGS_FILE}.",
             next_step="Make one with: guestlist init DIR, or name one with --space DIR",
         )
-    return Space(folder=folder, settings=read_settings(_parsed(place, _yaml()), place))
+    return Space(folder=folder, settings=_settings(_text(place), place))
 
 
 def make_private(folder: Path) -> Path:
@@ -156,18 +157,34 @@ def _yaml() -> YAML:
     return yaml
 
 
-def _parsed(place: Path, yaml: YAML) -> Any:
+@lru_cache(maxsize=64)
+def _settings(text: str, place: Path) -> SpaceSettings:
+    # A service opens its space at every request, and reading YAML takes milliseconds.
+    return read_settings(_parsed(text, place, _yaml()), place)
+
+
+def _text(place: Path) -> str:
     try:
-        return yaml.load(place.read_text("utf-8"))
-    except (YAMLError, UnicodeDecodeError) as error:
+        return place.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise _not_yaml(place, "") from None
+
+
+def _parsed(text: str, place: Path, yaml: YAML) -> Any:
+    try:
+        return yaml.load(text)
+    except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" at line {mark.line + 1}" if mark else ""
-        raise GuestlistError(
-            "settings_not_yaml",
-            f"{place} is not YAML{where}.",
-            nothing_lost="Nothing was changed.",
-            next_step="Correct it and try again.",
-        ) from None
+        raise _not_yaml(place, f" at line {mark.line + 1}" if mark else "") from None
+
+
+def _not_yaml(place: Path, where: str) -> GuestlistError:
+    return GuestlistError(
+        "settings_not_yaml",
+        f"{place} is not YAML{where}.",
+        nothing_lost="Nothing was changed.",
+        next_step="Correct it and try again.",
+    )
 
 
 def write_whole(place: Path, text: str) -> None:

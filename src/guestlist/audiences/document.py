@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -13,7 +14,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from guestlist.audiences.conditions import Inside, read_condition
 from guestlist.audiences.definition import Condition, Definition, Mode, Sync, references
 from guestlist.audiences.lots import read_groups, read_history, read_percent, read_split
-from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
+from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes, did_you_mean
 from guestlist.audiences.reading import (
     join,
     known_keys,
@@ -109,9 +110,18 @@ def _loaded(folder: Path) -> tuple[_Loaded, ...]:
 def _load_file(path: Path) -> _Loaded:
     mistakes = Mistakes()
     text = file_text(path, mistakes)
-    value = None if text is None else load(text, path.name, mistakes, start=_START)
+    value, found = (None, ()) if text is None else _parsed(text, path.name)
+    mistakes.found += found
     key = value.get("key") if isinstance(value, dict) else None
     return _Loaded(file=path.name, key=key if isinstance(key, str) else path.stem, value=value, mistakes=mistakes)
+
+
+@lru_cache(maxsize=1_000)
+def _parsed(text: str, file: str) -> tuple[object, tuple[Mistake, ...]]:
+    """A service reads its definitions at every look; YAML takes milliseconds a file. Nobody changes what is given."""
+    mistakes = Mistakes()
+    value = load(text, file, mistakes, start=_START)
+    return value, tuple(mistakes.found)
 
 
 def file_text(path: Path, mistakes: Mistakes) -> str | None:

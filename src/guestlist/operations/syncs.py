@@ -1,6 +1,7 @@
 """Syncs: how each one stands in full, what it would send, and what it is told to do."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -26,7 +27,6 @@ from guestlist.operations.standing import (
     stop_of,
     waited,
 )
-from guestlist.store.journal_counts import SyncCount
 from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
 from guestlist.syncing import Bound, Outlook, Syncing
@@ -87,7 +87,8 @@ class ListSyncs(Operation[Syncs]):
     route = get("/syncs")
 
     def run(self, desk: Desk) -> Syncs:
-        return Syncs(syncs=tuple(told for _, told in sorted(_all(desk).items())))
+        known = _known(desk)
+        return Syncs(syncs=tuple(_told(desk, known[key]) for key in sorted(known)))
 
 
 class ShowSync(Operation[SyncInFull]):
@@ -97,8 +98,8 @@ class ShowSync(Operation[SyncInFull]):
     key: Key
 
     def run(self, desk: Desk) -> SyncInFull:
-        found = _all(desk)
-        return found[one_key(self.key, found)]
+        known = _known(desk)
+        return _told(desk, known[one_key(self.key, known)])
 
 
 def one_key(key: str, known: Mapping[str, object]) -> str:
@@ -118,25 +119,29 @@ def one_key(key: str, known: Mapping[str, object]) -> str:
     )
 
 
-def _all(desk: Desk) -> dict[str, SyncInFull]:
-    journal = desk.records.journal
-    kept = {one.key: one for one in journal.syncs()}
-    wished = {
-        f"{one.key}@{wish.to}": (one.name, wish) for one in read_folder(desk.space.audiences) for wish in one.syncs
-    }
-    timings, counts = journal.timings(), journal.counts()
-    found = {}
-    for key in sorted({*kept, *wished}):
-        audience, _, destination = key.rpartition("@")
-        sync = kept.get(key) or Sync(key=key, audience=audience, destination=destination)
-        name, wish = wished.get(key, (sync.remote_name or audience, None))
-        found[key] = _told(desk, sync, name, wish, timings.get(key), counts.get(key))
+@dataclass(frozen=True, kw_only=True)
+class _Known:
+    """A sync as it is recorded, and as the files wish it; no wish where its audience is no longer defined."""
+
+    sync: Sync
+    name: str
+    wish: Wish | None
+
+
+def _known(desk: Desk) -> dict[str, _Known]:
+    kept = {one.key: one for one in desk.records.journal.syncs()}
+    found = {key: _Known(sync=sync, name=sync.remote_name or sync.audience, wish=None) for key, sync in kept.items()}
+    for one in read_folder(desk.space.audiences):
+        for wish in one.syncs:
+            key = f"{one.key}@{wish.to}"
+            sync = kept.get(key) or Sync(key=key, audience=one.key, destination=wish.to)
+            found[key] = _Known(sync=sync, name=one.name, wish=wish)
     return found
 
 
-def _told(
-    desk: Desk, sync: Sync, name: str, wish: Wish | None, timing: Timing | None, count: SyncCount | None
-) -> SyncInFull:
+def _told(desk: Desk, known: _Known) -> SyncInFull:
+    sync, name, wish = known.sync, known.name, known.wish
+    timing, count = desk.records.journal.timings().get(sync.key), desk.records.journal.counts().get(sync.key)
     journal, at = desk.records.journal, desk.now
     held = journal.held_plan(sync.key)
     note = stop_of(journal, sync) or kept_error(timing, sync)
@@ -367,7 +372,7 @@ class RunSyncs(Operation[Ordered]):
     full: Annotated[bool, Field(description="Send every row again, also those that Meta has.")] = False
 
     def run(self, desk: Desk) -> Ordered:
-        known = _all(desk)
+        known = _known(desk)
         chosen = [one_key(self.key, known)] if self.key else sorted(known)
         for key in chosen:
             _keeper(desk).run_now(key, full=self.full)
@@ -382,7 +387,7 @@ class CancelSync(Operation[Ordered]):
     key: Key
 
     def run(self, desk: Desk) -> Ordered:
-        key = one_key(self.key, _all(desk))
+        key = one_key(self.key, _known(desk))
         cancelled = _keeper(desk).cancel(key)
         if cancelled:
             desk.audit("sync cancelled", key)
