@@ -3,8 +3,10 @@
 A keeper is a thread of its own that owns the space's stores; others speak to it by `run_now`, `cancel`, `stop`.
 """
 
+import ctypes
+import gc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from enum import Enum
 from threading import Event, Lock, Thread
@@ -25,6 +27,13 @@ from guestlist.store.journal_tables import Owner
 from guestlist.syncing import open_to_sync
 
 NAME = "service"
+
+
+def give_back_memory() -> None:
+    """To the system, what was freed: the C library keeps it for later use, which may be hours away."""
+    gc.collect()
+    with suppress(OSError, AttributeError):  # where the C library is not GNU's there is no such thing
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Stand(Enum):
@@ -230,6 +239,7 @@ class Keeper:
             if not self._orders.stopping:
                 # Before an erasure: what waits in the inbox may be about that person, too.
                 turns.take_in()
+        give_back_memory()
 
     @contextmanager
     def _beating(self, records: Records) -> Iterator[None]:

@@ -34,6 +34,8 @@ SLICE_FOR_REQUESTS = 5.0
 RENEWED_EVERY = 60.0
 """Seconds after which a delivery that is still going on heeds new data."""
 SETTLED_EVERY = 600.0
+REST_AFTER = 30.0
+"""Seconds without work after which the memory that it took is given back."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -65,6 +67,7 @@ class Turns:
         self._slice: Callable[[], float] | None = None  # runs from when a delivery could first send something
         self._evaluated, self._evaluated_data = stopwatch(), -1
         self._settled = stopwatch()
+        self._worked, self._rested = False, stopwatch()
         self._files = _print_of(syncing.space)
         self._settings = _print_of_settings(syncing.space)
         self._unreadable = Backoff(first=2, longest=60)
@@ -91,8 +94,11 @@ class Turns:
 
     @property
     def to_reopen(self) -> bool:
-        """Whether the stores are to be closed and opened again: to erase, to forget, to go by other settings."""
+        """Whether the stores are to be closed and opened again: to erase, to forget, to go by other settings; or to
+        give back the memory that work took, when there is nothing to do."""
         if self._journal.erasure_asked() or self._settings != _print_of_settings(self._syncing.space):
+            return True
+        if self._worked and self._rested() > REST_AFTER:
             return True
         if self._settled() < SETTLED_EVERY:
             return False
@@ -104,8 +110,12 @@ class Turns:
         """Land what arrived."""
         took = self._take_in_arrived(self._syncing.warehouse)
         if took:
+            self._note_work()
             self._memory.data += took
             self._log.event("taken_in", messages=took, space=self._name)
+
+    def _note_work(self) -> None:
+        self._worked, self._rested = True, stopwatch()
 
     @cached_property
     def _name(self) -> str:
@@ -198,6 +208,7 @@ class Turns:
         if at is not None:
             syncs = [(bound.key, bound.definition.key) for bound in self.bounds]
             note_moves(self._syncing.warehouse, self._syncing.ledger, syncs, at=microseconds(at))
+        self._note_work()
         self._log.event("evaluated", seconds=round(took(), 3), space=self._name)
 
     # --- between two requests: `Interlude` ----------------------------------------------------------------------------
@@ -240,6 +251,7 @@ class Turns:
         report = self._report_of(lambda: self._syncing.sync(bound, full=full))
         cancelled = self._orders.end()
         self._running = None
+        self._note_work()
         right = report.state is State.DONE and not report.debt
         count_acknowledged(self._syncing.ledger, self._journal, bound.key, right=right, now=self._syncing.now)
         self._memory.seen[bound.key] = self._evaluated_data

@@ -251,6 +251,7 @@ class Warehouse:
         """Close the file; what was committed is in it."""
         self._compiled.cache_clear()
         self._ibis.disconnect()
+        pa.default_memory_pool().release_unused()
 
     # How rows of any kind become SQL
 
