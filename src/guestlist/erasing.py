@@ -65,9 +65,11 @@ def _erase_values(space: Space, records: Records, warehouse: Warehouse, asked: E
     records.journal.list_do_not_send(
         Listed(token=entry, kind=kind, listed_at=at, reason=REASON) for entry, kind in entries.items()
     )
+    every_id = {*profile_ids, *earlier_ids(warehouse, profile_ids)}
+    records.journal.forget_split_from(every_id)
     records.journal.found_for_erasure(
         asked.id,
-        {*profile_ids, *earlier_ids(warehouse, profile_ids)},
+        every_id,
         people=sum(1 for one in people if one.identifiers),
         identifiers=sum(len(one.identifiers) for one in people),
         messages=messages_of(warehouse, profile_ids),

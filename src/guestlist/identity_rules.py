@@ -21,6 +21,7 @@ def identity_rules(
     *,
     pepper: str = "",
     alone: frozenset[str] = frozenset(),
+    split_from: tuple[tuple[str, str], ...] = (),
 ) -> IdentityRules:
     """Values are compared as they are sent, phones read with the person's or the space's country."""
     settings = settings or IdentitySettings()
@@ -40,6 +41,7 @@ def identity_rules(
         priorities=settings.priority_rules,
         pepper=pepper,
         alone=alone,
+        split_from=split_from,
     )
 
 

@@ -21,7 +21,7 @@ from guestlist.store.vault import Vault
 
 JOURNAL_FILE, KEY_FILE = "journal.sqlite", "key"
 # Raise when a rule of identity changes: people are then found anew.
-_IDENTITY_VERSION = 2
+_IDENTITY_VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,14 +56,16 @@ def rules_of(space: Space, records: Records, settings: IdentitySettings | None =
     """The rules of identity that hold in a space, or would with these settings."""
     return identity_rules(
         space.settings.country,
-        _salt(records),
+        salt_of(records),
         settings or read_identity(space.settings.identity),
         pepper=records.pepper,
         alone=frozenset(one.token.hex() for one in records.journal.splits()),
+        split_from=tuple((one.own_id, one.profile_id) for one in records.journal.split_from()),
     )
 
 
-def _salt(records: Records) -> str:
+def salt_of(records: Records) -> str:
+    """Keeps the profile ids of this space from being guessed from an e-mail."""
     return hashlib.sha256(f"profile ids|{records.pepper}".encode()).hexdigest()
 
 
@@ -72,7 +74,7 @@ def _fingerprint(space: Space, records: Records) -> str:
         _IDENTITY_VERSION,
         space.settings.country,
         space.settings.traits.unify_spellings,
-        _salt(records),
+        salt_of(records),
         read_identity(space.settings.identity).model_dump(mode="json"),
         sorted(one.token.hex() for one in records.journal.splits()),
     ]

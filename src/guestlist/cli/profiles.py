@@ -1,5 +1,6 @@
 """`guestlist profile` and `guestlist identity`: one person in full, and the rules by which people are told apart."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,16 +12,14 @@ from guestlist.audiences.document import read_folder
 from guestlist.audiences.evaluate import in_order, relations
 from guestlist.audiences.question import Question
 from guestlist.cli.frame import AsJson, Reveal, SpaceDir, add_row, answer, say, show, table
-from guestlist.cli.telling_profile import Whole, find_sent
-from guestlist.clock import microseconds
+from guestlist.cli.telling_profile import Whole, find_at_meta
 from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.profiles.biography import biography, find_by_text
-from guestlist.profiles.do_not_send import identifier_token
 from guestlist.profiles.settings import read_identity
-from guestlist.records import find_people, open_records, rules_of
+from guestlist.records import open_records, rules_of
 from guestlist.space import Space, open_space
-from guestlist.store.journal_splits import Split
+from guestlist.splitting import split_off, undo_split
 from guestlist.telling import masking, people
 from guestlist.trying import Difference, difference
 
@@ -54,7 +53,7 @@ def show_profile(person: Person, *, reveal: Reveal = False, space: SpaceDir = Pa
     here = open_space(space)
     with people.known_people(here) as warehouse:
         profile_id = people.find(warehouse, here, person)
-        whole = Whole(biography=biography(warehouse, profile_id), sent=find_sent(here, profile_id), reveal=reveal)
+        whole = Whole(biography=biography(warehouse, profile_id), at_meta=find_at_meta(here, profile_id), reveal=reveal)
     if as_json:
         answer(whole.facts())
     else:
@@ -127,8 +126,8 @@ def split(
 ) -> None:
     """Take an identifier off the profile that it joined by mistake, and never let it join one again.
 
-    From then on it stands alone, whatever is imported; messages that carry nothing else are its own. Audiences follow with
-    the next sync.
+    From then on it stands alone, whatever is imported; messages that carry nothing else are its own. It is not sent for the
+    person any more, though their traits may hold it. Audiences follow with the next sync.
 
     guestlist profile split email:info@example.org
 
@@ -137,36 +136,23 @@ def split(
     here = open_space(space)
     with people.known_people(here) as warehouse, open_records(here) as records:
         kind, value = people.read_identifier(here, identifier)
-        if not undo:
-            people.find(warehouse, here, identifier)
-        token, now = identifier_token(records.pepper, kind, value), microseconds(clock_of(here).now())
-        journal = records.journal
-        changed = journal.undo_split(token) if undo else journal.split(Split(token=token, kind=kind, split_at=now))
-        if changed:
-            action = "undo split" if undo else "split"
-            journal.audit(actor="command line", action=action, about=kind, counts={"identifiers": 1}, now=now)
-        elif undo:
-            raise _not_split(kind)
-        # Also when it was recorded before: the process that did so may have ended before people were found anew.
-        find_people(here, warehouse, records)
-        splits = len(journal.splits())
+        told, now = {"kind": kind, "value": value}, clock_of(here).now()
+        if undo:
+            done = undo_split(here, warehouse, records, now=now, **told)
+        else:
+            profile_id = people.find(warehouse, here, identifier)
+            done = split_off(here, warehouse, records, profile_id=profile_id, now=now, **told)
     shown = masking.identifier(kind, value)
     if as_json:
-        answer({"identifier": {"type": kind, "value": shown}, "changed": changed, "undone": undo, "split_off": splits})
+        facts = {"identifier": {"type": kind, "value": shown}, "undone": undo, **asdict(done)}
+        answer(facts)
     elif undo:
         say(f"{kind} {shown} joins again whom its messages join it to.")
     else:
-        say(f"{kind} {shown} {'stands' if changed else 'stood'} alone{' from now on' if changed else ' already'}.")
-        say("Audiences follow with the next sync. To undo it: --undo")
-
-
-def _not_split(kind: str) -> WrongUseError:
-    return WrongUseError(
-        "not_split",
-        f"This {kind} was never split off.",
-        nothing_lost="Nothing was changed.",
-        next_step="Check the value.",
-    )
+        say(
+            f"{kind} {shown} {'stands' if done.changed else 'stood'} alone{' from now on' if done.changed else ' already'}."
+        )
+        say("Audiences follow with the next sync, and Meta is sent it no more for who had it. To undo it: --undo")
 
 
 @identity_commands.command("try")

@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from guestlist.cli.frame import add_row, say, show, table
-from guestlist.destinations.meta.sent import Sent, sent
+from guestlist.destinations.meta.sent import AtMeta, at_meta
 from guestlist.errors import GuestlistError
 from guestlist.profiles.biography import Biography, DecisionKnown
 from guestlist.space import Space
@@ -24,13 +24,13 @@ _WHY = {
 }
 
 
-def find_sent(space: Space, profile_id: str) -> tuple[Sent, ...] | None:
-    """What Meta has of this person, by sync; None while another process has the records of it open."""
+def find_at_meta(space: Space, profile_id: str) -> AtMeta | None:
+    """None while another process has the records of it open."""
     if not (space.private / LEDGER_FILE).exists():
-        return ()
+        return AtMeta()
     try:
         with open_ledger(space) as ledger:
-            return tuple(sent(ledger, profile_id))
+            return at_meta(ledger, profile_id)
     except GuestlistError as error:
         if error.code != "space_in_use":
             raise
@@ -42,7 +42,7 @@ class Whole:
     """What there is to tell of a person."""
 
     biography: Biography
-    sent: tuple[Sent, ...] | None
+    at_meta: AtMeta | None
     reveal: bool
 
     def _identifier(self, kind: str, value: str) -> str:
@@ -113,16 +113,19 @@ class Whole:
         return value if self.reveal else masking.trait(key, value)
 
     def _at_meta(self, zone: ZoneInfo) -> Iterator[str]:
-        if self.sent is None:
+        if self.at_meta is None:
             yield "What Meta has of this person is not known now: another process is at work in this space."
-        elif not self.sent:
+            return
+        if not self.at_meta.sent:
             yield "Meta has nothing of this person from here."
-        for one in self.sent or ():
+        for one in self.at_meta.sent:
             if one.rows:
                 rows = "1 row" if one.rows == 1 else f"{one.rows} rows"
                 yield f"{one.sync}: Meta has {rows}, sent at {_instant(one.added_at, zone)}."
             elif one.removed_at is not None:
                 yield f"{one.sync}: removal taken by Meta at {_instant(one.removed_at, zone)}."
+        for cell in self.at_meta.blank:
+            yield f"{cell.destination}: {cell.words}."
 
     def facts(self) -> dict[str, Any]:
         """For JSON."""
@@ -138,7 +141,8 @@ class Whole:
             "merges": [self._decision(known) for known in one.merges],
             "set_aside": [self._decision(known) for known in one.set_aside],
             "stays": [asdict(stay) for stay in one.stays],
-            "at_meta": None if self.sent is None else [asdict(each) for each in self.sent],
+            "at_meta": None if self.at_meta is None else [asdict(each) for each in self.at_meta.sent],
+            "blank_cells": None if self.at_meta is None else [asdict(each) for each in self.at_meta.blank],
         }
 
     def _decision(self, one: DecisionKnown) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from guestlist.audiences.explain import explain
 from guestlist.audiences.mistakes import nearest
 from guestlist.audiences.schedule import schedule_text
 from guestlist.audiences.traits.document import read_folder as read_traits
-from guestlist.destinations.meta.sent import Sent, sent
+from guestlist.destinations.meta.sent import AtMeta, BlankCell, Sent, at_meta
 from guestlist.errors import GuestlistError
 from guestlist.operations.desk import Desk, unless_in_use
 from guestlist.operations.operation import Export, Operation, Scope, ask, get
@@ -232,7 +232,7 @@ class Stay(Value):
 class Explanation(Answer):
     """Why a person is in an audience or not. `reason`: each condition, whether it holds, and what made it so.
 
-    `at_meta`: what Meta has of them, by sync; null where that cannot be known now.
+    `at_meta`: what Meta has of them, by sync; `blank_cells`: what is not sent of them; null where that cannot be known now.
     """
 
     audience: str
@@ -241,6 +241,7 @@ class Explanation(Answer):
     as_of: datetime | None
     stays: tuple[Stay, ...]
     at_meta: tuple[Sent, ...] | None
+    blank_cells: tuple[BlankCell, ...] | None
     reason: dict[str, Any]
     in_words: tuple[str, ...]
 
@@ -266,21 +267,26 @@ class ExplainPerson(Operation[Explanation]):
                 as_of=question.as_of if self.as_of else None,
                 zone=desk.space.settings.zone,
                 reveal=self.reveal,
-                sent=_sent(desk, profile_id, one.key),
+                at_meta=_at_meta(desk, profile_id, one),
             )
         return Explanation(**told.facts(), in_words=tuple(told.lines()))
 
 
-def _sent(desk: Desk, profile_id: str, audience: str) -> tuple[Sent, ...] | None:
-    found = all_sent(desk, profile_id)
-    return None if found is None else tuple(one for one in found if one.sync.rpartition("@")[0] == audience)
+def _at_meta(desk: Desk, profile_id: str, audience: Definition) -> AtMeta | None:
+    found = what_meta_has(desk, profile_id)
+    if found is None:
+        return None
+    return AtMeta(
+        sent=tuple(one for one in found.sent if one.sync.rpartition("@")[0] == audience.key),
+        blank=tuple(one for one in found.blank if one.destination in {sync.to for sync in audience.syncs}),
+    )
 
 
-def all_sent(desk: Desk, profile_id: str) -> tuple[Sent, ...] | None:
-    """What Meta has of this person, by sync; None while another process has the records of it open."""
+def what_meta_has(desk: Desk, profile_id: str) -> AtMeta | None:
+    """What Meta has of this person, and what it is not sent; None while another process has the records of it open."""
     try:
         with desk.ledger() as ledger:
-            return () if ledger is None else tuple(sent(ledger, profile_id))
+            return AtMeta() if ledger is None else at_meta(ledger, profile_id)
     except GuestlistError as error:
         unless_in_use(error)
         return None

@@ -11,6 +11,7 @@ from guestlist.profiles.relations import Table
 from guestlist.store import Warehouse
 
 _MOST_DECISIONS = 200
+_SPLIT = {"decision": "set_aside", "reason": "split"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +162,7 @@ class _Of:
         lines = self._warehouse.read(about.limit(_MOST_DECISIONS)).to_pylist()
         causes = self._causes({line["ordinal"] for line in lines if line["ordinal"] is not None})
         found = [_decision(line, causes.get(line["ordinal"], {})) for line in lines]
+        found += [_decision({**line, **_SPLIT}, {}) for line in self.lines("split_off")]
         found.sort(key=lambda one: (one.at.timestamp() if one.at else 0.0, one.type, one.value))
         merged = tuple(one for one in found if one.decision == "merged")
         return merged, tuple(one for one in found if one.decision != "merged")

@@ -107,13 +107,16 @@ def erase(warehouse: Warehouse, profile_ids: Sequence[str]) -> Erased:
             warehouse.delete_keys(name, theirs, _MESSAGE)
         for name in ("message_owner", "not_joined"):
             warehouse.delete_keys(name, theirs.select("ordinal"), ["ordinal"])
-        _forget_profiles(warehouse, people)
+        _forget_profiles(warehouse, people, earlier_ids(warehouse, profile_ids))
         for name in ("erased_message", "resolved", *_REMEMBERED):
             warehouse.drop(name)
     return Erased(messages=messages, others=others)
 
 
-def _forget_profiles(warehouse: Warehouse, people: Table) -> None:
+def _forget_profiles(warehouse: Warehouse, people: Table, earlier: Sequence[str]) -> None:
+    if warehouse.has("split_from"):
+        ids = in_memory({"profile_id": list(earlier)}, {"profile_id": "string"})
+        warehouse.delete_keys("split_from", ids, ["profile_id"])
     for name in filter(warehouse.has, _OF_A_PERSON):
         warehouse.delete_keys(name, people, ["profile_id"])
     # What too many share is nobody's, and may be theirs.

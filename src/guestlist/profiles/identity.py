@@ -21,6 +21,7 @@ from guestlist.profiles.relations import (
     MEETING,
     NODE,
     SPELLING,
+    SPLIT_FROM,
     Materialise,
     Table,
     in_memory,
@@ -68,6 +69,9 @@ def work_out(warehouse: Warehouse, rules: IdentityRules) -> WorkedOut:
     given = given.union(warehouse.table("configured_use").select(*IDENTIFIER_USE)) if rules.configured else given
     uses = placed(with_countries(given, given, warehouse))
     warehouse.replace("lost_sender", warehouse.temporary("identity_sender").select(*LOST_SENDER).distinct())
+    own_ids, profile_ids = zip(*rules.split_from, strict=True) if rules.split_from else ((), ())
+    split_from = in_memory({"own_id": list(own_ids), "profile_id": list(profile_ids)}, SPLIT_FROM)
+    warehouse.replace("split_from", split_from)
     kinds = _number(warehouse, uses, rules)
     told = warehouse.table("message_node")
     hub = _hubs(warehouse, kinds, rules)

@@ -1,5 +1,6 @@
 """Identifiers as numbered nodes, and which node each value, as sent, stands for."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 import ibis
@@ -101,6 +102,11 @@ def own_id(identifiers: Table, salt: str) -> Column:
     """The id of a profile whose oldest identifier this is."""
     text = ibis.literal(salt) + "\x1f" + identifiers.type + "\x1f" + identifiers.value
     return text.hexdigest("sha256").substr(0, 32)
+
+
+def own_id_of(salt: str, kind: str, value: str) -> str:
+    """`own_id` of one identifier, its value in normal form."""
+    return hashlib.sha256(f"{salt}\x1f{kind}\x1f{value}".encode()).hexdigest()[:32]
 
 
 def next_number(node: Table) -> Column:

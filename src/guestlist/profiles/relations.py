@@ -88,6 +88,12 @@ in the order first seen, per profile and type.
 MEETING: Mapping[str, str] = {"node": "int64", "met": "int64"}
 """Which strongest other identifiers an identifier was seen with that may be a hub."""
 
+SPLIT_FROM: Mapping[str, str] = {"own_id": "string", "profile_id": "string"}
+"""The own id of an identifier that was split off, and an id of the profile it stood in before."""
+
+SPLIT_OFF: Mapping[str, str] = {"profile_id": "string", "type": "string", "value": "string"}
+"""Which identifiers were split off from a profile, or from one that became part of it."""
+
 LOST_SENDER: Mapping[str, str] = {"type": "string", "value": "string"}
 """Who sent a national phone number without a country: when they tell one, that number is read anew."""
 

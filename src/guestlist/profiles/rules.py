@@ -119,3 +119,5 @@ class IdentityRules:
     pepper: str = ""
     alone: frozenset[str] = frozenset()
     """Tokens, made with `pepper`, of identifiers that were split off: they join nobody."""
+    split_from: tuple[tuple[str, str], ...] = ()
+    """The own id of each, and an id of the profile that it was split off from."""

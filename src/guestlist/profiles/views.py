@@ -14,6 +14,7 @@ def write_views(warehouse: Warehouse) -> None:
     warehouse.view("identifier", _identifiers(node))
     warehouse.view("alias", aliases(node))
     warehouse.view("message_profile", _message_profiles(warehouse.table("message_owner"), node))
+    warehouse.view("split_off", _split_off(node, warehouse.table("split_from")))
     warehouse.view("identity_decision", _decisions(node, warehouse.table("not_joined")))
 
 
@@ -33,6 +34,14 @@ def aliases(node: Table) -> Table:
     """Relation `alias`, of all nodes or some."""
     counting = node.filter(node.profile_id.notnull())
     return counting.select(profile_id="own_id", survivor="profile_id")
+
+
+def _split_off(node: Table, split_from: Table) -> Table:
+    """Relation `split_off`: whoever came of the profile that an identifier was split off from, but for itself."""
+    alone = node.filter(node.alone).select("type", "value", "own_id")
+    before = alone.join(split_from.rename(was="profile_id"), "own_id")
+    whose = before.join(aliases(node).rename(was="profile_id"), "was")
+    return whose.filter(whose.survivor != whose.own_id).select("type", "value", profile_id="survivor").distinct()
 
 
 def _message_profiles(owner: Table, node: Table) -> Table:

@@ -12,7 +12,7 @@ import orjson
 from guestlist.audiences import definition as d
 from guestlist.audiences.explain import EventSeen, Reason, TraitSeen
 from guestlist.audiences.steps import split_path
-from guestlist.destinations.meta.sent import Sent
+from guestlist.destinations.meta.sent import AtMeta
 from guestlist.telling import masking, wording
 from guestlist.telling.people import Person
 
@@ -35,7 +35,7 @@ class Told:
     as_of: datetime | None
     zone: ZoneInfo
     reveal: bool
-    sent: tuple[Sent, ...] | None
+    at_meta: AtMeta | None
 
     def lines(self) -> Iterator[str]:
         """For a person to read."""
@@ -62,14 +62,17 @@ class Told:
             yield "Enters with the next sync." if self.reason.holds else "Leaves with the next sync."
 
     def _at_meta(self) -> Iterator[str]:
-        if self.sent is None:
+        if self.at_meta is None:
             yield "What Meta has of this person is not known now: another process is at work in this space."
-        for one in self.sent or ():
-            where = f" ({one.sync.rpartition('@')[2]})" if len(self.sent or ()) > 1 else ""
+            return
+        for one in self.at_meta.sent:
+            where = f" ({one.sync.rpartition('@')[2]})" if len(self.at_meta.sent) > 1 else ""
             if one.rows:
                 yield f"Sent to Meta at {self._instant(one.added_at)}{where}."
             elif one.removed_at is not None:
                 yield f"Removal taken by Meta at {self._instant(one.removed_at)}{where}."
+        for cell in self.at_meta.blank:
+            yield f"{cell.words}."
 
     def _instant(self, microseconds: int | None) -> str:
         return clock(datetime.fromtimestamp((microseconds or 0) / 1_000_000, UTC), self.zone)
@@ -136,7 +139,8 @@ class Told:
             "inside": self.reason.holds,
             "as_of": self.as_of,
             "stays": list(self.stays),
-            "at_meta": None if self.sent is None else [asdict(one) for one in self.sent],
+            "at_meta": None if self.at_meta is None else [asdict(one) for one in self.at_meta.sent],
+            "blank_cells": None if self.at_meta is None else [asdict(one) for one in self.at_meta.blank],
             "reason": self._as_facts(self.reason),
         }
 

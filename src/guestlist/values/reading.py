@@ -30,6 +30,7 @@ class Reason(StrEnum):
     WRONG_HASH = "wrong_hash"
     BLOCKED_VALUE = "blocked_value"
     SHARED_BY_MANY = "shared_by_many"
+    SPLIT_OFF = "split_off"
     DO_NOT_SEND = "do_not_send"
 
 
@@ -75,6 +76,7 @@ TEXT: dict[Reason | Flag | Detail, str] = {
     Reason.WRONG_HASH: "hashed, but not as SHA-256 in hexadecimal digits",
     Reason.BLOCKED_VALUE: "a made-up value that belongs to nobody",
     Reason.SHARED_BY_MANY: "shared by so many people that it points at none of them",
+    Reason.SPLIT_OFF: "was split off from this person by hand",
     Reason.DO_NOT_SEND: "on the do-not-send list",
     Flag.ALREADY_HASHED: "was hashed already, sent as it is",
     Flag.UNLIKELY_TO_MATCH: "sent, but such an address rarely belongs to an account",

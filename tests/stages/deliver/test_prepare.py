@@ -13,6 +13,7 @@ from guestlist.destinations.meta.manifest import KEYS
 from guestlist.destinations.meta.prepare import Prepared, Wanted, blank_reasons, prepare, want
 from guestlist.destinations.meta.rows import Identifier, read_record, row_key
 from guestlist.destinations.meta.schemas import RELATIONS
+from guestlist.profiles.relations import SPLIT_OFF
 from guestlist.store import Warehouse
 from guestlist.store.ledger import Ledger
 
@@ -41,9 +42,12 @@ class Space:
         self.settings = SETTINGS
         self.listed: list[tuple[str, str]] = []
         self.refused: Any = None
+        self.split: list[tuple[str, str, str]] = []
 
     def prepare(self, people: list[Customer]) -> Prepared:
         fill(self.warehouse, people)
+        lines = [dict(zip(SPLIT_OFF, line, strict=True)) for line in self.split]
+        self.warehouse.replace("split_off", ibis.memtable(lines, schema=SPLIT_OFF))
         return prepare(
             self.warehouse,
             self.ledger,
@@ -191,6 +195,46 @@ def test_a_value_shared_by_many_points_at_nobody(space: Space) -> None:
     wanted = space.want(people)
     assert [len(space.rows(n)) for n in "ab"] == [1, 1]
     assert wanted.people == 2
+
+
+def test_what_was_split_off_is_blank_for_that_person_alone(space: Space) -> None:
+    space.settings = replace(SETTINGS, extern_id="card")
+    shared = {
+        "email": "Team@example.com; own@example.com",
+        "phone": "0171 3920007",
+        "mobile_phone": "+49 171 3920007",
+        "madid": "3F0C1A52-7A1E-4B6E-9C51-0A1B2C3D4E5F",
+        "card": " L7 ",
+    }
+    people = [Customer(id=n, traits=shared) for n in "ab"]
+    space.prepare(people)
+    whole = space.rows("a")
+    assert whole == space.rows("b")
+    space.split = [
+        ("a", "email", digest("team@example.com")),  # as a hash, as some send it
+        ("a", "phone", "491713920007"),
+        ("a", "android.idfa", "3f0c1a52-7a1e-4b6e-9c51-0a1b2c3d4e5f"),
+        ("a", "card", "L7"),
+    ]
+    assert space.prepare(people).profiles == 1
+    (left,) = space.rows("a")
+    assert left == {**dict.fromkeys(KEYS, ""), "EMAIL": digest("own@example.com"), "COUNTRY": digest("de")}
+    assert space.rows("b") == whole
+    wanted = space.want(people)
+    assert blank_reasons(space.ledger, wanted) == {(key, "split_off"): 1 for key in ("PHONE", "MADID", "EXTERN_ID")}
+    space.split = []
+    assert space.prepare(people).profiles == 1
+    assert space.rows("a") == whole
+
+
+def test_of_whom_something_is_split_off_changes_rows_though_nothing_else_does(space: Space) -> None:
+    """Two who became one: the values are the same, and the id is that of the one who could send it."""
+    people = [Customer(id="a", traits={"email": "team@example.com", "phone": "+491713920007"})]
+    space.prepare(people)
+    space.split = [("a", "email", "team@example.com")]
+    assert space.prepare(people).profiles == 1
+    assert space.prepare(people).profiles == 0
+    assert [row["EMAIL"] for row in space.rows("a")] == [""]
 
 
 def test_two_people_with_one_row(space: Space) -> None:

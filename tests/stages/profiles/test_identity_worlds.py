@@ -23,7 +23,9 @@ from tests.stages.profiles.warehouse import (
 )
 
 from guestlist import pipeline
+from guestlist.profiles.do_not_send import identifier_token
 from guestlist.profiles.extending import extend
+from guestlist.profiles.nodes import own_id_of
 from guestlist.profiles.rules import Caps, Hubs, IdentityRules, Limit, Limits
 from guestlist.profiles.stays import MEMBERSHIP
 from guestlist.store import Warehouse
@@ -93,7 +95,7 @@ def _facts(warehouse: Warehouse) -> dict[str, list[str]]:
 
 _RELATIONS = (
     *("identifier", "alias", "message_profile", "identity_decision", "trait", "event", "membership"),
-    *("node", "message_owner", "not_joined", "spelling", "message_node", "meeting", "lost_sender"),
+    *("node", "message_owner", "not_joined", "spelling", "message_node", "meeting", "lost_sender", "split_off"),
 )
 
 
@@ -193,6 +195,38 @@ def test_new_messages_leave_what_all_messages_make(
     with monkeypatch.context() as patched:
         assert _in_pieces([messages[:cut], messages[cut:]], rules, patched) == whole
     _agree(resolved(messages, rules), messages, rules)
+
+
+SPLIT = tuple(f"{world}.1" for world in range(60))
+"""The e-mails of these were split off from whoever had the device or the number of the same name."""
+PARTED = IdentityRules(
+    salt="s",
+    pepper="p",
+    alone=frozenset(identifier_token("p", "email", name).hex() for name in SPLIT),
+    split_from=tuple(
+        (own_id_of("s", "email", name), own_id_of("s", kind, name))
+        for name in SPLIT
+        for kind in ("user_id", "anonymous_id")
+    ),
+)
+
+
+def test_what_was_split_off_follows_the_people_in_pieces_as_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = [message("all", 5, *(f"{kind}:n" for kind in "ueaipc")), *_worlds(50, 60)]
+    pieces = [messages[:120], messages[120:200], messages[200:]]
+    whole = _all_at_once(messages, PARTED)
+    assert _in_pieces(pieces, PARTED, monkeypatch) == whole
+    whose = {f"{row['type']}:{row['value']}": row["profile_id"] for row in resolved(messages, PARTED).identifiers}
+    there = [name for name in SPLIT if f"email:{name}" in whose]
+    lines = {
+        (whose[f"{kind}:{name}"], name)
+        for name in there
+        for kind in ("user_id", "anonymous_id")
+        if f"{kind}:{name}" in whose
+    }
+    told = [sorted({"profile_id": who, "type": "email", "value": name}.items()) for who, name in lines]
+    assert len(told) > 10
+    assert whole["split_off"] == sorted(map(str, told))
 
 
 # Nothing is ever parted again, so stays may follow at every step or all at once.

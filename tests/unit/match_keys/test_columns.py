@@ -171,16 +171,19 @@ def test_blanked_values_leave_rows_and_their_reason() -> None:
         {"profile_id": "one", "EMAIL": ["hub@example.org"], "PHONE": ["+16505551212"]},
         {"profile_id": "two", "EMAIL": ["hub@example.org", "a@example.org"], "PHONE": []},
         {"profile_id": "all", "EMAIL": ["hub@example.org", "HUB@example.org"], "PHONE": []},
+        {"profile_id": "who may", "EMAIL": ["hub@example.org"], "PHONE": []},
     ]
     table = engine.create_table("profile", pa.Table.from_pylist(people))
     store = Store(engine)
     grow_forms(table, store, by)
-    blanks = ibis.memtable({"key": ["EMAIL"], "sent": [sha256("hub@example.org")], "reason": ["shared_by_many"]})
+    refused = {"key": "EMAIL", "sent": sha256("hub@example.org"), "reason": "shared_by_many"}
+    blanks = ibis.memtable([{"profile_id": who, **refused} for who in ("one", "two", "all")])
     rows = prepare_rows(table, store.forms(), by, blanks=blanks).order_by("profile_id", "n").to_pyarrow().to_pylist()
     assert [(r["profile_id"], r["EMAIL"], r["EMAIL_reason"], r["cannot"]) for r in rows] == [
         ("all", "", "shared_by_many", "only_unusable"),
         ("one", "", "shared_by_many", None),
         ("two", sha256("a@example.org"), None, None),
+        ("who may", sha256("hub@example.org"), None, None),
     ]
 
 

@@ -258,8 +258,8 @@ def prepare_rows(
 ) -> Table:
     """The rows of all profiles: profile_id, n, one column per match key as sent, `KEY_reason`, row_key, cannot.
 
-    `forms` must cover the profiles (`grow_forms`). `blanks` (key, sent, reason) lists values of EMAIL, PHONE, MADID
-    and EXTERN_ID that nobody may carry: do-not-send, blocked and hub values. A reason beside a cell that is sent is its
+    `forms` must cover the profiles (`grow_forms`). `blanks` (profile_id, key, sent, reason) lists the values of EMAIL,
+    PHONE, MADID and EXTERN_ID that somebody may not carry, once each. A reason beside a cell that is sent is its
     flags. `cannot` is null where the row may be an addition, else `has_none` or `only_unusable`. With `materialise`
     what is read twice is kept: worth it from some thousand profiles up.
     """
@@ -391,11 +391,12 @@ def _unless_off(read: Table, sent: Column, reason: Column) -> dict[str, Column]:
 
 
 def _blanked(table: Table, key: Key, blanks: Table | None) -> Table:
-    """The table with the key's cell blank where the value is listed, and the list's reason."""
+    """The table with the key's cell blank where the value is listed for the profile, and the list's reason."""
     if blanks is None:
         return table
-    listed = blanks.filter(blanks.key == key).select(blank_sent=blanks.sent, blank_reason=blanks.reason)
-    joined = table.left_join(listed, [(key, "blank_sent")])
+    listed = blanks.filter(blanks.key == key)
+    listed = listed.select(blank_of=listed.profile_id, blank_sent=listed.sent, blank_reason=listed.reason)
+    joined = table.left_join(listed, [("profile_id", "blank_of"), (key, "blank_sent")])
     hit = joined.blank_sent.notnull() & (joined[key] != "")
     changed = {
         key: ibis.ifelse(hit, "", joined[key]),

@@ -17,6 +17,8 @@ STRONG: tuple[Key, ...] = ("EMAIL", "PHONE", "MADID", "EXTERN_ID")
 WEAK: tuple[Key, ...] = ("FN", "FI", "LN", "GEN", "DOBY", "DOBM", "DOBD", "ST", "CT", "ZIP", "COUNTRY")
 BY_COUNTRY: frozenset[Key] = frozenset({"PHONE", "ST", "ZIP", "EXTERN_ID"})
 
+HASHED = r"^[0-9a-fA-F]{64}$"
+"""A value that came as SHA-256."""
 IDENTIFIERS: dict[Key, tuple[str, ...]] = {
     "EMAIL": ("email",),
     "PHONE": ("phone",),

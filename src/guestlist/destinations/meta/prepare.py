@@ -19,7 +19,7 @@ from guestlist.destinations.meta.keymask import KEY_COLUMNS
 from guestlist.destinations.meta.manifest import KEYS, Key
 from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
 from guestlist.destinations.meta.profile_table import held_traits, present_traits, profile_table, used
-from guestlist.destinations.meta.refusals import DoNotSend, Refusal, carriers, in_memory, withdraw
+from guestlist.destinations.meta.refusals import DoNotSend, Refusal, in_memory, split_off, withdraw
 from guestlist.destinations.meta.relations import KEY, LISTED_KEY
 from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.store.engine import Warehouse
@@ -45,7 +45,15 @@ PROFILE_ROW = {
     "made_under": "string",
 }
 BLANK_CELL = {"destination": "string", "profile_id": "string", "key": "string", "reason": "string"}
-_LARGE = ("new_rows", "rows_without_refused", "rows_settled", "changed_profiles", "wide_profiles", "fingerprints")
+_LARGE = (
+    "new_rows",
+    "rows_without_refused",
+    "rows_settled",
+    "changed_profiles",
+    "wide_profiles",
+    "fingerprints",
+    "refused_of_people",
+)
 """What takes memory until it is let go; delivery needs it more."""
 SLICE = 250_000
 """So many people have their rows made at once."""
@@ -88,11 +96,15 @@ def prepare(
 ) -> Prepared:
     """Make the rows of these members (profile_id) where they are missing or out of date.
 
-    `refused` (key, sent, reason) lists values that nobody may carry beside those of the do-not-send list.
+    `refused` (key, sent, reason) lists values that nobody may carry beside those of the do-not-send list. What was split
+    off from somebody (relation `split_off`) is not sent for them either.
     """
-    refusal, under = Refusal(do_not_send, in_memory(warehouse, refused)), _digest(settings)
+    split = warehouse.read(split_off(warehouse, settings))
+    refusal, under = Refusal(do_not_send, in_memory(warehouse, refused), split), _digest(settings)
     withdraw(ledger, destination, settings, refusal)
-    _changed(warehouse, ledger, destination, settings, members, under)
+    people = warehouse.materialise("people_to_prepare", members.select("profile_id").distinct())
+    prints = warehouse.materialise("fingerprints", _fingerprints(warehouse, people, settings, split))
+    _changed(warehouse, ledger, destination, prints, under)
     slices = -(-warehouse.count("changed_people") // SLICE)
     if not slices:
         return Prepared(profiles=0, values_read=0)
@@ -163,17 +175,8 @@ def _plain(value: object) -> object:
     return sorted(value) if isinstance(value, frozenset) else value
 
 
-def _changed(
-    warehouse: Warehouse,
-    ledger: Ledger,
-    destination: str,
-    settings: MatchKeySettings,
-    members: Table,
-    under: str,
-) -> Table:
+def _changed(warehouse: Warehouse, ledger: Ledger, destination: str, prints: Table, under: str) -> Table:
     """Changed_people(profile_id, fingerprint, place)."""
-    people = warehouse.materialise("people_to_prepare", members.select("profile_id").distinct())
-    prints = warehouse.materialise("fingerprints", _fingerprints(warehouse, people, settings))
     known = ledger.table("profile_row")
     known = known.filter((known.destination == destination) & (known.made_under == under) & (known.n == 0))
     known = known.select("profile_id", "fingerprint")
@@ -185,16 +188,20 @@ def _changed(
     return warehouse.materialise("changed_people", prints.mutate(place=place.cast("int64")))
 
 
-def _fingerprints(warehouse: Warehouse, people: Table, settings: MatchKeySettings) -> Table:
+def _fingerprints(warehouse: Warehouse, people: Table, settings: MatchKeySettings, split: pa.Table) -> Table:
     trait, identifier = held_traits(warehouse), warehouse.table("identifier")
     traits, kinds = used(settings)
     trait = trait.filter(trait.key.isin(traits))
     identifier = identifier.filter(identifier.type.isin(kinds))
     place = identifier.ordinal.cast("string")
-    lines = ibis.union(
+    parts = [
         trait.select("profile_id", line=(trait.key + "=" + trait.value).hash()),
         identifier.select("profile_id", line=(identifier.type + "#" + place + "=" + identifier.value).hash()),
-    )
+    ]
+    if split.num_rows:
+        apart = ibis.memtable(split)
+        parts.append(apart.select("profile_id", line=("split " + apart.key + "=" + apart.sent).hash()))
+    lines = ibis.union(*parts)
     prints = lines.group_by("profile_id").aggregate(fingerprint=lines.line.bit_xor())
     joined = people.left_join(prints, "profile_id")
     return joined.select("profile_id", fingerprint=joined.fingerprint.fill_null(0))
@@ -209,11 +216,12 @@ def _without_refused(
     refusal: Refusal,
 ) -> Table:
     """The rows, made again for profiles that carry a refused value: these are then in `carriers`."""
-    refused = warehouse.materialise("refused_values", refusal.among(rows, settings))
-    if not warehouse.count("refused_values"):
+    among = warehouse.materialise("refused_values", refusal.among(rows, settings))
+    if not warehouse.count("refused_values") and not refusal.split.num_rows:
         warehouse.materialise("carriers", ibis.memtable({"profile_id": []}, schema={"profile_id": "string"}))
         return rows
-    who = warehouse.materialise("carriers", carriers(rows, refused, "profile_id"))
+    refused = warehouse.materialise("refused_of_people", refusal.whose(rows, among))
+    who = warehouse.materialise("carriers", refused.select("profile_id").distinct())
     theirs = warehouse.materialise("profiles_of_carriers", profiles.semi_join(who, "profile_id"))
     again = prepare_rows(theirs, forms.forms(), settings, blanks=refused)
     again = again.select(*rows.columns).cast(dict(rows.schema().items()))

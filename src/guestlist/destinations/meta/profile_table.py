@@ -12,11 +12,10 @@ import ibis
 
 from guestlist.destinations.meta.columns import Column, Table, trait_columns
 from guestlist.destinations.meta.fast_paths import FastPath, fast_path
-from guestlist.destinations.meta.manifest import IDENTIFIERS, MANY, TRAITS, Key
+from guestlist.destinations.meta.manifest import HASHED, IDENTIFIERS, MANY, TRAITS, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.store.engine import Warehouse
 
-_HASHED = r"^[0-9a-fA-F]{64}$"
 _PLACES = 2
 """So many identifiers of each type have a column of their own."""
 _GATHER = "to_gather"
@@ -215,7 +214,7 @@ def _as_given(key: Key, value: Column) -> Column:
     """An identifier is in normal form: a phone's has its calling code, and nothing that says so."""
     if key != "PHONE":
         return value
-    plain = value.re_search("^[0-9]+$") & ~value.re_search(_HASHED)
+    plain = value.re_search("^[0-9]+$") & ~value.re_search(HASHED)
     return ibis.ifelse(plain, "+" + value, value)
 
 
