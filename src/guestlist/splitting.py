@@ -26,11 +26,13 @@ def split_off(
     space: Space, warehouse: Warehouse, records: Records, *, kind: str, value: str, profile_id: str, now: datetime
 ) -> Splitting:
     """Take it, its value in normal form, off the profile that it stands in."""
-    alone = own_id_of(salt_of(records), kind, value)
-    others = [one for one in earlier_ids(warehouse, [profile_id]) if one != alone]
-    token = identifier_token(records.pepper, kind, value)
-    split = Split(token=token, kind=kind, split_at=microseconds(now), own_id=alone)
-    changed = records.journal.split(split, others)
+    split = Split(
+        token=identifier_token(records.pepper, kind, value),
+        kind=kind,
+        split_at=microseconds(now),
+        own_id=own_id_of(salt_of(records), kind, value),
+    )
+    changed = records.journal.split(split, earlier_ids(warehouse, [profile_id]))
     return _done(space, warehouse, records, "split" if changed else None, kind, now)
 
 

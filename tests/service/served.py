@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 
 import httpx
 import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from guestlist.clock import SetClock, WallClock
+from guestlist.service.answers import Refusal, refused
 from guestlist.service.app import make_app
 from guestlist.service.tracking import Door
 from guestlist.service.write_keys import WriteKeys, digest_of
@@ -76,10 +78,32 @@ def shop(folder: Path, **inbox: Any) -> Iterator[Shop]:
             opened.stop()
 
 
+@dataclass(kw_only=True)
+class Stumbling:
+    """What stands before the doors: it notes what is asked, and first answers calls with these refusals."""
+
+    refusals: list[Refusal] = field(default_factory=list)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    def around(self, app: ASGIApp) -> ASGIApp:
+        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http":
+                self.asked.append((scope["method"], scope["path"]))
+                if scope["method"] == "POST" and self.refusals:
+                    await refused(self.refusals.pop(0))(scope, receive, send)
+                    return
+            await app(scope, receive, send)
+
+        return answer
+
+
 @contextmanager
-def serving(*doors: Door) -> Iterator[str]:
+def serving(*doors: Door, stumbling: Stumbling | None = None) -> Iterator[str]:
     """The address at which these doors are served."""
-    config = uvicorn.Config(make_app(doors), port=0, log_level="warning", access_log=False)
+    app: ASGIApp = make_app(doors)
+    if stumbling is not None:
+        app = stumbling.around(app)
+    config = uvicorn.Config(app, port=0, log_level="warning", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -5,16 +5,18 @@ import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
+import pytest
 import segment.analytics.client as segment
 from tests.acceptance.sync.kit import Shop
+from tests.service.talking import CLIENTS, Talk, call, python, talk_of
 
 from guestlist.space import make_space
 
 from .conftest import Serving, until
 
+SEGMENT = python(segment.Client)
 MEMBERS = """\
 key: gold
 name: Gold
@@ -23,13 +25,16 @@ sync: {{ to: main, every: {every} }}
 """
 
 
-def test_who_enters_is_added_and_who_leaves_is_removed(shop: Shop, serve: Callable[..., Serving]) -> None:
+@pytest.mark.parametrize("client", CLIENTS)
+def test_who_enters_is_added_and_who_leaves_is_removed(
+    shop: Shop, serve: Callable[..., Serving], client: str, request: pytest.FixtureRequest
+) -> None:
     _audience(shop, every="on_change")
-    key, running = _source(shop), serve()
+    key, running, talk = _source(shop), serve(), talk_of(client, request)
     url = _address(running)
-    _say(url, key, {"user-000001": "gold", "user-000002": "gold", "user-000003": "free"})
+    _say(url, key, {"user-000001": "gold", "user-000002": "gold", "user-000003": "free"}, talk)
     until(lambda: _members(shop) == {1, 2}, within=120)
-    _say(url, key, {"user-000002": "free", "user-000003": "gold"})
+    _say(url, key, {"user-000002": "free", "user-000003": "gold"}, talk)
     until(lambda: _members(shop) == {1, 3}, within=120)
     assert [one["method"] for one in shop.uploads()] == ["POST", "DELETE", "POST"]
     assert running.events
@@ -107,14 +112,9 @@ def _address(running: Serving) -> str:
     return running.url
 
 
-def _say(url: str, key: str, plans: dict[str, str]) -> None:
-    failed: list[Any] = []
-    client = segment.Client(key, host=url, on_error=lambda *error: failed.append(error))
-    for user_id, plan in plans.items():
-        client.identify(user_id=user_id, traits={"plan": plan})
-    client.flush()
-    client.join()
-    assert failed == []
+def _say(url: str, key: str, plans: dict[str, str], talk: Talk = SEGMENT) -> None:
+    said = [call("identify", userId=user_id, traits={"plan": plan}) for user_id, plan in plans.items()]
+    talk(url, key, said)
 
 
 def _members(shop: Shop) -> set[int]:

@@ -206,7 +206,7 @@ PARTED = IdentityRules(
     split_from=tuple(
         (own_id_of("s", "email", name), own_id_of("s", kind, name))
         for name in SPLIT
-        for kind in ("user_id", "anonymous_id")
+        for kind in ("email", "user_id", "anonymous_id")
     ),
 )
 
