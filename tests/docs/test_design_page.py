@@ -1,5 +1,6 @@
 """docs/design.md says what is there: every module has its place, every relation its columns."""
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -50,6 +51,7 @@ def test_every_dependency_has_its_reason() -> None:
     project = (ROOT / "pyproject.toml").read_text("utf-8").partition("[tool.")[0]
     project = project.partition("dependencies = [")[2]
     needed = set(re.findall(r'^    "([a-z0-9.-]+)[^"]*",', project, re.MULTILINE))
+    needed |= set(json.loads((ROOT / "tests" / "node" / "package.json").read_text("utf-8"))["dependencies"])
     page = (ROOT / "docs" / "dependencies.md").read_text("utf-8")
     reasons = {name for row in re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE) for name in row.split(", ")}
     assert needed <= reasons
