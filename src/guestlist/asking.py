@@ -22,8 +22,10 @@ from guestlist.errors import GuestlistError
 from guestlist.identity_rules import identity_rules
 from guestlist.profiles.lookup import owned
 from guestlist.profiles.rules import IdentityRules
-from guestlist.settings import RELATIONS
+from guestlist.settings import RELATIONS, TABLE_NAME
 from guestlist.sources.files import DataFile
+from guestlist.sources.lines import lines_of
+from guestlist.sources.pulled import is_pulled, read_pulled
 from guestlist.sources.tables import read_whole
 from guestlist.space import Space
 from guestlist.store import Table, Warehouse, queries
@@ -179,9 +181,23 @@ class _Reading:
         """The answer to a query over what the question is asked of, up to then, and the tables of the space."""
         relations = _up_to(question, self.warehouse)
         tables = self.space.settings.tables
-        for name in sorted(queries.relations_in(self.warehouse, query, of=of) & tables.keys()):
+        asked = queries.relations_in(self.warehouse, query, of=of) - relations.keys()
+        for name in sorted(asked & tables.keys()):
             relations[name] = self._file(tables[name], f"the table {name}", f"table_{name}")
+        for name in sorted(asked - tables.keys()):
+            relations |= self._source(name)
         return queries.ask(self.warehouse, query, relations, of=of, into="answer", limits=limits)
+
+    def _source(self, name: str) -> dict[str, Table]:
+        """The lines of a source that is loaded on a schedule, if there is one of that name."""
+        entry = self.space.settings.sources.get(name, {})
+        if not is_pulled(entry) or not TABLE_NAME.fullmatch(name):
+            return {}
+        rows = lines_of(self.warehouse, read_pulled(name, entry))
+        if rows is None:
+            told = f"The source {name} has no line yet."
+            raise NotThereError("source_not_there", told, f"Load it: guestlist sources load {name}")
+        return {name: rows}
 
     def add_lists(
         self, lists: dict[IdentifierList, Table], wanted: Iterable[IdentifierList], question: Question

@@ -56,3 +56,8 @@ def stopwatch() -> Callable[[], float]:
     """Started now; says how many seconds have gone by since."""
     began = time.monotonic()
     return lambda: time.monotonic() - began
+
+
+def pause(seconds: float) -> None:
+    """Wait, and do nothing else."""
+    time.sleep(seconds)

@@ -54,12 +54,21 @@ def _moved(warehouse: Warehouse, upto: int, at: int) -> pa.Table:
     )
     if not warehouse.read(moves.limit(1)).num_rows:
         return pa.table({})
-    message, whose = warehouse.table("message"), warehouse.table("message_profile")
-    new = message.filter(message.ordinal > upto).select("ordinal", "received_at").join(whose, "ordinal")
+    new = _news(warehouse, upto).join(warehouse.table("message_profile"), "ordinal")
     first = new.group_by("profile_id").aggregate(received_at=microseconds_of(new.received_at.min()))
     told = moves.left_join(first, "profile_id").select("audience", "profile_id", "leaving", "received_at")
     told = told.filter(told.leaving | told.received_at.notnull()).mutate(moved_at=ibis.literal(at, "int64"))
     return warehouse.read(told)
+
+
+def _news(warehouse: Warehouse, upto: int) -> Table:
+    """(ordinal, received_at): messages that came since, and those that were withdrawn, from when they were."""
+    message = warehouse.table("message")
+    new = message.filter(message.ordinal > upto).select("ordinal", "received_at")
+    if not warehouse.has("withdrawn"):
+        return new
+    over = warehouse.table("withdrawn")
+    return new.union(over.filter(over.after >= upto).select("ordinal", received_at=over["at"]))
 
 
 def count_acknowledged(ledger: Ledger, journal: Journal, sync: str, *, right: bool, now: int) -> None:

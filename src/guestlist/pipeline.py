@@ -26,6 +26,7 @@ from guestlist.profiles.lookup import normal_values, owners
 from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.stays import follow_survivors
 from guestlist.profiles.traits import renew_traits, traits
+from guestlist.profiles.withdrawn import holding, note_lapsed, take_back, untold
 from guestlist.sources.landing import number_messages
 from guestlist.store import Table, Warehouse
 
@@ -60,7 +61,8 @@ def resolve(warehouse: Warehouse, rules: IdentityRules, *, fingerprint: str, uni
     number_messages(warehouse)
     last, messages = _resolved(warehouse), warehouse.count("message")
     newest = identity.newest(warehouse)
-    if last and (last.messages, last.known.ordinal, last.rules) == (messages, newest, fingerprint):
+    same = last is not None and (last.messages, last.known.ordinal, last.rules) == (messages, newest, fingerprint)
+    if same and not untold(warehouse):
         return False
     if last and last.rules == fingerprint and _may_extend(warehouse, last, messages):
         with warehouse.transaction():
@@ -80,16 +82,19 @@ def _may_extend(warehouse: Warehouse, last: _Resolved, messages: int) -> bool:
 def _extend(
     warehouse: Warehouse, rules: IdentityRules, last: _Resolved, messages: int, *, unify_spellings: bool
 ) -> bool:
-    """Take in new messages alone; says whether that can be done."""
+    """Take in new messages alone, and what was withdrawn; says whether that can be done."""
     moved = extend(warehouse, rules, last.known)
     if moved is None:
         return False
-    message = warehouse.table("message")
+    message = holding(warehouse)
     renew_traits(warehouse, message, moved.owner, moved.changed, unify_spellings=unify_spellings)
     unordered = last.unordered + renew_events(warehouse, message, moved.changed)
     if unordered > _UNORDERED_SHARE * messages:
         warehouse.replace("event", warehouse.table("event").order_by("event", "at"))
         unordered = 0
+    if untold(warehouse):
+        take_back(warehouse, unify_spellings=unify_spellings)
+    note_lapsed(warehouse)
     follow_survivors(warehouse, moved.alias)
     done = replace(last, messages=messages, known=moved.known, unordered=unordered)
     _note(warehouse, done)
@@ -102,9 +107,10 @@ def _resolve_all(warehouse: Warehouse, rules: IdentityRules, fingerprint: str, *
     found = identity.work_out(warehouse, rules)
     with warehouse.transaction():
         identity.write(warehouse, found)
-        message, whose = warehouse.table("message"), warehouse.table("message_profile")
+        message, whose = holding(warehouse), warehouse.table("message_profile")
         warehouse.replace("trait", traits(message, whose, warehouse.materialise, unify_spellings=unify_spellings))
         write_events(warehouse, message, whose)
+        note_lapsed(warehouse)
         follow_survivors(warehouse, warehouse.table("alias"))
         _note(
             warehouse, _Resolved(messages=warehouse.count("message"), rules=fingerprint, known=found.known, unordered=0)
@@ -142,7 +148,7 @@ def traits_then(
     warehouse: Warehouse, at: datetime, *, profile_id: str | None = None, unify_spellings: bool = False
 ) -> Table:
     """Relation `trait` as it was at an instant gone by, of everybody or of one person; ends with this process."""
-    message, whose = warehouse.table("message"), warehouse.table("message_profile")
+    message, whose = holding(warehouse, at=at), warehouse.table("message_profile")
     if profile_id is not None:
         whose = whose.filter(whose.profile_id == profile_id)
         message = message.semi_join(whose, "ordinal")

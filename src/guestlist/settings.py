@@ -73,6 +73,15 @@ class TraitSettings(BaseModel):
     unify_spellings: bool = False
 
 
+class ResultSettings(BaseModel):
+    """Where results are written after each run, a path from the space's folder; with identifiers only if it says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    to: Path
+    identifiers: bool = False
+
+
 class SpaceSettings(BaseModel):
     """`guestlist.yaml` as values."""
 
@@ -87,6 +96,9 @@ class SpaceSettings(BaseModel):
     identity: dict[str, Any] = {}
     traits: TraitSettings = TraitSettings()
     tables: dict[str, str] = {}
+    allowed_hosts: tuple[str, ...] = ()
+    """Hosts of one's own network (`host` or `host:port`) that files may be fetched from."""
+    results: ResultSettings | None = None
 
     @field_validator("country", mode="before")
     @classmethod

@@ -72,6 +72,16 @@ class Space:
         yaml = _yaml()
         document = _parsed(_text(self.settings_file), self.settings_file, yaml) or {}
         document.setdefault(section, {})[name] = entry
+        return self._written(document, yaml)
+
+    def remove_entry(self, section: str, name: str) -> "Space":
+        """Take `section.name` out of `guestlist.yaml`; give the space as it is then."""
+        yaml = _yaml()
+        document = _parsed(self.settings_file, yaml) or {}
+        document.get(section, {}).pop(name, None)
+        return self._written(document, yaml)
+
+    def _written(self, document: Any, yaml: YAML) -> "Space":
         settings = read_settings(document, self.settings_file)
         text = StringIO()
         yaml.dump(document, text)

@@ -8,10 +8,10 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import ibis
 import orjson
@@ -26,6 +26,7 @@ from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import Connections, clock_of, open_connections
 from guestlist.counting import note_counts
+from guestlist.depending import depends_on, digests, held_back, narrowed, source_settings
 from guestlist.destinations.meta.account import Upkeep, Wish
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report, State
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
@@ -41,7 +42,9 @@ from guestlist.erasing import carry_out
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.forgetting import close, settle
 from guestlist.holding import hold
+from guestlist.interlude import HaltedError, Interlude
 from guestlist.profiles.do_not_send import listed_profiles, token_column
+from guestlist.profiles.views import known_identifiers
 from guestlist.records import Records, find_people, open_records
 from guestlist.space import Space
 from guestlist.store import Warehouse
@@ -83,26 +86,6 @@ class Outlook:
     def calls(self) -> int:
         size = self.bound.destination.batch_rows
         return -(-self.preview.additions // size) + -(-self.preview.removals // size)
-
-
-class Interlude(Protocol):
-    """What may come between two requests of a delivery, where more is to be done than this one sync."""
-
-    def halted(self) -> bool:
-        """Whether the delivery is to end: it sends no further request."""
-
-    def stale(self) -> bool:
-        """Whether it is time to look again at who is wanted."""
-
-    def renew(self) -> None:
-        """Look again; asked before a plan is drawn up."""
-
-    def sleep(self, seconds: float) -> None:
-        """Wait, or less."""
-
-
-class _HaltedError(Exception):
-    """A run was asked to end while it waited."""
 
 
 @dataclass(kw_only=True)
@@ -293,10 +276,24 @@ class Syncing:
         scope: Scope | None = None,
         progress: Callable[[Progress], None] | None = None,
     ) -> Report:
-        """Bring one audience at Meta to what is wanted, as far as Meta lets us now; `scope` narrows what may move."""
+        """Bring one audience at Meta to what is wanted, as far as Meta lets us now; `scope` narrows what may move.
+
+        While a source that it depends on is not loaded, nobody new is taken in, and the report says so.
+        """
         if scope is None and bound.definition.key in self.refreshed.failed:
             self.hand_over([bound])
             self._refuse_failed(bound)
+        held = held_back(self._depends(bound), self.records.journal.pulls()) if scope is None else None
+        report = self._sync(bound, full=full, scope=narrowed(bound.mode) if held else scope, progress=progress)
+        short = held is not None and report.state is State.DONE
+        return replace(report, state=State.STOPPED, error=held) if short else report
+
+    def _depends(self, bound: Bound) -> frozenset[str]:
+        return depends_on(self.space, bound.definition, self.definitions, read_traits(self.space.traits))
+
+    def _sync(
+        self, bound: Bound, *, full: bool, scope: Scope | None, progress: Callable[[Progress], None] | None
+    ) -> Report:
         client = self.connections.client(bound.wish.to)
         waiting = {} if self.interlude is None else {"sleep": self._sleep_whole}
         keeper = Upkeep(journal=self.records.journal, client=client, clock=self.clock, **waiting)
@@ -307,7 +304,7 @@ class Syncing:
             kept = keeper.forget(kept)
         try:
             kept = keeper.ensure(kept, _wish(bound))
-        except _HaltedError:
+        except HaltedError:
             return Report(state=State.CANCELLED)
         assert kept.remote_id is not None
         source = _Newest(self, bound)
@@ -337,7 +334,7 @@ class Syncing:
         assert self.interlude is not None
         self.interlude.sleep(seconds)
         if self.interlude.halted():
-            raise _HaltedError
+            raise HaltedError
 
     def _sweep(self, bound: Bound) -> None:
         """Once everything was sent again, what left long ago is forgotten."""
@@ -383,14 +380,15 @@ class Syncing:
 
     def _digests(self, bound: Bound) -> dict[str, str]:
         """What a person can change that moves many people at once."""
-        identity = [self.space.settings.country, self.space.settings.identity]
         said = {
             Cause.DEFINITION: bound.definition.who,
             Cause.MODE: bound.mode,
             Cause.MAPPING: bound.destination.mapping.model_dump(mode="json"),
-            Cause.IDENTITY: identity,
+            Cause.IDENTITY: [self.space.settings.country, self.space.settings.identity],
         }
-        return {cause.value: hashlib.sha256(orjson.dumps(fact)).hexdigest()[:16] for cause, fact in said.items()}
+        sources = source_settings(self.space, self._depends(bound))
+        said |= {Cause.SOURCE: sources} if sources else {}
+        return digests({cause.value: fact for cause, fact in said.items()})
 
     def _do_not_send(self) -> DoNotSend:
         listed = sorted(entry.token.hex() for entry in self.records.journal.do_not_send())
@@ -400,7 +398,7 @@ class Syncing:
         pepper = self.records.pepper
         return DoNotSend(
             tokens=tokens,
-            people=ibis.union(listed_profiles(self.warehouse.table("identifier"), tokens, pepper), erased),
+            people=ibis.union(listed_profiles(known_identifiers(self.warehouse), tokens, pepper), erased),
             token_of=lambda key, sent: token_column(pepper, key, sent),
             digest=hashlib.sha256("".join(listed).encode()).hexdigest(),
             nobody=not listed,

@@ -18,6 +18,9 @@ def columns_of_a_used_space(folder: Path) -> dict[str, list[str]]:
     (folder / "orders.csv").write_text("Email,When\nann@example.org,2026-01-01\n")
     words = ["--as", "events", "--event", "Bought", "--time", "When", "--id", "Email", "--yes"]
     assert run(["import", str(folder / "orders.csv"), *words, "--space", str(folder)]) == 0
+    (folder / "crm.csv").write_text("id,email\n1,ann@example.org\n")
+    assert run(["sources", "add", "crm", "--files", "crm.csv", "--key", "id", "--yes", "--space", str(folder)]) == 0
+    assert run(["sources", "load", "crm", "--space", str(folder)]) == 0
     with running(people=generate(1), speed=0) as meta:
         (folder / "token").write_text(meta.access_token)
         (folder / "secret").write_text(meta.app_secret)

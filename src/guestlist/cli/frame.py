@@ -16,7 +16,7 @@ from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.telling.answer import Value
 from guestlist.telling.problems import discreet, problem
 
-DONE, NEEDS_A_PERSON, WRONG_USE = 0, 1, 2
+DONE, NEEDS_A_PERSON, WRONG_USE, SOMETHING_TO_SEND, GOES_ON_LATER = 0, 1, 2, 3, 4
 WIDTH = 100
 
 SpaceDir = Annotated[

@@ -61,7 +61,7 @@ def import_files(
     chosen = _choose_all([DataFile(path) for path in files], wish, space)
     for file, choice in chosen:
         if choice.proposed:
-            _settle_mapping(out, file, choice, yes=yes)
+            settle_mapping(out, file, choice, yes=yes)
     with space.open_warehouse() as warehouse, _progress(out) as advance:
         clocks = Clocks(now=clock_of(space).now(), zone=space.settings.time_zone, date_order=space.settings.date_order)
         landed = land(warehouse, chosen, clocks, space.reports, advance)
@@ -95,7 +95,8 @@ def _keep_mappings(space: Space, chosen: Sequence[tuple[DataFile, Chosen]]) -> N
             space = space.write_entry("sources", choice.source, choice.mapping.entry())
 
 
-def _settle_mapping(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
+def settle_mapping(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
+    """Show what columns are taken for, and have it accepted."""
     _propose(out, file, choice, yes=yes)
     if yes:
         return

@@ -17,6 +17,7 @@ from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.profiles.biography import biography, find_by_text
 from guestlist.profiles.settings import read_identity
+from guestlist.profiles.views import known_identifiers
 from guestlist.records import open_records, rules_of
 from guestlist.space import Space, open_space
 from guestlist.splitting import split_off, undo_split
@@ -81,7 +82,7 @@ def find(
     with people.known_people(here) as warehouse:
         found = _named(warehouse, here, text) or find_by_text(warehouse, text, limit=limit + 1)
         question = Question(relations=relations(warehouse), as_of=clock_of(here).now(), zone=here.settings.zone)
-        known = warehouse.table("identifier")
+        known = known_identifiers(warehouse)
         ids = known.filter(known.profile_id.isin(found[:limit])).select("profile_id").distinct()
         listed = list(people.read_people(warehouse, ids, "", question, reveal=reveal))
     if as_json:

@@ -1,39 +1,34 @@
 """`guestlist plan | sync`: what would be sent, and sending it."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as Bar
 
 from guestlist.cli.frame import (
     DONE,
+    GOES_ON_LATER,
     NEEDS_A_PERSON,
+    SOMETHING_TO_SEND,
     AsJson,
     SpaceDir,
     add_row,
     answer,
-    console,
     say,
     show,
     table,
 )
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.cli.rounds import Rounds, read_timeout, report_facts
 from guestlist.clock import microseconds
 from guestlist.connections import clock_of
-from guestlist.destinations.meta.deliver import Progress, Report, State
-from guestlist.errors import GuestlistError
-from guestlist.operations.syncs import PlannedSync, PlanSyncs, some_of
+from guestlist.ending import Ending, ending, worst
+from guestlist.operations.syncs import PlannedSync, PlanSyncs
 from guestlist.records import open_records
 from guestlist.space import open_space
-from guestlist.syncing import Bound, Syncing, open_to_sync
 
-SOMETHING_TO_SEND = 3
 _SECONDS_PER_CALL = 0.4
 _FEW = 100
 CANNOT = {
@@ -115,121 +110,40 @@ def sync(
     confirm: Annotated[
         str | None, typer.Option("--confirm", metavar="PLAN", help="Say yes to a plan that waits for one.")
     ] = None,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Go on until all is right at Meta or a person is needed; for schedulers.")
+    ] = False,
+    timeout: Annotated[
+        str, typer.Option("--timeout", metavar="TIME", help="With --wait: how long at most, such as 30m or 2h.")
+    ] = "1h",
     space: SpaceDir = Path(),
     as_json: AsJson = False,
 ) -> int:
     """Bring the audiences at Meta to what they should be: who left is removed, who entered is added.
 
-    Can be stopped and started at any time; it goes on from what Meta has taken.
+    Can be stopped and started at any time; it goes on from what Meta has taken. Ends with 0 when all is right, 1 when a
+    person is needed, 4 when it goes on later by itself. With --wait beside a service, waits for the service's own runs.
 
     guestlist sync
 
     guestlist sync left_a_cart --confirm 3f9a1c
+
+    guestlist sync --wait --timeout 30m
     """
     here = open_space(space)
+    patience = read_timeout(timeout)
     if confirm is not None:
         # Into the records only, so that it works beside a running sync too.
         with open_records(here) as records:
             records.journal.confirm(confirm, now=microseconds(clock_of(here).now()))
-    ended: list[tuple[Bound, Report]] = []
-    with open_to_sync(here) as syncing:
-        syncing.refresh()
-        stale = {trait: error.message for trait, error in sorted(syncing.refreshed.traits.items())}
-        if not as_json:
-            say(*(f"The trait {trait} stays as it was. {told}" for trait, told in stale.items()))
-        chosen = some_of(syncing, key)
-        syncing.make_rows(chosen)
-        width = max(len(bound.definition.name) for bound in chosen)
-        for bound in chosen:
-            with _progress(bound.definition.name.ljust(width), quiet=as_json) as tell:
-                report = _run(syncing, bound, full=full, tell=tell)
-            ended.append((bound, report))
-            if not as_json:
-                _tell_report(bound.definition.name.ljust(width), report)
-        if key is None:
-            ended += _hand_over_left_alone(syncing)
+    rounds = Rounds(here, key, full=full, quiet=as_json)
+    ended = rounds.until_settled(patience) if wait else rounds.once()
     if as_json:
-        syncs = [_report_facts(bound, report) for bound, report in ended]
-        answer({"syncs": syncs, "traits_not_renewed": stale})
-    return DONE if all(report.state is State.DONE for _, report in ended) else NEEDS_A_PERSON
+        syncs = [report_facts(bound, report) for bound, report in ended]
+        answer({"syncs": syncs, "traits_not_renewed": rounds.stale})
+    if rounds.beside:
+        return _CODES[rounds.beside]
+    return _CODES[worst(ending(report) for _, report in ended)]
 
 
-def _hand_over_left_alone(syncing: Syncing) -> list[tuple[Bound, Report]]:
-    """Audiences that no file names any more keep whom they have, but for those who must never be sent."""
-    reports = syncing.hand_over(syncing.left_alone())
-    return [(bound, report) for bound, report in reports if report.requests or report.error]
-
-
-def _run(syncing: Syncing, bound: Bound, *, full: bool, tell: Callable[[Progress], None]) -> Report:
-    """One sync; what stops it does not stop the others."""
-    try:
-        return syncing.sync(bound, full=full, progress=tell)
-    except GuestlistError as error:
-        return Report(state=State.STOPPED, error=error)
-
-
-@contextmanager
-def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    out = console()
-    if quiet or not out.is_terminal:
-        yield lambda _: None
-        return
-    with Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} rows"), console=out,
-             transient=True) as bar:  # fmt: skip
-        task = bar.add_task(name, total=None)
-        yield lambda at: bar.update(task, completed=at.done, total=at.of)
-
-
-def _tell_report(name: str, report: Report) -> None:
-    parts = [f"{report.added:,} rows added", f"{report.removed:,} removed"]
-    for count, word in (
-        (report.in_doubt, "in doubt, asked again"),
-        (report.declined, "declined by Meta"),
-        (report.refused, "refused"),
-        (report.debt, "still to be removed"),
-    ):
-        if count:
-            parts.append(f"{count:,} {word}")
-    parts.append(f"{report.requests:,} {'call' if report.requests == 1 else 'calls'}")
-    say(f"{name}  {_STATE[report.state]}  {', '.join(parts)}")
-    if report.held:
-        say(f"  Plan {report.held} waits for a yes: too many people would leave at once. See: guestlist plan",
-            f"  If that is right: guestlist sync --confirm {report.held}")  # fmt: skip
-    if report.again_at:
-        say(f"  Goes on at {_time(report.again_at)} or later: run guestlist sync then.")
-    if report.error:
-        say(f"  {report.error.message}")
-        for line in (report.error.nothing_lost, report.error.next_step):
-            if line:
-                say(f"  {line}")
-        say(f"  [{report.error.code}]")
-
-
-_STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State.STOPPED: "stopped",
-          State.CANCELLED: "cancelled"}  # fmt: skip
-
-
-def _report_facts(bound: Bound, report: Report) -> dict[str, Any]:
-    error = report.error
-    return {
-        "sync": bound.key,
-        "state": report.state.value,
-        "added_rows": report.added,
-        "removed_rows": report.removed,
-        "in_doubt_rows": report.in_doubt,
-        "declined_rows": report.declined,
-        "refused_rows": report.refused,
-        "rows_still_to_remove": report.debt,
-        "calls": report.requests,
-        "plan_waiting": report.held,
-        "again_at": _iso(report.again_at),
-        "error": None if error is None else {"code": error.code, "message": error.message, "next": error.next_step},
-    }
-
-
-def _iso(microseconds: int | None) -> str | None:
-    return None if microseconds is None else datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
-
-
-def _time(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%H:%M UTC")
+_CODES = {Ending.RIGHT: DONE, Ending.LATER: GOES_ON_LATER, Ending.PERSON: NEEDS_A_PERSON}

@@ -11,7 +11,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "demo": ("demo:demo", "See all of it in a minute, without a Meta account."),
         "init": ("space:init", "Make a space: the folder of one company's audiences."),
         "import": ("imports:import_files", "Bring files of customer data into the space."),
-        "sources": ("sources:commands", "add, list, remove: who may send live messages."),
+        "sources": (
+            "sources:commands",
+            "add, list, show, load, remove: who may send live\nmessages; tables and files loaded on a schedule.",
+        ),
     },
     "Audiences": {
         "audiences": (
@@ -32,6 +35,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "sync": ("syncs:sync", "Add who entered, remove who left."),
         "status": ("standing:status", "How every audience stands."),
         "runs": ("standing:runs", "What was sent, and what became of it."),
+        "results": ("results:results", "Members, moves, runs as Parquet, for other tools."),
     },
     "A service": {
         "serve": ("serve:serve", "Do all of it by itself, on time, until it is stopped."),
@@ -69,7 +73,7 @@ def overview() -> str:
     lines += ["", "First steps:", *(f"  {step}" for step in _FIRST_STEPS), ""]
     lines += [
         "guestlist COMMAND --help teaches one command; --json answers in JSON.",
-        "Exit codes: 0 done, 1 something needs a person, 2 wrong use.",
+        "Exit codes: 0 done, 1 needs a person, 2 wrong use, 4 goes on later by itself.",
     ]
     return "\n".join(lines)
 

@@ -1,6 +1,5 @@
 """All that is known of one profile, and where it came from."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import ibis
 
 from guestlist.profiles.relations import Table
+from guestlist.profiles.views import known_identifiers
 from guestlist.store import Warehouse
 
 _MOST_DECISIONS = 200
@@ -99,7 +99,9 @@ class _Of:
         """Lines of a relation about the profile."""
         if not self._warehouse.has(name):
             return []
-        table = self._warehouse.table(name)
+        return self._theirs(self._warehouse.table(name), by)
+
+    def _theirs(self, table: Table, by: str = "profile_id") -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._warehouse.read(table.filter(table[by] == self._profile_id)).to_pylist()
         return found
 
@@ -111,7 +113,8 @@ class _Of:
     def identifiers(self) -> tuple[IdentifierKnown, ...]:
         """In the order first seen, each with the sources whose messages carried it."""
         sources = self._sources()
-        known = sorted(self.lines("identifier"), key=lambda row: (row["first_seen"], row["type"], row["ordinal"]))
+        lines = self._theirs(known_identifiers(self._warehouse))
+        known = sorted(lines, key=lambda row: (row["first_seen"], row["type"], row["ordinal"]))
         return tuple(
             IdentifierKnown(
                 type=row["type"],
@@ -155,7 +158,7 @@ class _Of:
         if not self._warehouse.has("identity_decision"):
             return (), ()
         every = self._warehouse.table("identity_decision")
-        known = self._warehouse.table("identifier")
+        known = known_identifiers(self._warehouse)
         own = known.filter(known.profile_id == self._profile_id).select("type", "value")
         about = every.semi_join(own, ["type", "value"]).union(every.filter(every.profile_id == self._profile_id))
         about = about.filter(about.decision != "blocked").distinct().order_by("ordinal", "type", "value")
@@ -183,7 +186,8 @@ def _decision(line: dict[str, Any], cause: dict[str, Any]) -> DecisionKnown:
 def find_by_text(warehouse: Warehouse, text: str, *, limit: int) -> list[str]:
     """Profiles with an identifier or a trait value that holds the text, in a fixed order."""
     wanted = text.lower()
-    parts: Sequence[Table] = [warehouse.table(name) for name in ("identifier", "trait") if warehouse.has(name)]
+    parts: list[Table] = [known_identifiers(warehouse)] if warehouse.has("identifier") else []
+    parts += [warehouse.table("trait")] if warehouse.has("trait") else []
     found = [part.filter(part.value.lower().contains(wanted)).select("profile_id") for part in parts]
     ids = ibis.union(*found, distinct=True).order_by("profile_id").limit(limit)
     return [row["profile_id"] for row in warehouse.read(ids).to_pylist()]

@@ -13,11 +13,12 @@ import orjson
 
 from guestlist.profiles.do_not_send import identifier_token_column
 from guestlist.profiles.relations import Column, Table, in_memory
+from guestlist.profiles.views import known_identifiers
 from guestlist.store import Warehouse
 from guestlist.values.email import read_email
 
 _OF_A_PERSON = ("node", "not_joined", "trait", "computed_trait", "event", "membership", "audience_group")
-_OF_A_MESSAGE = ("message", "identifier_use", "configured_use")
+_OF_A_MESSAGE = ("message", "identifier_use", "configured_use", "withdrawn", "pulled_line")
 _REMEMBERED = ("spelling", "message_node", "meeting", "lost_sender")
 """What the next resolution would have begun from: it holds values too, and is made anew."""
 _USES = ("identifier_use", "configured_use")
@@ -49,7 +50,7 @@ def find(warehouse: Warehouse, token: bytes, pepper: str) -> list[str]:
     """The profiles with an identifier of this token."""
     if not warehouse.has("identifier"):
         return []
-    known = warehouse.table("identifier")
+    known = known_identifiers(warehouse)
     told = known.mutate(token=identifier_token_column(pepper, known))
     found = told.filter(told.token == token.hex()).select("profile_id").distinct()
     return sorted(row["profile_id"] for row in warehouse.read(found).to_pylist())
@@ -69,7 +70,7 @@ def stored(warehouse: Warehouse, profile_ids: Sequence[str]) -> list[Stored]:
     return [
         Stored(
             profile_id=profile_id,
-            identifiers=tuple((row["type"], row["value"]) for row in _lines(warehouse, "identifier", profile_id)),
+            identifiers=tuple((row["type"], row["value"]) for row in _identifiers(warehouse, profile_id)),
             traits={
                 row["key"]: row["value"]
                 for name in ("trait", "computed_trait")
@@ -128,6 +129,14 @@ def _lines(warehouse: Warehouse, name: str, profile_id: str) -> list[Mapping[str
         return []
     lines = warehouse.table(name)
     found: list[Mapping[str, str]] = warehouse.read(lines.filter(lines.profile_id == profile_id)).to_pylist()
+    return found
+
+
+def _identifiers(warehouse: Warehouse, profile_id: str) -> list[Mapping[str, str]]:
+    if not warehouse.has("identifier"):
+        return []
+    known = known_identifiers(warehouse)
+    found: list[Mapping[str, str]] = warehouse.read(known.filter(known.profile_id == profile_id)).to_pylist()
     return found
 
 

@@ -93,6 +93,8 @@ SPLIT_FROM: Mapping[str, str] = {"own_id": "string", "profile_id": "string"}
 
 SPLIT_OFF: Mapping[str, str] = {"profile_id": "string", "type": "string", "value": "string"}
 """Which identifiers were split off from a profile, or from one that became part of it."""
+LAPSED: Mapping[str, str] = {"node": "int64"}
+"""Identifiers that only withdrawn messages carry."""
 
 LOST_SENDER: Mapping[str, str] = {"type": "string", "value": "string"}
 """Who sent a national phone number without a country: when they tell one, that number is read anew."""

@@ -42,7 +42,14 @@ def renew_traits(
     moved = changed.semi_join(said, "ordinal")
     whose = ibis.union(moved.select(profile_id="before"), moved.select(profile_id="now"), distinct=True)
     whose = warehouse.materialise("trait_whose", whose.filter(whose.profile_id.notnull()))
-    if not warehouse.count("trait_whose"):
+    renew_traits_of(warehouse, message, owner, whose, unify_spellings=unify_spellings)
+
+
+def renew_traits_of(
+    warehouse: Warehouse, message: Table, owner: Table, whose: Table, *, unify_spellings: bool = False
+) -> None:
+    """Traits of these people (profile_id), of whose messages `owner` has all."""
+    if not warehouse.read(whose.limit(1)).num_rows:
         return
     theirs = warehouse.materialise("trait_theirs", owner.semi_join(whose, "profile_id"))
     writings = message.filter(message.type == _CALL).semi_join(theirs, "ordinal")

@@ -3,7 +3,7 @@
 import ibis
 
 from guestlist.profiles.decisions import shaped
-from guestlist.profiles.relations import Table
+from guestlist.profiles.relations import LAPSED, Table
 from guestlist.store import Warehouse
 from guestlist.store.functions import instant_at
 
@@ -11,11 +11,19 @@ from guestlist.store.functions import instant_at
 def write_views(warehouse: Warehouse) -> None:
     """Make them; they follow the relations they are made of."""
     node = warehouse.table("node")
-    warehouse.view("identifier", _identifiers(node))
+    warehouse.create("lapsed", LAPSED)
+    warehouse.view("known_identifier", _identifiers(node))
+    warehouse.view("identifier", _identifiers(node.anti_join(warehouse.table("lapsed"), "node")))
     warehouse.view("alias", aliases(node))
     warehouse.view("message_profile", _message_profiles(warehouse.table("message_owner"), node))
     warehouse.view("split_off", _split_off(node, warehouse.table("split_from")))
     warehouse.view("identity_decision", _decisions(node, warehouse.table("not_joined")))
+
+
+def known_identifiers(warehouse: Warehouse) -> Table:
+    """Every identifier there is, lapsed ones too: by these a person can always be found, erased and left unsent."""
+    # A warehouse that was last resolved by an earlier version has no lapsed ones.
+    return warehouse.table("known_identifier" if warehouse.has("known_identifier") else "identifier")
 
 
 def _identifiers(node: Table) -> Table:

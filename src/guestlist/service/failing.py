@@ -4,7 +4,6 @@ import traceback
 from pathlib import Path
 
 from guestlist.clock import stopwatch
-from guestlist.destinations.meta.client import MetaError
 from guestlist.errors import GuestlistError
 
 LOST = "space_taken_over"
@@ -15,11 +14,6 @@ FIRST_WAIT, LONGEST_WAIT = 60.0, 900.0
 def growing(failures: int, *, first: float = FIRST_WAIT, longest: float = LONGEST_WAIT) -> float:
     """Seconds to wait after so many failures in a row."""
     return min(first * 2.0 ** min(failures - 1, 20), longest)
-
-
-def waiting_cures(error: GuestlistError) -> bool:
-    """Whether the same thing may work later without anybody doing anything."""
-    return isinstance(error, MetaError) and (error.rule is None or not error.rule.verdict.stops)
 
 
 def strange(error: Exception) -> GuestlistError:

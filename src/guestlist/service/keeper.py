@@ -85,6 +85,7 @@ class Keeper:
 
     def stop(self) -> None:
         """Finish the request in flight, begin no new one, close the stores."""
+        self._memory.loads.stop()
         self._orders.stop()
 
     def join(self, seconds: float | None = None) -> bool:

@@ -13,11 +13,14 @@ from functools import cached_property
 from guestlist.audiences.schedule import Past, due
 from guestlist.clock import microseconds, stopwatch
 from guestlist.destinations.meta.deliver import Report, State
+from guestlist.ending import waiting_cures
 from guestlist.errors import GuestlistError
 from guestlist.forgetting import settle
 from guestlist.freshness import count_acknowledged, note_moves, removal_since
-from guestlist.service.failing import LOST, Backoff, growing, strange, waiting_cures
+from guestlist.results import renew_results
+from guestlist.service.failing import LOST, Backoff, growing, strange
 from guestlist.service.lending import Lending
+from guestlist.service.loads import Loads
 from guestlist.service.logs import Log
 from guestlist.service.orders import Orders
 from guestlist.space import Space
@@ -48,6 +51,7 @@ class Memory:
     served: dict[str, int] = field(default_factory=dict)  # the order in which syncs had their turn
     obeyed: tuple[int, int] | None = None  # the do-not-send list as it was last handed over
     confirmed: frozenset[str] = frozenset()  # syncs that were run since a person said yes
+    loads: Loads = field(default_factory=Loads)
 
 
 class Turns:
@@ -78,6 +82,7 @@ class Turns:
     def look(self) -> None:
         """Do all that there is to do now."""
         self.take_in()
+        self._memory.data += self._memory.loads.look(self._syncing, self._log)
         self._read_files()
         self._obey()
         self._read_files()  # handing over may have taken a while
@@ -88,9 +93,16 @@ class Turns:
             return
         for bound in waiting:
             if self._orders.stopping or self.to_reopen:
-                return
+                break
             self._run(bound)
             self._lending.lend()
+        self._renew_results()
+
+    def _renew_results(self) -> None:
+        try:
+            renew_results(self._syncing.space, self._syncing.warehouse, self._journal)
+        except GuestlistError as error:
+            self._log.event("results_not_written", code=error.code, space=self._name)
 
     @property
     def to_reopen(self) -> bool:

@@ -77,6 +77,8 @@ def choose(file: DataFile, wish: Wish, known: Mapping[str, Mapping[str, Any]]) -
         return Chosen(source=MESSAGES, mapping=FileMapping(reading="messages"), proposed=False)
     _check_columns(file, wish)
     for source, entry in known.items():
+        if "load" in entry:
+            continue  # its lines come from elsewhere
         mapping = read_mapping(source, entry)
         if set(mapping.columns) == set(file.columns) and _fits(mapping, wish):
             return Chosen(source=source, mapping=mapping, proposed=False)

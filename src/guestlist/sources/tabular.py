@@ -29,7 +29,7 @@ def read_table(lines: Table, mapping: FileMapping, zone: str, date_order: Litera
     given_time = cells[time[0]] if time else ibis.null("string")
     read = lines.select(
         "line",
-        content=_content(lines, mapping),
+        content=content_of(lines, mapping),
         bad=lines["bad"] if "bad" in lines.columns else ibis.literal(False),
         given_time=given_time,
         at=instant_of(given_time, zone, date_order),
@@ -116,7 +116,7 @@ def _external_ids(mapping: FileMapping, cells: Mapping[str, Any]) -> Any:
     return (some.length() > 0).ifelse(some, ibis.null(some.type()))
 
 
-def _content(lines: Table, mapping: FileMapping) -> Any:
+def content_of(lines: Table, mapping: FileMapping) -> Any:
     """All that the line says, whatever the order of its columns; for people, also what we took it to mean."""
     if "json_content" in lines.columns:
         said = lines["json_content"]

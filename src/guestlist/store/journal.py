@@ -22,6 +22,7 @@ from guestlist.store.journal_counts import CountRecords
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
 from guestlist.store.journal_keeping import KeepingRecords
+from guestlist.store.journal_pulls import PullRecords
 from guestlist.store.journal_sources import SourceRecords
 from guestlist.store.journal_splits import SplitRecords
 from guestlist.store.journal_tables import (
@@ -46,7 +47,16 @@ T = TypeVar("T")
 _OWNER = select(*(column for column in t.owner.c if column.name != "id"))
 
 
-class Journal(AccessRecords, AuditRecords, CountRecords, ErasureRecords, SourceRecords, SplitRecords, KeepingRecords):
+class Journal(
+    AccessRecords,
+    AuditRecords,
+    CountRecords,
+    ErasureRecords,
+    SourceRecords,
+    SplitRecords,
+    KeepingRecords,
+    PullRecords,
+):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 
     def __init__(self, database: Engine) -> None:

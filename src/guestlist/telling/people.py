@@ -9,6 +9,7 @@ from typing import Any, Self, TextIO
 from guestlist.audiences.question import Question, stamp
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.identity_rules import identity_rules
+from guestlist.profiles.views import known_identifiers
 from guestlist.space import Space
 from guestlist.store import Warehouse
 from guestlist.telling import masking
@@ -191,7 +192,7 @@ def find(warehouse: Warehouse, space: Space, typed: str) -> str:
     kind, value = _parted(typed)
     if kind == "profile_id":
         return _by_own_id(warehouse, value)
-    known = warehouse.table("identifier")
+    known = known_identifiers(warehouse)
     wanted = known.filter(known.type == kind, known.value == _normal(space, kind, value))
     found = warehouse.read(wanted.select("profile_id").limit(1)).to_pylist()
     if not found:
@@ -239,7 +240,7 @@ def _normal(space: Space, kind: str, value: str) -> str:
 
 
 def _by_own_id(warehouse: Warehouse, beginning: str) -> str:
-    known = warehouse.table("identifier").select(own="profile_id", survivor="profile_id").distinct()
+    known = known_identifiers(warehouse).select(own="profile_id", survivor="profile_id").distinct()
     if warehouse.has("alias"):
         alias = warehouse.table("alias")
         known = known.union(alias.select(own="profile_id", survivor="survivor"), distinct=True)
@@ -257,7 +258,7 @@ def _by_own_id(warehouse: Warehouse, beginning: str) -> str:
 
 
 def _nobody(warehouse: Warehouse, kind: str) -> GuestlistError:
-    known = warehouse.table("identifier")
+    known = known_identifiers(warehouse)
     kinds = sorted(row["type"] for row in warehouse.read(known.select("type").distinct()).to_pylist())
     if kind in kinds or kind == "profile_id":
         return GuestlistError(
@@ -275,7 +276,7 @@ def _nobody(warehouse: Warehouse, kind: str) -> GuestlistError:
 
 def one_person(warehouse: Warehouse, profile_id: str, audience: str, question: Question, *, reveal: bool) -> Person:
     """This person, as shown."""
-    known = warehouse.table("identifier")
+    known = known_identifiers(warehouse)
     ids = known.filter(known.profile_id == profile_id).select("profile_id").distinct()
     return next(read_people(warehouse, ids, audience, question, reveal=reveal))
 

@@ -129,13 +129,13 @@ def test_it_stops_and_goes_on(shop: Shop, stop: Stop) -> None:
 def test_a_throttled_account_is_left_alone_until_it_may_be_called(shop: Shop) -> None:
     shop.meta.fault("throttle", path="/users$", nth=2, minutes=50)
     told = shop.type("sync")
-    assert told.code == 1
+    assert told.code == 4
     assert "Goes on at " in told.out
     assert "run guestlist sync then" in told.out
 
     before = shop.last_request()
     again = shop.sync()
-    assert (again["code"], again["state"]) == (1, "waiting")
+    assert (again["code"], again["state"]) == (4, "waiting")
     assert again["again_at"] is not None
     assert shop.uploads(after=before) == []
 

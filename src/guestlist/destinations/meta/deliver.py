@@ -416,7 +416,7 @@ class Delivery:
         report.state = state
         report.debt = self._debt(state)
         self._tell_given_up()
-        if report.state is State.DONE and report.debt == 0:
+        if report.state is State.DONE and report.debt == 0 and self.terms.scope is not Scope.STALE:
             self._is_right()
         pause = self.journal.pause(self._removals)
         if report.debt and pause is not None and report.again_at is None:

@@ -1,0 +1,198 @@
+"""Rounds of `guestlist sync`: one, or one after the other until all is right or a person is needed; told as they end."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from guestlist.audiences.mistakes import Mistakes
+from guestlist.audiences.reading import read_duration
+from guestlist.audiences.schedule import length
+from guestlist.cli.frame import console, say
+from guestlist.clock import microseconds, pause, stopwatch
+from guestlist.connections import clock_of
+from guestlist.destinations.meta.deliver import Progress, Report, State
+from guestlist.ending import Ending, ending, worst
+from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.operations.syncs import some_of
+from guestlist.records import open_records
+from guestlist.results import renew_results
+from guestlist.space import Space
+from guestlist.syncing import Bound, Syncing, open_to_sync
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at what goes on by itself."""
+_IN_USE = "space_in_use"
+_UNITS = ("minutes", "hours", "days")
+
+
+def read_timeout(text: str) -> float:
+    """Seconds."""
+    mistakes = Mistakes()
+    found = read_duration(text, "--timeout", mistakes)
+    if found is None or found.unit not in _UNITS:
+        raise WrongUseError(
+            "bad_timeout",
+            f"--timeout {text} is no amount of time.",
+            nothing_lost="Nothing was sent.",
+            next_step="Write for example 30m or 2h.",
+        )
+    return length(found).total_seconds()
+
+
+class Rounds:
+    """The syncs of a space, or one of them, again and again."""
+
+    def __init__(self, space: Space, key: str | None, *, full: bool, quiet: bool) -> None:
+        self._space = space
+        self._key = key
+        self._full = full
+        self._quiet = quiet
+        self.stale: dict[str, str] = {}
+        self.beside: Ending | None = None
+        """How it ended in the service that keeps the space, where one does."""
+
+    def once(self) -> list[tuple[Bound, Report]]:
+        """One round."""
+        ended: list[tuple[Bound, Report]] = []
+        with open_to_sync(self._space) as syncing:
+            syncing.refresh()
+            self._tell_stale(syncing)
+            chosen = some_of(syncing, self._key)
+            syncing.make_rows(chosen)
+            width = max(len(bound.definition.name) for bound in chosen)
+            for bound in chosen:
+                with _progress(bound.definition.name.ljust(width), quiet=self._quiet) as tell:
+                    report = _run(syncing, bound, full=self._full, tell=tell)
+                ended.append((bound, report))
+                if not self._quiet:
+                    _tell_report(bound.definition.name.ljust(width), report)
+            if self._key is None:
+                ended += _hand_over_left_alone(syncing)
+            renew_results(self._space, syncing.warehouse, syncing.records.journal)
+        self._full = False  # the next round goes on from this one
+        return ended
+
+    def until_settled(self, seconds: float) -> list[tuple[Bound, Report]]:
+        """Rounds until nothing goes on by itself, or so much time has gone by. Between them the space is free."""
+        took, began = stopwatch(), microseconds(clock_of(self._space).now())
+        ended: list[tuple[Bound, Report]] = []
+        while True:
+            try:
+                ended = self.once()
+                found = worst(ending(report) for _, report in ended)
+            except GuestlistError as error:
+                if error.code != _IN_USE:
+                    raise
+                found = self.beside = self._seen_beside(began)
+            if found is not Ending.LATER or took() >= seconds:
+                return ended
+            pause(min(LOOK_EVERY, max(seconds - took(), 0.0)))
+
+    def _seen_beside(self, began: int) -> Ending:
+        """What the service says of the syncs: right once each has run since then, and nothing stopped it."""
+        with open_records(self._space) as records:
+            timings = records.journal.timings()
+            syncs = {kept.key: kept for kept in records.journal.syncs()}
+            held = {key for key in syncs if records.journal.held_plan(key) is not None}
+        keys = [one for one in timings if self._key in {None, one, one.rpartition("@")[0]}]
+        endings = [] if keys else [Ending.LATER]
+        for key in keys:
+            timing = timings[key]
+            if key in held:
+                endings.append(Ending.PERSON)
+            elif key in syncs and (syncs[key].right_at or 0) >= began:
+                endings.append(Ending.RIGHT)
+            else:
+                stopped = timing.at >= began and timing.code is not None and timing.again_at is None
+                endings.append(Ending.PERSON if stopped else Ending.LATER)
+        return worst(endings)
+
+    def _tell_stale(self, syncing: Syncing) -> None:
+        self.stale = {trait: error.message for trait, error in sorted(syncing.refreshed.traits.items())}
+        if not self._quiet:
+            say(*(f"The trait {trait} stays as it was. {told}" for trait, told in self.stale.items()))
+
+
+def _hand_over_left_alone(syncing: Syncing) -> list[tuple[Bound, Report]]:
+    """Audiences that no file names any more keep whom they have, but for those who must never be sent."""
+    reports = syncing.hand_over(syncing.left_alone())
+    return [(bound, report) for bound, report in reports if report.requests or report.error]
+
+
+def _run(syncing: Syncing, bound: Bound, *, full: bool, tell: Callable[[Progress], None]) -> Report:
+    """One sync; what stops it does not stop the others."""
+    try:
+        return syncing.sync(bound, full=full, progress=tell)
+    except GuestlistError as error:
+        return Report(state=State.STOPPED, error=error)
+
+
+@contextmanager
+def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    out = console()
+    if quiet or not out.is_terminal:
+        yield lambda _: None
+        return
+    with Bar(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,.0f} rows"), console=out,
+             transient=True) as bar:  # fmt: skip
+        task = bar.add_task(name, total=None)
+        yield lambda at: bar.update(task, completed=at.done, total=at.of)
+
+
+def _tell_report(name: str, report: Report) -> None:
+    parts = [f"{report.added:,} rows added", f"{report.removed:,} removed"]
+    for count, word in (
+        (report.in_doubt, "in doubt, asked again"),
+        (report.declined, "declined by Meta"),
+        (report.refused, "refused"),
+        (report.debt, "still to be removed"),
+    ):
+        if count:
+            parts.append(f"{count:,} {word}")
+    parts.append(f"{report.requests:,} {'call' if report.requests == 1 else 'calls'}")
+    say(f"{name}  {_STATE[report.state]}  {', '.join(parts)}")
+    if report.held:
+        say(f"  Plan {report.held} waits for a yes: too many people would leave at once. See: guestlist plan",
+            f"  If that is right: guestlist sync --confirm {report.held}")  # fmt: skip
+    if report.again_at:
+        say(f"  Goes on at {_time(report.again_at)} or later: run guestlist sync then.")
+    if report.error:
+        say(f"  {report.error.message}")
+        for line in (report.error.nothing_lost, report.error.next_step):
+            if line:
+                say(f"  {line}")
+        say(f"  [{report.error.code}]")
+
+
+_STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State.STOPPED: "stopped",
+          State.CANCELLED: "cancelled"}  # fmt: skip
+
+
+def report_facts(bound: Bound, report: Report) -> dict[str, Any]:
+    error = report.error
+    return {
+        "sync": bound.key,
+        "state": report.state.value,
+        "added_rows": report.added,
+        "removed_rows": report.removed,
+        "in_doubt_rows": report.in_doubt,
+        "declined_rows": report.declined,
+        "refused_rows": report.refused,
+        "rows_still_to_remove": report.debt,
+        "calls": report.requests,
+        "plan_waiting": report.held,
+        "again_at": _iso(report.again_at),
+        "error": None if error is None else {"code": error.code, "message": error.message, "next": error.next_step},
+    }
+
+
+def _iso(microseconds: int | None) -> str | None:
+    return None if microseconds is None else datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
+
+
+def _time(microseconds: int) -> str:
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%H:%M UTC")

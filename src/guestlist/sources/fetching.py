@@ -1,0 +1,199 @@
+"""Files fetched by HTTP, and from nowhere inside one's own network unless its host is allowed by name.
+
+The name is resolved here, every address it has is judged, and the connection goes to the very address that was judged:
+a name that resolves differently a moment later (DNS rebinding) gains nothing. Each redirect is judged in the same way.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from guestlist.clock import stopwatch
+from guestlist.errors import GuestlistError
+
+MOST_BYTES = 2 * 1024**3
+MOST_SECONDS = 1800.0
+_MOST_REDIRECTS = 3
+_REDIRECTS = {301, 302, 303, 307, 308}
+_PORTS = {"http": 80, "https": 443}
+_WAITS = httpx.Timeout(30.0)
+_SAFE = "Nothing was changed: what was loaded last stands."
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+Resolve = Callable[[str, int], Sequence[str]]
+"""The addresses of a host, as texts."""
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """By the system's resolver."""
+    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """What a server said of a file: `stamp` is the same as long as the file is; None of bytes where it is as known."""
+
+    size: int | None
+    stamp: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetcher:
+    """Fetches files. `allowed`: hosts of one's own network that may be asked, as `host` or `host:port`."""
+
+    allowed: frozenset[str] = frozenset()
+    resolve: Resolve = resolve
+    most_bytes: int = MOST_BYTES
+    most_seconds: float = MOST_SECONDS
+    halted: Callable[[], bool] = field(default=lambda: False)
+
+    def fetch(self, url: str, into: Path, *, known: str | None = None) -> Fetched:
+        """Write the file to `into`, unless it is as it was when its stamp was `known`."""
+        for _ in range(_MOST_REDIRECTS + 1):
+            with self._asked(url, known) as answer:
+                if answer.status_code in _REDIRECTS and "location" in answer.headers:
+                    url = _redirected(url, answer.headers["location"])
+                    continue
+                return self._take(answer, url, into, known)
+        raise _not_fetched("it redirects more than three times", "Give the address it leads to.")
+
+    @contextmanager
+    def _asked(self, url: str, known: str | None) -> Iterator[httpx.Response]:
+        parts = urlsplit(url)
+        host, port = self._judged(url)
+        address = _first_allowed(host, port, self._addresses(host, port), allowed=self._is_allowed(host, port))
+        literal = f"[{address}]" if ":" in address else address
+        pinned = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
+        usual = port == _PORTS[parts.scheme]
+        headers = {"Host": host if usual else f"{host}:{port}", "Accept-Encoding": "identity", **_if_changed(known)}
+        try:
+            # trust_env off: a proxy would resolve the name by itself.
+            with (
+                httpx.Client(follow_redirects=False, timeout=_WAITS, trust_env=False) as client,
+                client.stream("GET", pinned, headers=headers, extensions={"sni_hostname": host}) as answer,
+            ):
+                yield answer
+        except httpx.HTTPError as error:
+            raise _not_fetched(f"the connection failed ({type(error).__name__})", _AGAIN) from None
+
+    def _judged(self, url: str) -> tuple[str, int]:
+        parts = urlsplit(url)
+        if parts.scheme not in _PORTS or not parts.hostname:
+            raise _refused("only http and https addresses are fetched")
+        if "%" in parts.hostname:
+            raise _refused("it is of one network interface")
+        if parts.username or parts.password:
+            raise _refused("it holds a password")
+        try:
+            port = parts.port or _PORTS[parts.scheme]
+        except ValueError:
+            raise _refused("its port is no number") from None
+        if port not in _PORTS.values() and not self._is_allowed(parts.hostname, port):
+            raise _refused(f"port {port} is not one of files")
+        return parts.hostname, port
+
+    def _is_allowed(self, host: str, port: int) -> bool:
+        return bool({host.lower(), f"{host.lower()}:{port}"} & self.allowed)
+
+    def _addresses(self, host: str, port: int) -> Sequence[str]:
+        try:
+            return self.resolve(host, port)
+        except (OSError, UnicodeError):
+            raise _not_fetched(f"the name {host} is not known", _AGAIN) from None
+
+    def _take(self, answer: httpx.Response, url: str, into: Path, known: str | None) -> Fetched:
+        name = Path(urlsplit(url).path).name or "file"
+        if answer.status_code == httpx.codes.NOT_MODIFIED and known:
+            return Fetched(size=None, stamp=known, name=name)
+        if answer.status_code != httpx.codes.OK:
+            raise _not_fetched(f"the server answers {answer.status_code}", "Check the address in a browser.")
+        stamp = _stamp(answer)
+        if stamp and stamp == known:
+            return Fetched(size=None, stamp=stamp, name=name)
+        return Fetched(size=self._write(answer, into), stamp=stamp, name=name)
+
+    def _write(self, answer: httpx.Response, into: Path) -> int:
+        size, took = 0, stopwatch()
+        with into.open("wb") as file:
+            for block in answer.iter_raw():
+                size += len(block)
+                if size > self.most_bytes:
+                    raise _not_fetched(f"it is larger than {self.most_bytes // 1024**2:,} MB", "Split it into files.")
+                if took() > self.most_seconds or self.halted():
+                    raise _not_fetched(f"it takes longer than {self.most_seconds / 60:.0f} minutes", _AGAIN)
+                file.write(block)
+        told = answer.headers.get("content-length", "")
+        if told.isdecimal() and int(told) != size:
+            raise _not_fetched("it broke off", _AGAIN)
+        return size
+
+
+def _redirected(url: str, location: str) -> str:
+    led = urljoin(url, location)
+    if urlsplit(url).scheme == "https" and urlsplit(led).scheme != "https":
+        raise _refused("it redirects to an address that is not encrypted")
+    return led
+
+
+def _if_changed(known: str | None) -> dict[str, str]:
+    kind, _, value = (known or "").partition(" ")
+    header = {"etag": "If-None-Match", "modified": "If-Modified-Since"}.get(kind)
+    return {header: value} if header else {}
+
+
+def _stamp(answer: httpx.Response) -> str:
+    """Empty where the server says nothing by which a changed file could be told."""
+    for kind, header in (("etag", "etag"), ("modified", "last-modified")):
+        if header in answer.headers:
+            return f"{kind} {answer.headers[header]}"
+    return ""
+
+
+def _first_allowed(host: str, port: int, addresses: Sequence[str], *, allowed: bool) -> str:
+    """One address; a name of which only some addresses are public is refused whole."""
+    if not addresses:
+        raise _not_fetched(f"the name {host} has no address", _AGAIN)
+    for address in addresses:
+        if not allowed and not is_public(address):
+            raise _refused(f"{host}, port {port}, is inside a network of one's own")
+    return addresses[0]
+
+
+def is_public(address: str) -> bool:
+    """Whether an address is reached over the public internet, whatever it is wrapped into."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    inner: ipaddress.IPv4Address | ipaddress.IPv6Address = found
+    if isinstance(found, ipaddress.IPv6Address):
+        wrapped = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if wrapped is None and found in _NAT64:
+            wrapped = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        inner = wrapped or found
+    return inner.is_global and not inner.is_multicast and not inner.is_reserved
+
+
+_AGAIN = "Check the address; Guestlist tries again by itself."
+
+
+def _refused(why: str) -> GuestlistError:
+    return GuestlistError(
+        "source_address_refused",
+        f"The address is not fetched: {why}.",
+        nothing_lost=_SAFE,
+        next_step="Give a public http or https address, or name the host under allowed_hosts in guestlist.yaml.",
+    )
+
+
+def _not_fetched(why: str, next_step: str) -> GuestlistError:
+    return GuestlistError(
+        "source_not_fetched", f"The file was not fetched: {why}.", nothing_lost=_SAFE, next_step=next_step
+    )
