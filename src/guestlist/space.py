@@ -77,7 +77,7 @@ class Space:
     def remove_entry(self, section: str, name: str) -> "Space":
         """Take `section.name` out of `guestlist.yaml`; give the space as it is then."""
         yaml = _yaml()
-        document = _parsed(self.settings_file, yaml) or {}
+        document = _parsed(_text(self.settings_file), self.settings_file, yaml) or {}
         document.get(section, {}).pop(name, None)
         return self._written(document, yaml)
 
