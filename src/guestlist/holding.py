@@ -19,6 +19,7 @@ from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Owner
 
 LOCK_FILE = "owner.lock"
+_ALIVE = 120_000_000
 
 
 def here() -> tuple[str, int]:
@@ -75,6 +76,11 @@ def named(owner: Owner | None) -> str:
     if owner is None:
         return "another process"
     return f"{owner.name} (process {owner.pid} on {owner.host})" if owner.pid else f"a {owner.name} process"
+
+
+def lives(owner: Owner | None, *, now: int) -> bool:
+    """Whether a process that keeps the space has shown life within two minutes."""
+    return owner is not None and owner.beat is not None and now - owner.beat < _ALIVE
 
 
 class Watch:

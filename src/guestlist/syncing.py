@@ -24,7 +24,7 @@ from guestlist.audiences.document import read_folder
 from guestlist.audiences.evaluate import members, sent_to
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
-from guestlist.connections import Connections, clock_of, open_connections
+from guestlist.connections import Asking, Connections, clock_of, open_connections
 from guestlist.counting import note_counts
 from guestlist.depending import depends_on, digests, held_back, narrowed, source_settings
 from guestlist.destinations.meta.account import Upkeep, Wish
@@ -452,7 +452,8 @@ def open_to_sync(space: Space, owned: Records | None = None) -> Iterator[Syncing
         with ExitStack() as stack:
             warehouse = stack.enter_context(space.open_warehouse())
             ledger = stack.enter_context(open_ledger(space))
-            connections = stack.enter_context(open_connections(space, records))
+            asking: Asking = "now" if owned is None else "in time"
+            connections = stack.enter_context(open_connections(space, records, asking=asking))
             syncing = Syncing(
                 space=space,
                 records=records,

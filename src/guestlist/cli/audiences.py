@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from guestlist.cli.asking import AsOf, File, Key, list_people, write_people
+from guestlist.cli.at_meta import adopt
 from guestlist.cli.converting import Form, convert, show_definition
 from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
@@ -27,6 +28,8 @@ commands = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+commands.command("adopt")(adopt)
 
 
 @commands.command()

@@ -3,12 +3,15 @@
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from guestlist import parking, watching
 from guestlist.audiences.document import read_folder
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, answer, say
+from guestlist.clock import microseconds
 from guestlist.connections import clock_of
 from guestlist.destinations.meta.client import MetaClient
 from guestlist.destinations.meta.connect import connection, kept_credentials, terms_link
@@ -49,7 +52,7 @@ class _Found:
 def doctor(*, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
     """Check token, rights, account, terms, quota, names and clock of every destination, and the disk.
 
-    Nothing is changed and nobody is sent.
+    Nobody is sent, and nothing is changed, but that a parked destination goes on where the reason is gone.
 
     Ends with 1 where a person has something to do.
 
@@ -115,9 +118,34 @@ def _lines(space: Space, records: Records, name: str, names: list[str]) -> Itera
             check="settings", health=Health.BROKEN, found=error.message, next_step=error.next_step, code=error.code
         )
         return
+    now = microseconds(clock_of(space).now())
     with MetaClient(reached) as client:
-        for line in examine(client, now=int(clock_of(space).now().timestamp()), names=names):
+        for line in examine(client, now=now // 1_000_000, names=names):
             yield _with_link(line, settings.account)
+        _know_token(records, name, client, now)
+        yield from _parked(records, name, settings.account, client, now)
+
+
+def _know_token(records: Records, name: str, client: MetaClient, now: int) -> None:
+    """Once a day: what `status` tells of it without asking."""
+    if watching.due(records.journal.known_token(name), now=now):
+        with suppress(GuestlistError):
+            facts = client.token()
+            if facts.valid:
+                watching.know(records.journal, name, facts, now=now)
+
+
+def _parked(records: Records, name: str, account: str, client: MetaClient, now: int) -> Iterator[Line]:
+    """What parked the destination may be over: then it goes on from here."""
+    parked = records.journal.parked(name)
+    if parked is None:
+        return
+    if parking.look_whether_over(records.journal, parked, account, client, now=now):
+        found = "It was parked, and goes on now: by itself where the service runs, else with guestlist sync."
+        yield Line(check="parked", health=Health.OK, found=found)
+        return
+    error = parking.error_of(records.journal.parked(name) or parked)
+    yield Line(check="parked", health=Health.BROKEN, found=error.message, next_step=error.next_step, code=error.code)
 
 
 def _with_link(line: Line, account: str) -> Line:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,7 @@ from guestlist.cli.frame import console, say
 from guestlist.clock import microseconds, pause, stopwatch
 from guestlist.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
+from guestlist.emptying import keep_empty
 from guestlist.ending import Ending, ending, worst
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.syncs import some_of
@@ -66,10 +68,10 @@ class Rounds:
             width = max(len(bound.definition.name) for bound in chosen)
             for bound in chosen:
                 with _progress(bound.definition.name.ljust(width), quiet=self._quiet) as tell:
-                    report = _run(syncing, bound, full=self._full, tell=tell)
+                    report = _run(syncing, bound, _Manner(full=self._full, tell=tell, named=self._key is not None))
                 ended.append((bound, report))
                 if not self._quiet:
-                    _tell_report(bound.definition.name.ljust(width), report)
+                    tell_report(bound.definition.name.ljust(width), report)
             if self._key is None:
                 ended += _hand_over_left_alone(syncing)
             renew_results(self._space, syncing.warehouse, syncing.records.journal)
@@ -119,16 +121,45 @@ class Rounds:
 
 def _hand_over_left_alone(syncing: Syncing) -> list[tuple[Bound, Report]]:
     """Audiences that no file names any more keep whom they have, but for those who must never be sent."""
-    reports = syncing.hand_over(syncing.left_alone())
+    emptied = syncing.records.journal.emptied()
+    every = syncing.left_alone()
+    reports = [(bound, keep_empty(syncing, bound)) for bound in every if bound.key in emptied]
+    reports += syncing.hand_over([bound for bound in every if bound.key not in emptied])
     return [(bound, report) for bound, report in reports if report.requests or report.error]
 
 
-def _run(syncing: Syncing, bound: Bound, *, full: bool, tell: Callable[[Progress], None]) -> Report:
-    """One sync; what stops it does not stop the others."""
+@dataclass(frozen=True, kw_only=True)
+class _Manner:
+    """How a sync is run; `named`: it was asked for by its key."""
+
+    full: bool
+    tell: Callable[[Progress], None]
+    named: bool
+
+
+def _run(syncing: Syncing, bound: Bound, manner: _Manner) -> Report:
+    """One sync; what stops it does not stop the others. Of a paused one only who must never be sent is removed."""
+    journal = syncing.records.journal
+    kept = journal.sync(bound.key)
     try:
-        return syncing.sync(bound, full=full, progress=tell)
+        if bound.key in journal.emptied():
+            return keep_empty(syncing, bound)
+        if kept is None or not kept.paused:
+            return syncing.sync(bound, full=manner.full, progress=manner.tell)
+        if manner.named:
+            raise _paused(bound)
+        return next((report for _, report in syncing.hand_over([bound])), Report())
     except GuestlistError as error:
         return Report(state=State.STOPPED, error=error)
+
+
+def _paused(bound: Bound) -> GuestlistError:
+    return GuestlistError(
+        "sync_paused",
+        f"{bound.key} is paused.",
+        nothing_lost="Nothing is lost: it goes on from what Meta has.",
+        next_step=f"Let it go on: guestlist sync {bound.key} --resume",
+    )
 
 
 @contextmanager
@@ -143,7 +174,8 @@ def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]
         yield lambda at: bar.update(task, completed=at.done, total=at.of)
 
 
-def _tell_report(name: str, report: Report) -> None:
+def tell_report(name: str, report: Report) -> None:
+    """What a sync came to, in words."""
     parts = [f"{report.added:,} rows added", f"{report.removed:,} removed"]
     for count, word in (
         (report.in_doubt, "in doubt, asked again"),
@@ -172,10 +204,11 @@ _STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State
           State.CANCELLED: "cancelled"}  # fmt: skip
 
 
-def report_facts(bound: Bound, report: Report) -> dict[str, Any]:
+def report_facts(key: str, report: Report) -> dict[str, Any]:
+    """What a sync came to, for JSON."""
     error = report.error
     return {
-        "sync": bound.key,
+        "sync": key,
         "state": report.state.value,
         "added_rows": report.added,
         "removed_rows": report.removed,

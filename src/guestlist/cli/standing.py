@@ -7,6 +7,7 @@ import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.cli.telling_destinations import tell_destination
 from guestlist.operations.standing import ListRuns, ShowStatus, SyncStanding
 
 
@@ -22,9 +23,12 @@ def status(*, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
         answer(told)
     else:
         _tell(told.syncs)
+        for one in told.destinations:
+            tell_destination(one)
         if told.kept_by:
             say(f"Kept right by: {told.kept_by}")
-    return NEEDS_A_PERSON if any(one.needs_a_person for one in told.syncs) else DONE
+    needed = any(one.needs_a_person for one in told.syncs) or any(one.needs_a_person for one in told.destinations)
+    return NEEDS_A_PERSON if needed else DONE
 
 
 def _tell(syncs: Sequence[SyncStanding]) -> None:
@@ -43,7 +47,7 @@ def _tell(syncs: Sequence[SyncStanding]) -> None:
         if one.plan_waiting:
             say(f"{one.sync}: plan {one.plan_waiting} waits for a yes. See it: guestlist plan",
                 f"  If that is right: guestlist sync --confirm {one.plan_waiting}")  # fmt: skip
-        if one.error:
+        if one.error and one.now != "parked":
             say(f"{one.error.message}", f"  {one.error.next}  [{one.error.code}]")
 
 

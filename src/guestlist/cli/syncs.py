@@ -21,13 +21,18 @@ from guestlist.cli.frame import (
     table,
 )
 from guestlist.cli.place import HERE, SpaceAt
-from guestlist.cli.rounds import Rounds, read_timeout, report_facts
+from guestlist.cli.rounds import Rounds, read_timeout, report_facts, tell_report
 from guestlist.clock import microseconds
 from guestlist.connections import clock_of
+from guestlist.destinations.meta.deliver import State
+from guestlist.emptying import empty as empty_audience
+from guestlist.emptying import stake
 from guestlist.ending import Ending, ending, worst
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.syncs import PlannedSync, PlanSyncs
 from guestlist.records import open_records
-from guestlist.space import open_space
+from guestlist.space import Space, open_space
+from guestlist.syncing import open_to_sync
 
 _SECONDS_PER_CALL = 0.4
 _FEW = 100
@@ -116,6 +121,11 @@ def sync(
     timeout: Annotated[
         str, typer.Option("--timeout", metavar="TIME", help="With --wait: how long at most, such as 30m or 2h.")
     ] = "1h",
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Take everybody out of the audience, and leave it empty until --resume.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --empty: it is meant.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Let a paused sync go on.")] = False,
     space: SpaceDir = Path(),
     as_json: AsJson = False,
 ) -> int:
@@ -129,9 +139,15 @@ def sync(
     guestlist sync left_a_cart --confirm 3f9a1c
 
     guestlist sync --wait --timeout 30m
+
+    guestlist sync left_a_cart --empty
     """
     here = open_space(space)
     patience = read_timeout(timeout)
+    if empty:
+        return _empty(here, key, yes=yes, as_json=as_json)
+    if resume:
+        _resume(here, key)
     if confirm is not None:
         # Into the records only, so that it works beside a running sync too.
         with open_records(here) as records:
@@ -139,7 +155,7 @@ def sync(
     rounds = Rounds(here, key, full=full, quiet=as_json)
     ended = rounds.until_settled(patience) if wait else rounds.once()
     if as_json:
-        syncs = [report_facts(bound, report) for bound, report in ended]
+        syncs = [report_facts(bound.key, report) for bound, report in ended]
         answer({"syncs": syncs, "traits_not_renewed": rounds.stale})
     if rounds.beside:
         return _CODES[rounds.beside]
@@ -147,3 +163,46 @@ def sync(
 
 
 _CODES = {Ending.RIGHT: DONE, Ending.LATER: GOES_ON_LATER, Ending.PERSON: NEEDS_A_PERSON}
+
+
+def _resume(space: Space, key: str | None) -> None:
+    """Into the records only, so that it works beside a running service, which goes on with it."""
+    with open_records(space) as records:
+        paused = [one for one in records.journal.syncs() if one.paused and key in {one.key, one.audience}]
+        if key is None or not paused:
+            raise WrongUseError(
+                "nothing_to_resume",
+                f"'{key}' is not paused." if key else "Say which sync is to go on.",
+                nothing_lost="Nothing was changed.",
+                next_step="For example: guestlist sync left_a_cart --resume",
+            )
+        for one in paused:
+            records.journal.set_paused(one.key, paused=False)
+
+
+def _empty(space: Space, key: str | None, *, yes: bool, as_json: bool) -> int:
+    if key is None:
+        raise WrongUseError(
+            "sync_not_named",
+            "Say which audience is to be emptied.",
+            nothing_lost="Nothing was sent.",
+            next_step="For example: guestlist sync left_a_cart --empty",
+        )
+    with open_to_sync(space) as syncing:
+        going = stake(syncing, key)
+        if not yes:
+            raise GuestlistError(
+                "yes_needed",
+                f"{going.people:,} people would be taken out of '{going.name}' ({going.audience}) at Meta, and nobody put "
+                f"in again until: guestlist sync {going.sync} --resume",
+                nothing_lost="Nothing was sent. People whom only others put there would stay.",
+                next_step=f"If that is meant: guestlist sync {going.sync} --empty --yes",
+            )
+        syncing.refresh()
+        report = empty_audience(syncing, key, actor="command line")
+    if as_json:
+        answer({"syncs": [{"emptied": going.people, **report_facts(going.sync, report)}], "traits_not_renewed": {}})
+    else:
+        tell_report(going.name, report)
+        say(f"It stays empty until: guestlist sync {going.sync} --resume")
+    return DONE if report.state is State.DONE else NEEDS_A_PERSON

@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Audiences": {
         "audiences": (
             "audiences:commands",
-            "check, list, show, convert, preview, members, explain, diff,\nhistory, changes, export.",
+            "check, list, show, convert, preview, members, explain, diff,\nhistory, changes, export, adopt.",
         ),
         "traits": ("traits:commands", "check, list, show: what is worked out of people."),
         "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
@@ -29,7 +29,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "identity": ("profiles:identity_commands", "try: what other rules would make of people."),
     },
     "Meta": {
-        "destinations": ("destinations:commands", "connect, list: the ad accounts that audiences go to."),
+        "destinations": (
+            "destinations:commands",
+            "connect, reconnect, disconnect, list, show, audiences, share\nand more: the ad accounts, and what is there.",
+        ),
         "doctor": ("doctor:doctor", "Is all in order, at Meta and on this machine?"),
         "plan": ("syncs:plan", "What a sync would send now. Sends nothing."),
         "sync": ("syncs:sync", "Add who entered, remove who left."),

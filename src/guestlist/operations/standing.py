@@ -1,26 +1,28 @@
 """How every sync stands, and what was sent."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import Field
 
+from guestlist import parking, watching
 from guestlist.connections import Connections, open_connections
 from guestlist.destinations.meta.account import Standing, standing
+from guestlist.destinations.meta.token_life import PARKING_CODES, parks
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.destinations.settings import read_destination
 from guestlist.errors import GuestlistError
-from guestlist.holding import named
+from guestlist.holding import lives, named
 from guestlist.operations.desk import Desk
+from guestlist.operations.destinations import DestinationTold, told_of
 from guestlist.operations.operation import Operation, get
 from guestlist.store.journal import Journal
 from guestlist.store.journal_keeping import Freshness, Timing
 from guestlist.store.journal_tables import BatchState, Plan, PlanState, Sync
 from guestlist.telling.answer import Answer, Value
-
-_ALIVE = 120_000_000
 
 
 class Waited(Value):
@@ -66,9 +68,10 @@ class SyncStanding(Value):
 
 
 class Status(Answer):
-    """All syncs. `kept_by`: the process that keeps the space right."""
+    """All syncs and destinations. `kept_by`: the process that keeps the space right."""
 
     syncs: tuple[SyncStanding, ...]
+    destinations: tuple[DestinationTold, ...]
     kept_by: str | None
 
 
@@ -80,17 +83,25 @@ class ShowStatus(Operation[Status]):
     def run(self, desk: Desk) -> Status:
         journal, at = desk.records.journal, desk.now
         timings = journal.timings()
-        with open_connections(desk.space, desk.records) as connections:
+        with open_connections(desk.space, desk.records, asking="never") as connections:
+            destinations = tuple(_destinations(desk, connections, at))
             syncs = tuple(_standing(desk, connections, sync, timings.get(sync.key), at) for sync in journal.syncs())
         owner = journal.owner()
-        alive = owner is not None and owner.beat and at - owner.beat < _ALIVE
-        return Status(syncs=syncs, kept_by=named(owner) if owner and alive else None)
+        kept_by = named(owner) if lives(owner, now=at) else None
+        return Status(syncs=syncs, destinations=destinations, kept_by=kept_by)
+
+
+def _destinations(desk: Desk, connections: Connections, at: int) -> Iterator[DestinationTold]:
+    """How long we may send to each; one with a mistake in its settings is left to its syncs to tell."""
+    for name in desk.space.settings.destinations:
+        with suppress(GuestlistError):
+            yield told_of(watching.look(desk.space, desk.records.journal, connections, name, now=at))
 
 
 def _standing(desk: Desk, connections: Connections, sync: Sync, timing: Timing | None, at: int) -> SyncStanding:
     journal = desk.records.journal
-    waits = journal.held_plan(sync.key)
-    shown, note = None, stop_of(journal, sync) or kept_error(timing, sync)
+    waits, parked = journal.held_plan(sync.key), journal.parked(sync.destination)
+    shown, note = None, parking.error_of(parked) if parked else stop_of(journal, sync) or kept_error(timing, sync)
     try:
         shown = _at_meta(desk, connections, sync)
     except GuestlistError as error:
@@ -140,6 +151,8 @@ def kept_error(timing: Timing | None, sync: Sync) -> GuestlistError | None:
     """What stopped the last run by itself, if that was after Meta was last right."""
     if timing is None or timing.code is None or (sync.right_at or 0) > timing.at:
         return None
+    if timing.code in PARKING_CODES:  # and the destination is parked no more: it is about to go on
+        return None
     code, happened = timing.code, timing.happened or ""
     return GuestlistError(code, happened, nothing_lost=timing.nothing_lost, next_step=timing.next_step or "")
 
@@ -152,7 +165,7 @@ def stop_of(journal: Journal, sync: Sync) -> GuestlistError | None:
         if last is None or last.code is None or plan.state is PlanState.DONE:
             return None
         rule = verdict_of(last.code, last.subcode)
-        if rule.verdict.stops:
+        if rule.verdict.stops and not parks(rule):
             return GuestlistError(
                 rule.name, f"{sync.key}: {rule.happened}", nothing_lost="Nothing is lost.", next_step=rule.next_step
             )
@@ -161,6 +174,8 @@ def stop_of(journal: Journal, sync: Sync) -> GuestlistError | None:
 
 def now_in_words(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at: int) -> str:
     """What is going on with a sync at the moment."""
+    if journal.parked(sync.destination) is not None:
+        return "parked"
     running = next((plan for plan in journal.plans(sync.key, last=1) if plan.state is PlanState.RUNNING), None)
     if running is not None:
         taken = sum(batch.rows for batch in journal.batches(running.id) if batch.state is BatchState.APPLIED)
@@ -169,6 +184,8 @@ def now_in_words(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at
         return "waits for a yes"
     if stopped:
         return "stopped"
+    if sync.paused:
+        return "kept empty" if sync.key in journal.emptied() else "paused"
     pause = journal.pause(f"{sync.key} removals")
     until = pause.not_before if pause is not None else 0
     if until > at:

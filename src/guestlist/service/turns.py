@@ -13,11 +13,13 @@ from functools import cached_property
 from guestlist.audiences.schedule import Past, due
 from guestlist.clock import microseconds, stopwatch
 from guestlist.destinations.meta.deliver import Report, State
+from guestlist.emptying import keep_empty
 from guestlist.ending import waiting_cures
 from guestlist.errors import GuestlistError
 from guestlist.forgetting import settle
 from guestlist.freshness import count_acknowledged, note_moves, removal_since
 from guestlist.results import renew_results
+from guestlist.service.destinations import Destinations
 from guestlist.service.failing import LOST, Backoff, growing, strange
 from guestlist.service.lending import Lending
 from guestlist.service.loads import Loads
@@ -76,6 +78,7 @@ class Turns:
         self._settings = _print_of_settings(syncing.space)
         self._unreadable = Backoff(first=2, longest=60)
         self._handing_over = Backoff(first=15, longest=240)
+        self._destinations = Destinations(syncing, log)
 
     # --- one look -----------------------------------------------------------------------------------------------------
 
@@ -84,6 +87,7 @@ class Turns:
         self.take_in()
         self._memory.data += self._memory.loads.look(self._syncing, self._log)
         self._read_files()
+        self._go_on()
         self._obey()
         self._read_files()  # handing over may have taken a while
         waiting = self._due()
@@ -166,7 +170,7 @@ class Turns:
     def _due(self) -> list[Bound]:
         """The syncs that are to run now; who had a turn longest ago first."""
         now, timings = self._syncing.clock.now(), self._journal.timings()
-        paused = {kept.key for kept in self._journal.syncs() if kept.paused}
+        paused = {kept.key for kept in self._journal.syncs() if kept.paused} - self._journal.emptied().keys()
         confirmed = self._journal.confirmed()
         self._memory.confirmed &= confirmed
         told = self._orders.asked() | (confirmed - self._memory.confirmed)
@@ -194,6 +198,12 @@ class Turns:
             return regular
         again = _instant(timing.again_at)
         return again if timing.code is not None or regular is None else min(regular, again)
+
+    def _go_on(self) -> None:
+        """Give the syncs of a destination their turn that may be called again."""
+        for key in self._destinations.look(self.bounds):
+            self._orders.run_now(key)
+            self._handing_over.passed()
 
     # --- evaluating ---------------------------------------------------------------------------------------------------
 
@@ -260,7 +270,7 @@ class Turns:
     def _run(self, bound: Bound) -> None:
         began, took = self._syncing.now, stopwatch()
         full = self._begin(bound.key)
-        report = self._report_of(lambda: self._syncing.sync(bound, full=full))
+        report = self._report_of(lambda: self._sync(bound, full=full))
         cancelled = self._orders.end()
         self._running = None
         self._note_work()
@@ -277,6 +287,12 @@ class Turns:
             debt_rows=report.debt or None, requests=report.requests, seconds=round(took(), 3), space=self._name,
             code=report.error.code if report.error else None,
         )  # fmt: skip
+
+    def _sync(self, bound: Bound, *, full: bool) -> Report:
+        """An audience that was emptied on request has its removals settled, and stays empty."""
+        if bound.key in self._journal.emptied():
+            return keep_empty(self._syncing, bound)
+        return self._syncing.sync(bound, full=full)
 
     def _begin(self, key: str) -> bool:
         memory = self._memory
@@ -348,7 +364,7 @@ class Turns:
         if self._orders.stopping:
             return False
         self._running, self._slice = bound.key, None
-        report = self._report_of(lambda: self._syncing.hand_over([bound])[0][1])
+        report = self._report_of(lambda: self._hand_over(bound))
         self._running = None
         if report.requests or report.error:
             code = report.error.code if report.error else None
@@ -356,6 +372,12 @@ class Turns:
                 "handed_over", sync=bound.key, removed_rows=report.removed, requests=report.requests, code=code
             )
         return report.state is State.DONE and not report.debt
+
+    def _hand_over(self, bound: Bound) -> Report:
+        # One that is to be empty wants nobody back, not even who is in doubt there.
+        if bound.key in self._journal.emptied():
+            return keep_empty(self._syncing, bound)
+        return self._syncing.hand_over([bound])[0][1]
 
 
 def _instant(microseconds_since_1970: int) -> datetime:

@@ -42,6 +42,7 @@ from guestlist.store.journal_tables import (
     Sealed,
     Sync,
 )
+from guestlist.store.journal_tokens import TokenRecords
 
 T = TypeVar("T")
 _OWNER = select(*(column for column in t.owner.c if column.name != "id"))
@@ -56,6 +57,7 @@ class Journal(
     SplitRecords,
     KeepingRecords,
     PullRecords,
+    TokenRecords,
 ):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 

@@ -96,6 +96,7 @@ class Sync:
     size_lower: int | None = None  # what Meta last showed of the audience's size,
     size_upper: int | None = None
     size_of: int | None = None  # and people_sent at that time
+    remote_description: str | None = None  # as it was last given to Meta
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +241,7 @@ sync = Table(
     Column("size_lower", Integer),
     Column("size_upper", Integer),
     Column("size_of", Integer),
+    Column("remote_description", Text),
     UniqueConstraint("audience", "destination"),
     UniqueConstraint("destination", "remote_id"),  # two syncs never own one audience at Meta
 )

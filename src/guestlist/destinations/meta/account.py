@@ -91,14 +91,27 @@ class Upkeep:
     def forget(self, sync: Sync) -> Sync:
         """Let go of an audience that is gone, so that `ensure` makes a new one. The ledger must forget it as well."""
         return self._save(
-            replace(sync, remote_id=None, remote_name=None, creation_intended_at=None, created_at=None, adopted=False)
+            replace(
+                sync,
+                remote_id=None,
+                remote_name=None,
+                remote_description=None,
+                creation_intended_at=None,
+                created_at=None,
+                adopted=False,
+            )
         )
 
     def _named(self, sync: Sync, wish: Wish) -> Sync:
-        if wish.rename == "keep" or sync.remote_name == wish.name or sync.remote_id is None:
+        remote_id = sync.remote_id
+        if wish.rename == "keep" or remote_id is None:
             return sync
-        self.client.rename_audience(sync.remote_id, name=wish.name, description=wish.description)
-        return self._save(replace(sync, remote_name=wish.name))
+        if sync.remote_description is None:  # of before it was kept: what it was then is what Meta has
+            sync = self._save(replace(sync, remote_description=wish.description))
+        if (sync.remote_name, sync.remote_description) == (wish.name, wish.description):
+            return sync
+        self.client.rename_audience(remote_id, name=wish.name, description=wish.description)
+        return self._save(replace(sync, remote_name=wish.name, remote_description=wish.description))
 
     def _adopted(self, sync: Sync, wish: Wish, remote_id: str) -> Sync:
         found = self.client.audience(remote_id)
@@ -109,18 +122,26 @@ class Upkeep:
                 next_step="Adopt a customer list, or set adopt: false to make a new one.",
                 nothing_lost="Nothing was sent.",
             )
-        # The name it has stays until the definition's changes.
-        return self._save(replace(sync, remote_id=remote_id, remote_name=wish.name, adopted=True))
+        # The name and description that it has stay until the definition's change.
+        return self._save(
+            replace(
+                sync,
+                remote_id=remote_id,
+                adopted=True,
+                remote_name=wish.name,
+                remote_description=wish.description,
+            )
+        )
 
     def _created(self, sync: Sync, wish: Wish) -> Sync:
         """Intent first: whatever happens from here on, the next run looks for what this one made."""
-        sync = self._save(replace(sync, creation_intended_at=self._now(), remote_name=wish.name))
+        sync = self._save(self._intended(sync, wish))
         try:
             made = self.client.create_audience(wish.name, wish.description, wish.customer_file_source)
         except MetaError as error:
             if error.reply.outcome is Outcome.UNKNOWN:
                 return self._found_again(sync, wish)
-            self._save(replace(sync, creation_intended_at=None, remote_name=None))
+            self._save(replace(sync, creation_intended_at=None, remote_name=None, remote_description=None))
             raise
         return self._save(replace(sync, remote_id=made, created_at=self._now()))
 
@@ -139,9 +160,17 @@ class Upkeep:
         return self._named(found_sync, wish)
 
     def _created_after_all(self, sync: Sync, wish: Wish) -> Sync:
-        sync = self._save(replace(sync, creation_intended_at=self._now(), remote_name=wish.name))
+        sync = self._save(self._intended(sync, wish))
         made = self.client.create_audience(wish.name, wish.description, wish.customer_file_source)
         return self._save(replace(sync, remote_id=made, created_at=self._now()))
+
+    def _intended(self, sync: Sync, wish: Wish) -> Sync:
+        return replace(
+            sync,
+            creation_intended_at=self._now(),
+            remote_name=wish.name,
+            remote_description=wish.description,
+        )
 
     def _made_since(self, name: str, intended: int) -> Audience | None:
         """The first of that name that no other sync has."""

@@ -49,7 +49,10 @@ class UsersAnswer:
 
 @dataclass(frozen=True, kw_only=True)
 class Audience:
-    """A Custom Audience as Meta shows it; sizes are bounds, None while Meta has none."""
+    """A Custom Audience as Meta shows it; sizes are bounds, None while Meta has none.
+
+    `account` is whose it is, and it can be edited there, where that was asked for.
+    """
 
     id: str
     name: str
@@ -61,6 +64,8 @@ class Audience:
     operation_text: str
     delivery_code: int
     delivery_text: str
+    account: str = ""
+    can_edit: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,13 +87,14 @@ class Account:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenFacts:
-    """`expires_at` in seconds since 1970, None for never."""
+    """`expires_at` and `data_access_ends_at` in seconds since 1970, None for never."""
 
     valid: bool
     kind: str
     scopes: frozenset[str]
     expires_at: int | None
     subcode: int | None = None
+    data_access_ends_at: int | None = None
 
 
 def read_body(content: bytes, status: int, usage: Usage) -> Reply:
@@ -181,6 +187,8 @@ def read_audience(body: Mapping[str, Any]) -> Audience:
         operation_text=str(operation.get("description", "")),
         delivery_code=_integer(delivery.get("code")) or 0,
         delivery_text=str(delivery.get("description", "")),
+        account=f"act_{body['account_id']}" if body.get("account_id") else "",
+        can_edit=str(_object(body.get("permission_for_actions")).get("can_edit", True)).lower() != "false",
     )
 
 
@@ -207,6 +215,7 @@ def read_token(body: Mapping[str, Any]) -> TokenFacts:
         scopes=frozenset(map(str, scopes)) if isinstance(scopes, list) else frozenset(),
         expires_at=_integer(data.get("expires_at")) or None,
         subcode=_integer(_object(data.get("error")).get("subcode")),
+        data_access_ends_at=_integer(data.get("data_access_expires_at")) or None,
     )
 
 

@@ -48,6 +48,8 @@ _AUDIENCE_FIELDS = (
     "id,name,subtype,time_created,approximate_count_lower_bound,approximate_count_upper_bound,"
     "operation_status,delivery_status"
 )
+_LISTED_FIELDS = f"{_AUDIENCE_FIELDS},account_id,permission_for_actions"
+_HEAVY_PAGE = 20  # what Meta recommends where sizes and states are asked for
 _ACCOUNT_FIELDS = "id,name,account_status,currency,timezone_name,tos_accepted,business,user_tasks"
 # The connection was never made, so nothing can have been sent. Every other failure leaves that open.
 _NOT_SENT = frozenset({httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol})
@@ -122,10 +124,12 @@ class MetaClient:
         connection: Connection,
         *,
         transport: httpx.BaseTransport | None = None,
+        on_refusal: Callable[[Rule], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._at = connection
         self._monotonic = monotonic
+        self._on_refusal = on_refusal
         self.usage = Usage()  # of the latest answer that said something
         self.answered_at: datetime | None = None  # by Meta's clock
         self._http = httpx.Client(
@@ -188,11 +192,20 @@ class MetaClient:
     def audiences(self) -> Iterator[Audience]:
         """All of the account's audiences, newest first, with name and time of creation only."""
         path = f"{self._at.ad_account}/customaudiences"
-        params: dict[str, Any] = {"fields": "id,name,subtype,time_created", "limit": _PAGE}
+        params = {"fields": "id,name,subtype,time_created", "limit": _PAGE}
+        return map(read_audience, self._pages(path, params, self._at.ad_account))
+
+    def audiences_in_full(self) -> Iterator[Audience]:
+        """The same with sizes, states and whose they are: many more calls."""
+        path = f"{self._at.ad_account}/customaudiences"
+        params = {"fields": _LISTED_FIELDS, "limit": _HEAVY_PAGE}
+        return map(read_audience, self._pages(path, params, self._at.ad_account))
+
+    def _pages(self, path: str, params: dict[str, Any], thing: str) -> Iterator[Mapping[str, Any]]:
         for _ in range(_MOST_PAGES):
-            page = self._ask("GET", path, params, self._at.ad_account)
+            page = self._ask("GET", path, params, thing)
             data = page.get("data")
-            yield from (read_audience(entry) for entry in data or () if isinstance(entry, dict))
+            yield from (entry for entry in data or () if isinstance(entry, dict))
             # The cursor, not `paging.next`: that is a whole URL, with the token in it.
             paging = page.get("paging") or {}
             after = (paging.get("cursors") or {}).get("after")
@@ -207,6 +220,18 @@ class MetaClient:
     def delete_audience(self, audience: str) -> None:
         path = _digits(audience)
         self._ask("DELETE", path, {}, f"audience {path}")
+
+    def shared_with(self, audience: str) -> list[str]:
+        """The ad accounts that may use it beside its own."""
+        path = f"{_digits(audience)}/adaccounts"
+        return [str(entry.get("id", "")) for entry in self._pages(path, {"limit": _PAGE}, f"audience {audience}")]
+
+    def share_audience(self, audience: str, accounts: Sequence[str]) -> None:
+        """With all of these or, where Meta refuses one, with none."""
+        self._ask("POST", f"{_digits(audience)}/adaccounts", _accounts(accounts), f"audience {audience}")
+
+    def unshare_audience(self, audience: str, accounts: Sequence[str]) -> None:
+        self._ask("DELETE", f"{_digits(audience)}/adaccounts", _accounts(accounts), f"audience {audience}")
 
     # --- account and token --------------------------------------------------------------------------------------------
 
@@ -235,6 +260,8 @@ class MetaClient:
             return Reply(outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT, cause=type(error).__name__)
         if reply.usage != Usage():
             self.usage = reply.usage
+        if reply.rule is not None and self._on_refusal is not None:
+            self._on_refusal(reply.rule)
         return reply
 
     def _request(self, method: Method, path: str, params: Mapping[str, Any]) -> httpx.Request:
@@ -314,6 +341,10 @@ def _date(headers: httpx.Headers) -> datetime | None:
         return parsedate_to_datetime(headers.get("date", ""))
     except ValueError:
         return None
+
+
+def _accounts(accounts: Sequence[str]) -> dict[str, Any]:
+    return {"adaccounts": [account.removeprefix("act_") for account in accounts]}
 
 
 def _digits(audience: str) -> str:

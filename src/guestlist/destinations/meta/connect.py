@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from guestlist.destinations.meta.answers import Account, Outcome, TokenFacts
 from guestlist.destinations.meta.client import Connection, MetaClient, MetaError, failure
+from guestlist.destinations.meta.token_life import NEEDED, may_write
 from guestlist.destinations.meta.verdicts import as_error, verdict_of
 from guestlist.destinations.settings import DestinationSettings
 from guestlist.errors import GuestlistError
@@ -13,9 +14,8 @@ from guestlist.store.vault import Secret, Vault
 
 T = TypeVar("T")
 
-_NEEDED = "ads_management"
 _NOT_CONNECTED = "Nothing was changed: the destination is as it was before."
-_BAD_PARAMETER, _NO_OBJECT = 100, 33
+_BAD_PARAMETER, _NO_OBJECT, _NO_PERMISSION = 100, 33, 200
 _TERMS = "https://business.facebook.com/ads/manage/customaudiences/tos/?act="
 
 
@@ -90,9 +90,22 @@ def try_out(client: MetaClient, account: str) -> Connected:
     """Ask Meta who the token is and whether it may manage this account; raises what stands in the way."""
     token = _asked(lambda: _live(client.token()), account)
     who = _asked(lambda: _who(client), account)
-    if _NEEDED not in _asked(client.permissions, account):
+    if NEEDED not in _asked(client.permissions, account):
         raise _refused(as_error(verdict_of(294), thing="Token"))
-    return Connected(who=who, token=token, account=_asked(client.account, account))
+    found = _asked(client.account, account)
+    if not may_write(found):
+        raise _refused(only_looks(found, who))
+    return Connected(who=who, token=token, account=found)
+
+
+def only_looks(account: Account, who: str) -> GuestlistError:
+    """Somebody without the task that lets audiences be changed."""
+    return GuestlistError(
+        "meta_only_looks",
+        f"'{who}' may only look at the ad account {account.id}, not change its audiences.",
+        nothing_lost=_NOT_CONNECTED,
+        next_step="In Meta's business settings give that user the task 'Manage campaigns' for this account.",
+    )
 
 
 def _live(facts: TokenFacts) -> TokenFacts:
@@ -124,6 +137,14 @@ def _explained(error: MetaError, account: str) -> GuestlistError:
             f"Meta has no ad account {account} that this token may see.",
             nothing_lost=_NOT_CONNECTED,
             next_step="Check --ad-account, and that the account is assigned to the token's system user.",
+        )
+    if rule is not None and (rule.code, rule.subcode) == (_NO_PERMISSION, None):
+        return GuestlistError(
+            error.code,
+            f"This token may not use the ad account {account}.",
+            nothing_lost=_NOT_CONNECTED,
+            next_step="Assign the account to the token's user, or give a token of somebody who may use it. Another account "
+            "is connected under another name.",
         )
     if rule is not None and (rule.code, rule.subcode) in {(_BAD_PARAMETER, None), (104, None)}:
         return GuestlistError(

@@ -7,15 +7,13 @@ from enum import Enum
 
 from guestlist.destinations.meta.answers import Account, TokenFacts
 from guestlist.destinations.meta.client import MetaClient, MetaError
+from guestlist.destinations.meta.token_life import NEEDED, ending, may_write
 from guestlist.destinations.meta.verdicts import as_error, verdict_of
 
-_NEEDED = "ads_management"
 _MOST_LISTS = 500
 _WARN_LISTS = 450
-_WARN_DAYS = 14
 _WARN_USAGE = 60.0
 _ACTIVE = frozenset({1, 9})  # 9: in the grace period after a failed payment, still working
-_WRITING = frozenset({"MANAGE", "ADVERTISE"})
 _STATUS = {
     2: "disabled", 3: "unsettled: a payment is open", 7: "under review by Meta", 8: "waiting for settlement",
     100: "about to be closed", 101: "closed",
@@ -81,24 +79,30 @@ def _token(facts: TokenFacts, now: int) -> Line:
         return _by_table("token", "Token", 190, facts.subcode)
     whose = f"The token is {_KINDS.get(facts.kind, 'of an unknown kind')}"
     ends = ", and ends when the person changes the password" if facts.kind == "USER" else ""
-    if facts.expires_at is None:
-        return Line(check="token", health=Health.OK, found=f"{whose}, valid, and does not expire{ends}.")
-    days = (facts.expires_at - now) // _DAY
-    day = datetime.fromtimestamp(facts.expires_at, UTC).date().isoformat()
-    found = f"{whose}, valid until {day}, {days} days from now{ends}."
-    if days >= _WARN_DAYS:
+    found = f"{whose}, {_until(facts, now)}{ends}."
+    soon = ending(facts.expires_at, facts.data_access_ends_at, now=now)
+    if soon is None:
         return Line(check="token", health=Health.OK, found=found)
+    if soon.what != "token":
+        found += f" But {soon.happened}."
     return Line(
         check="token",
         health=Health.WARNING,
         found=found,
-        next_step="Make a new token, best one of a system user that does not expire: guestlist destinations connect.",
+        next_step="Make a new token, best one of a system user that does not expire: guestlist destinations reconnect.",
         code="meta_token_expires_soon",
     )
 
 
+def _until(facts: TokenFacts, now: int) -> str:
+    if facts.expires_at is None:
+        return "valid, and does not expire"
+    day = datetime.fromtimestamp(facts.expires_at, UTC).date().isoformat()
+    return f"valid until {day}, {(facts.expires_at - now) // _DAY} days from now"
+
+
 def _role(granted: frozenset[str]) -> Line:
-    if _NEEDED in granted:
+    if NEEDED in granted:
         return Line(check="role", health=Health.OK, found=f"The token may manage ads ({', '.join(sorted(granted))}).")
     return _by_table("role", "Token", 294)
 
@@ -107,11 +111,12 @@ def _account(client: MetaClient, found: list[Account]) -> Line:
     account = client.account()
     found.append(account)
     named = f"{account.id} '{account.name}'"
-    if account.tasks is not None and not account.tasks & _WRITING:
+    if not may_write(account):
+        tasks = ", ".join(sorted(account.tasks or ())) or "no task"
         return Line(
             check="account",
             health=Health.BROKEN,
-            found=f"Ad account {named}: the token's user may only look ({', '.join(sorted(account.tasks)) or 'no task'}).",
+            found=f"Ad account {named}: the token's user may only look ({tasks}).",
             next_step="In Meta's business settings give that user the task 'Manage campaigns' for this account.",
             code="meta_only_looks",
         )

@@ -131,7 +131,7 @@ TABLE: tuple[Rule, ...] = (
     _R(190, None, _V.RECONNECT, "meta_token_invalid", "Meta does not accept the token.", _RECONNECT),
     _R(190, 458, _V.RECONNECT, "meta_app_removed", "The person whose token this is has removed the app.", _RECONNECT),
     _R(190, 459, _V.RECONNECT, "meta_login_needed", "Meta wants the person whose token this is to log in.", "That person logs in at facebook.com, then run: guestlist doctor."),
-    _R(190, 460, _V.RECONNECT, "meta_password_changed", "The token ended because its person changed the password, or Meta ended the session for safety.", "Make a new token, best one of a system user, which has no password, and run: guestlist destinations connect."),
+    _R(190, 460, _V.RECONNECT, "meta_password_changed", "The password of the connected account was changed, or Meta ended its session for safety.", "Make a new token, best one of a system user, which has no password, and run: guestlist destinations connect."),
     _R(190, 463, _V.RECONNECT, "meta_token_expired", "The token has expired.", _RECONNECT),
     _R(190, 464, _V.RECONNECT, "meta_not_confirmed", "The person whose token this is has not confirmed their account at Meta.", "That person confirms it at facebook.com, then run: guestlist doctor."),
     _R(190, 467, _V.RECONNECT, "meta_logged_out", "The token ended because its person logged out.", _RECONNECT),

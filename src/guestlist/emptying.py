@@ -1,0 +1,97 @@
+"""Audiences at Meta emptied or deleted on request, and kept so: nobody is put back until somebody says so.
+
+Emptying is a sync like any other, of an audience that nobody is in: intents first, removals in batches, in doubt what
+was not answered, and again after the delays of Meta's pipeline. So it can be interrupted at any point and asked again.
+"""
+
+from dataclasses import dataclass, replace
+
+from guestlist.at_meta import kept_there
+from guestlist.destinations.meta.account import Upkeep
+from guestlist.destinations.meta.client import MetaError
+from guestlist.destinations.meta.deliver import Report, State
+from guestlist.destinations.meta.plan import Scope
+from guestlist.destinations.meta.sweep import forget_sync
+from guestlist.store.journal_tables import Sync
+from guestlist.syncing import Bound, Syncing
+
+_NOBODY = ""
+"""No audience has this key, so nobody is a member of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stake:
+    """What would go: the audience, and how many people it has from us. An adopted one may have others' people too."""
+
+    sync: str
+    audience: str
+    name: str
+    people: int
+    adopted: bool
+
+
+def stake(syncing: Syncing, key: str) -> Stake:
+    """What emptying or deleting would take."""
+    sync = kept_there(syncing.records.journal, key)
+    return Stake(
+        sync=sync.key,
+        audience=str(sync.remote_id),
+        name=sync.remote_name or sync.audience,
+        people=sync.people_sent,
+        adopted=sync.adopted,
+    )
+
+
+def empty(syncing: Syncing, key: str, *, actor: str) -> Report:
+    """Take out everybody whom Meta has from us, and keep it so. The caller has asked a person."""
+    journal = syncing.records.journal
+    sync = kept_there(journal, key)
+    # First: from here on no run puts anybody in, whatever becomes of this one.
+    journal.set_paused(sync.key, paused=True, emptied_at=syncing.now)
+    counts = {"people": sync.people_sent}
+    journal.audit(actor=actor, action="audience emptied", about=sync.key, counts=counts, now=syncing.now)
+    return keep_empty(syncing, _bound(syncing, sync))
+
+
+def keep_empty(syncing: Syncing, bound: Bound) -> Report:
+    """Send what removals are due of an audience that is to be empty. The yes to emptying it covers all of them."""
+    nobody = replace(
+        bound,
+        definition=replace(bound.definition, key=_NOBODY),
+        wish=replace(bound.wish, rename="keep", groups=()),
+    )
+    report = syncing.sync(nobody, scope=Scope.MIRROR)
+    if report.state is State.HELD and report.held is not None:
+        syncing.records.journal.confirm(report.held, now=syncing.now)
+        report = syncing.sync(nobody, scope=Scope.MIRROR)
+    return report
+
+
+def delete(syncing: Syncing, key: str, *, actor: str) -> Stake:
+    """Delete the audience at Meta; its sync is paused, and makes a new one once it is resumed."""
+    journal, gone = syncing.records.journal, stake(syncing, key)
+    sync = kept_there(journal, key)
+    client = syncing.connections.client(sync.destination)
+    keeper = Upkeep(journal=journal, client=client, clock=syncing.clock)
+    if not keeper.is_gone(sync):
+        try:
+            client.delete_audience(gone.audience)
+        except MetaError:
+            # The answer may be lost, and the audience with it.
+            if not keeper.is_gone(sync):
+                raise
+    # The ledger first: rows that it believed at Meta would never be sent to the audience made next.
+    forget_sync(syncing.ledger, sync.key)
+    keeper.forget(
+        replace(sync, paused=True, people_sent=0, right_at=None, size_lower=None, size_upper=None, size_of=None)
+    )
+    journal.set_paused(sync.key, paused=True)
+    counts = {"people": gone.people}
+    journal.audit(actor=actor, action="audience deleted", about=sync.key, counts=counts, now=syncing.now)
+    return gone
+
+
+def _bound(syncing: Syncing, sync: Sync) -> Bound:
+    """As the files say, or as it was where they no longer name it."""
+    every = [*syncing.bound(), *syncing.left_alone()]
+    return next(one for one in every if one.key == sync.key)
