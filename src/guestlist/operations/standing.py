@@ -100,8 +100,8 @@ def _destinations(desk: Desk, connections: Connections, at: int) -> Iterator[Des
 
 def _standing(desk: Desk, connections: Connections, sync: Sync, timing: Timing | None, at: int) -> SyncStanding:
     journal = desk.records.journal
-    waits, parked = journal.held_plan(sync.key), journal.parked(sync.destination)
-    shown, note = None, parking.error_of(parked) if parked else stop_of(journal, sync) or kept_error(timing, sync)
+    waits = journal.held_plan(sync.key)
+    shown, note = None, what_stops(journal, sync, timing)
     try:
         shown = _at_meta(desk, connections, sync)
     except GuestlistError as error:
@@ -145,6 +145,12 @@ def waited(known: Freshness | None) -> Waited | None:
         p95_seconds=known.p95 / 1000,
         worst_seconds=known.worst / 1000,
     )
+
+
+def what_stops(journal: Journal, sync: Sync, timing: Timing | None) -> GuestlistError | None:
+    """Why nothing goes on by itself: its destination is parked, or its last run stopped."""
+    parked = journal.parked(sync.destination)
+    return parking.error_of(parked) if parked else stop_of(journal, sync) or kept_error(timing, sync)
 
 
 def kept_error(timing: Timing | None, sync: Sync) -> GuestlistError | None:

@@ -21,11 +21,10 @@ from guestlist.operations.standing import (
     Stopped,
     Waited,
     iso,
-    kept_error,
     now_in_words,
     run_of,
-    stop_of,
     waited,
+    what_stops,
 )
 from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
@@ -144,7 +143,7 @@ def _told(desk: Desk, known: _Known) -> SyncInFull:
     timing, count = desk.records.journal.timings().get(sync.key), desk.records.journal.counts().get(sync.key)
     journal, at = desk.records.journal, desk.now
     held = journal.held_plan(sync.key)
-    note = stop_of(journal, sync) or kept_error(timing, sync)
+    note = what_stops(journal, sync, timing)
     sizes = (sync.size_lower, sync.size_upper)
     return SyncInFull(
         sync=sync.key,
