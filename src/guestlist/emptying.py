@@ -47,7 +47,7 @@ def empty(syncing: Syncing, key: str, *, actor: str) -> Report:
     journal = syncing.records.journal
     sync = kept_there(journal, key)
     # First: from here on no run puts anybody in, whatever becomes of this one.
-    journal.set_paused(sync.key, paused=True, emptied_at=syncing.now)
+    journal.empty_sync(sync.key, now=syncing.now)
     counts = {"people": sync.people_sent}
     journal.audit(actor=actor, action="audience emptied", about=sync.key, counts=counts, now=syncing.now)
     return keep_empty(syncing, _bound(syncing, sync))
@@ -85,7 +85,7 @@ def delete(syncing: Syncing, key: str, *, actor: str) -> Stake:
     keeper.forget(
         replace(sync, paused=True, people_sent=0, right_at=None, size_lower=None, size_upper=None, size_of=None)
     )
-    journal.set_paused(sync.key, paused=True)
+    journal.pause_sync(replace(sync, paused_until=None))
     counts = {"people": gone.people}
     journal.audit(actor=actor, action="audience deleted", about=sync.key, counts=counts, now=syncing.now)
     return gone

@@ -60,6 +60,18 @@ def api_key_given() -> str | None:
     return os.environ.get("GUESTLIST_API_KEY") or None
 
 
+def traces_wanted() -> bool:
+    """Whether the environment says where OpenTelemetry traces go."""
+    if os.environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or os.environ.get("OTEL_TRACES_EXPORTER") == "none":
+        return False
+    return any(os.environ.get(f"OTEL_EXPORTER_OTLP_{what}ENDPOINT") for what in ("", "TRACES_"))
+
+
+def service_name() -> str:
+    """What traces call this service."""
+    return os.environ.get("OTEL_SERVICE_NAME") or "guestlist"
+
+
 TABLE_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 RELATIONS = ("message", "event", "trait", "identifier", "membership", "as_of")
 """What queries may read of a space; its tables stand beside these."""
@@ -99,6 +111,7 @@ class SpaceSettings(BaseModel):
     allowed_hosts: tuple[str, ...] = ()
     """Hosts of one's own network (`host` or `host:port`) that files may be fetched from."""
     results: ResultSettings | None = None
+    alerts: dict[str, Any] = {}
 
     @field_validator("country", mode="before")
     @classmethod

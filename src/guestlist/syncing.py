@@ -29,7 +29,9 @@ from guestlist.counting import note_counts
 from guestlist.depending import depends_on, digests, held_back, narrowed, source_settings
 from guestlist.destinations.meta.account import Upkeep, Wish
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report, State
+from guestlist.destinations.meta.doubt import doubt
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
+from guestlist.destinations.meta.folding import recover
 from guestlist.destinations.meta.guard import Cause
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.prepare import Wanted, blank_reasons, prepare, want
@@ -39,10 +41,12 @@ from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.destinations.meta.sweep import forget_sync, sweep
 from guestlist.destinations.settings import DestinationSettings, read_destination
 from guestlist.erasing import carry_out
-from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.errors import GuestlistError
 from guestlist.forgetting import close, settle
 from guestlist.holding import hold
+from guestlist.instruments import measured
 from guestlist.interlude import HaltedError, Interlude
+from guestlist.pausing import no_sync
 from guestlist.profiles.do_not_send import listed_profiles, token_column
 from guestlist.profiles.views import known_identifiers
 from guestlist.records import Records, find_people, open_records
@@ -131,13 +135,14 @@ class Syncing:
         found = [one for one in every if key in {one.key, one.definition.key}]
         if len(found) == 1:
             return found
-        raise _no_sync(key, [one.key for one in found or every], several=bool(found))
+        raise no_sync(key, [one.key for one in found or every], several=bool(found))
 
     def bind(self, definition: Definition, wish: SyncWish) -> Bound:
         """One sync of a definition, by the settings of its destination."""
         settings = read_destination(self.space.settings, wish.to)
         return Bound(key=f"{definition.key}@{wish.to}", definition=definition, wish=wish, destination=settings)
 
+    @measured("evaluate")
     def refresh(self) -> None:
         """People, their traits and events, and who is in which audience, as of now."""
         find_people(self.space, self.warehouse, self.records)
@@ -182,14 +187,8 @@ class Syncing:
         """What Meta should have of this audience; rows are made for members who have none of today."""
         listed = self._do_not_send()
         self._make_rows([bound], listed)
-        return want(
-            self.warehouse,
-            self.ledger,
-            sync=bound.key,
-            destination=bound.wish.to,
-            members=self._members([bound]),
-            do_not_send=listed,
-        )
+        self._doubt(bound, listed)
+        return self._want(bound, self._members([bound]), listed)
 
     def reach(self, bound: Bound) -> Wanted:
         """What Meta should have if the definition as it is now were evaluated; nothing of that is recorded."""
@@ -199,14 +198,23 @@ class Syncing:
         question = asking.question(self.space, self.warehouse, about, traits, at=self.clock.now())
         found = self.warehouse.materialise("reached", members(bound.definition, question, self.definitions))
         self._make_rows([bound], listed, found)
-        return want(
-            self.warehouse,
-            self.ledger,
-            sync=bound.key,
-            destination=bound.wish.to,
-            members=found,
-            do_not_send=listed,
-        )
+        return self._want(bound, found, listed)
+
+    def _want(self, bound: Bound, members: Any, listed: DoNotSend) -> Wanted:
+        to = {"sync": bound.key, "destination": bound.wish.to}
+        return want(self.warehouse, self.ledger, **to, members=members, do_not_send=listed)
+
+    def _doubt(self, bound: Bound, listed: DoNotSend) -> None:
+        """After a restore: what may have been sent since the backup, by a ledger that is gone."""
+        left = self.records.journal.doubted(bound.key)
+        if left is None:
+            return
+        recover(self.ledger, self.records.journal, now=self.now)
+        if left.everybody:
+            self._make_rows([bound], listed, self.warehouse.table("identifier").select("profile_id").distinct())
+        at = max(self.now - 1, self.records.journal.last_sent_at(bound.key))
+        doubt(self.ledger, bound.key, bound.wish.to, everybody=left.everybody, at=at)
+        self.records.journal.doubt_told(bound.key, now=max(self.now, left.restored_at))
 
     def make_rows(self, some: Iterable[Bound]) -> None:
         """Make the rows of several syncs' members at once, which is cheaper than one sync after the other."""
@@ -216,6 +224,7 @@ class Syncing:
         for bounds in by_destination.values():
             self._make_rows(bounds, listed)
 
+    @measured("prepare")
     def _make_rows(self, bounds: Sequence[Bound], listed: DoNotSend, found: Any = None) -> None:
         """Of members of syncs to one destination, where rows are missing or out of date."""
         prepare(
@@ -268,6 +277,7 @@ class Syncing:
             if kept.remote_id and kept.key not in wanted and kept.destination in self.space.settings.destinations
         ]
 
+    @measured("sync", lambda _, bound, **__: {"sync": bound.key})
     def sync(
         self,
         bound: Bound,
@@ -480,14 +490,4 @@ def _wish(bound: Bound) -> Wish:
         customer_file_source=bound.destination.customer_file_source,
         adopt=bound.wish.adopt,
         rename=bound.wish.rename,
-    )
-
-
-def _no_sync(key: str, known: list[str], *, several: bool) -> WrongUseError:
-    happened = f"'{key}' goes to several destinations." if several else f"There is no sync '{key}'."
-    return WrongUseError(
-        "unknown_sync",
-        happened,
-        nothing_lost="Nothing was sent.",
-        next_step=f"Name one of: {', '.join(known)}" if known else "Give an audience a sync: line first.",
     )

@@ -194,7 +194,7 @@ def delete_audience(
         return
     say(
         f"Deleted '{going.name}' ({going.audience}) at Meta, with {going.people:,} people from here.",
-        f"Its sync is paused. To make it anew: guestlist sync {going.sync} --resume",
+        f"Its sync is paused. To make it anew: guestlist resume {going.sync}",
     )
 
 

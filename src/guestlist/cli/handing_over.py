@@ -1,5 +1,6 @@
 """Removals that cannot wait for the next sync: of people who were put on the do-not-send list, or erased."""
 
+from guestlist.backing_up import note_since
 from guestlist.cli.frame import tell
 from guestlist.errors import GuestlistError
 from guestlist.records import Records
@@ -14,6 +15,7 @@ def hand_over(space: Space, records: Records) -> bool:
 
     Where another process owns the space, it learns of the list before its next batch.
     """
+    note_since(records)
     if not any(sync.remote_id for sync in records.journal.syncs()):
         return True
     try:

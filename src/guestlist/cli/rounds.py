@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from guestlist.records import open_records
 from guestlist.results import renew_results
 from guestlist.space import Space
 from guestlist.syncing import Bound, Syncing, open_to_sync
+from guestlist.traces import tracing
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at what goes on by itself."""
@@ -48,10 +49,11 @@ def read_timeout(text: str) -> float:
 class Rounds:
     """The syncs of a space, or one of them, again and again."""
 
-    def __init__(self, space: Space, key: str | None, *, full: bool, quiet: bool) -> None:
+    def __init__(self, space: Space, key: str | None, *, full: bool, anyway: bool, quiet: bool) -> None:
         self._space = space
         self._key = key
         self._full = full
+        self._anyway = anyway
         self._quiet = quiet
         self.stale: dict[str, str] = {}
         self.beside: Ending | None = None
@@ -60,7 +62,7 @@ class Rounds:
     def once(self) -> list[tuple[Bound, Report]]:
         """One round."""
         ended: list[tuple[Bound, Report]] = []
-        with open_to_sync(self._space) as syncing:
+        with tracing(), open_to_sync(self._space) as syncing:
             syncing.refresh()
             self._tell_stale(syncing)
             chosen = some_of(syncing, self._key)
@@ -68,7 +70,7 @@ class Rounds:
             width = max(len(bound.definition.name) for bound in chosen)
             for bound in chosen:
                 with _progress(bound.definition.name.ljust(width), quiet=self._quiet) as tell:
-                    report = _run(syncing, bound, _Manner(full=self._full, tell=tell, named=self._key is not None))
+                    report = _run(syncing, bound, _Manner(full=self._full, anyway=self._anyway, tell=tell))
                 ended.append((bound, report))
                 if not self._quiet:
                     tell_report(bound.definition.name.ljust(width), report)
@@ -85,7 +87,7 @@ class Rounds:
         while True:
             try:
                 ended = self.once()
-                found = worst(ending(report) for _, report in ended)
+                found = self.ending_of(ended)
             except GuestlistError as error:
                 if error.code != _IN_USE:
                     raise
@@ -93,6 +95,11 @@ class Rounds:
             if found is not Ending.LATER or took() >= seconds:
                 return ended
             pause(min(LOOK_EVERY, max(seconds - took(), 0.0)))
+
+    def ending_of(self, ended: list[tuple[Bound, Report]]) -> Ending:
+        """How a round ended. A paused sync is as people want it, unless it was asked for by its key."""
+        fine = set() if self._key is not None else {State.PAUSED}
+        return worst(ending(report) for _, report in ended if report.state not in fine)
 
     def _seen_beside(self, began: int) -> Ending:
         """What the service says of the syncs: right once each has run since then, and nothing stopped it."""
@@ -130,36 +137,26 @@ def _hand_over_left_alone(syncing: Syncing) -> list[tuple[Bound, Report]]:
 
 @dataclass(frozen=True, kw_only=True)
 class _Manner:
-    """How a sync is run; `named`: it was asked for by its key."""
+    """How a sync is run; `anyway`: though it is paused."""
 
     full: bool
+    anyway: bool
     tell: Callable[[Progress], None]
-    named: bool
 
 
 def _run(syncing: Syncing, bound: Bound, manner: _Manner) -> Report:
-    """One sync; what stops it does not stop the others. Of a paused one only who must never be sent is removed."""
+    """One sync; what stops it does not stop the others. Of one that is paused, only who must never be sent leaves."""
     journal = syncing.records.journal
     kept = journal.sync(bound.key)
     try:
         if bound.key in journal.emptied():
             return keep_empty(syncing, bound)
-        if kept is None or not kept.paused:
-            return syncing.sync(bound, full=manner.full, progress=manner.tell)
-        if manner.named:
-            raise _paused(bound)
-        return next((report for _, report in syncing.hand_over([bound])), Report())
+        if kept is not None and kept.paused_at(syncing.now) and not manner.anyway:
+            left = next((report for _, report in syncing.hand_over([bound])), Report())
+            return replace(left, state=State.PAUSED) if left.state is State.DONE else left
+        return syncing.sync(bound, full=manner.full, progress=manner.tell)
     except GuestlistError as error:
         return Report(state=State.STOPPED, error=error)
-
-
-def _paused(bound: Bound) -> GuestlistError:
-    return GuestlistError(
-        "sync_paused",
-        f"{bound.key} is paused.",
-        nothing_lost="Nothing is lost: it goes on from what Meta has.",
-        next_step=f"Let it go on: guestlist sync {bound.key} --resume",
-    )
 
 
 @contextmanager
@@ -190,6 +187,8 @@ def tell_report(name: str, report: Report) -> None:
     if report.held:
         say(f"  Plan {report.held} waits for a yes: too many people would leave at once. See: guestlist plan",
             f"  If that is right: guestlist sync --confirm {report.held}")  # fmt: skip
+    if report.state is State.PAUSED:
+        say("  To let it run again: guestlist resume KEY. To run it once all the same: guestlist sync KEY --anyway")
     if report.again_at:
         say(f"  Goes on at {_time(report.again_at)} or later: run guestlist sync then.")
     if report.error:
@@ -201,7 +200,7 @@ def tell_report(name: str, report: Report) -> None:
 
 
 _STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State.STOPPED: "stopped",
-          State.CANCELLED: "cancelled"}  # fmt: skip
+          State.CANCELLED: "cancelled", State.PAUSED: "paused"}  # fmt: skip
 
 
 def report_facts(key: str, report: Report) -> dict[str, Any]:

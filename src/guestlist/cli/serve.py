@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from starlette.routing import Route
 
 from guestlist.cli.frame import AsJson, answer, say
 from guestlist.clock import WallClock
@@ -14,13 +15,16 @@ from guestlist.holding import named
 from guestlist.reaching import new_key
 from guestlist.records import open_records
 from guestlist.service import health
+from guestlist.service.alarms import Alarms
 from guestlist.service.api.served import address_of, serve_space
 from guestlist.service.app import make_app
 from guestlist.service.front import Front
 from guestlist.service.keeper import Keeper, Manner
 from guestlist.service.logs import Log
+from guestlist.service.metrics import Watched, measuring
 from guestlist.service.serving import Place, Service
 from guestlist.space import open_space
+from guestlist.traces import tracing
 
 
 def serve(
@@ -37,6 +41,12 @@ def serve(
     end_hung: Annotated[
         bool, typer.Option("--end-hung/--leave-hung", help="End that process, or wait until it ends by itself.")
     ] = True,
+    metrics: Annotated[
+        bool, typer.Option("--metrics/--no-metrics", help="Whether there is /metrics, for Prometheus.")
+    ] = True,
+    metrics_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Serve /metrics on a port of its own, and not on the other.")
+    ] = None,
     log_format: Annotated[Literal["json", "text"], typer.Option(help="How events are logged, on stderr.")] = "text",
     as_json: AsJson = False,
 ) -> None:
@@ -61,6 +71,7 @@ def serve(
     log = Log(_to_stderr, WallClock(), as_json=log_format == "json")
     manner = Manner(hung_after=hung_after, beat_every=min(5.0, hung_after / 4), end_hung=end_hung)
     with ExitStack() as opened:
+        opened.enter_context(tracing())
         key, served = new_key(), {}
         fronts: list[Front] = []
         for here in map(open_space, folders):
@@ -70,8 +81,16 @@ def serve(
             fronts.append(front)
             keeper = Keeper(here, take_in=front.take_in, log=log, manner=manner)
             served[here.folder.name] = serve_space(keeper, records, key)
+            alarms = Alarms(keeper, records.journal, log)
+            opened.callback(alarms.stop)
+            alarms.start()
         keepers = [one.keeper for one in served.values()]
-        app = make_app([front.door for front in fronts], served)
+        watched = [
+            Watched(keeper=keeper, door=front.door, journal=front.journal)
+            for keeper, front in zip(keepers, fronts, strict=True)
+        ]
+        more = _shown(opened, watched, log, host, metrics_port) if metrics or metrics_port is not None else []
+        app = make_app([front.door for front in fronts], served, more)
 
         def ready(url: str | None) -> None:
             if url:
@@ -80,6 +99,15 @@ def serve(
             _tell(keepers, url, as_json=as_json)
 
         Service(keepers, app, Place(host=host, port=port), log).run(ready)
+
+
+def _shown(opened: ExitStack, watched: list[Watched], log: Log, host: str, port: int | None) -> list[Route]:
+    """Metrics on a port of their own, or as a route of the application."""
+    shown = opened.enter_context(measuring(watched, log))
+    if port is None:
+        return [shown.route()]
+    opened.enter_context(shown.served(host, port))
+    return []
 
 
 def _to_stderr(line: str) -> None:

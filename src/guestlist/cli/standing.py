@@ -27,8 +27,10 @@ def status(*, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
             tell_destination(one)
         if told.kept_by:
             say(f"Kept right by: {told.kept_by}")
+        for way in told.alerts_failing:
+            say(f"Alerts by {way.channel} do not arrive. {way.message}", f"  {way.next}  [{way.code}]")
     needed = any(one.needs_a_person for one in told.syncs) or any(one.needs_a_person for one in told.destinations)
-    return NEEDS_A_PERSON if needed else DONE
+    return NEEDS_A_PERSON if needed or told.alerts_failing else DONE
 
 
 def _tell(syncs: Sequence[SyncStanding]) -> None:

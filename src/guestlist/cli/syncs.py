@@ -27,7 +27,7 @@ from guestlist.connections import clock_of
 from guestlist.destinations.meta.deliver import State
 from guestlist.emptying import empty as empty_audience
 from guestlist.emptying import stake
-from guestlist.ending import Ending, ending, worst
+from guestlist.ending import Ending
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.syncs import PlannedSync, PlanSyncs
 from guestlist.records import open_records
@@ -122,10 +122,11 @@ def sync(
         str, typer.Option("--timeout", metavar="TIME", help="With --wait: how long at most, such as 30m or 2h.")
     ] = "1h",
     empty: Annotated[
-        bool, typer.Option("--empty", help="Take everybody out of the audience, and leave it empty until --resume.")
+        bool,
+        typer.Option("--empty", help="Take everybody out of the audience, and leave it empty until it is resumed."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --empty: it is meant.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Let a paused sync go on.")] = False,
+    anyway: Annotated[bool, typer.Option("--anyway", help="Run it though it is paused.")] = False,
     space: SpaceDir = Path(),
     as_json: AsJson = False,
 ) -> int:
@@ -133,6 +134,7 @@ def sync(
 
     Can be stopped and started at any time; it goes on from what Meta has taken. Ends with 0 when all is right, 1 when a
     person is needed, 4 when it goes on later by itself. With --wait beside a service, waits for the service's own runs.
+    A paused sync only lets out who must never be sent; named by KEY it ends with 1, unless you say --anyway.
 
     guestlist sync
 
@@ -146,38 +148,21 @@ def sync(
     patience = read_timeout(timeout)
     if empty:
         return _empty(here, key, yes=yes, as_json=as_json)
-    if resume:
-        _resume(here, key)
     if confirm is not None:
         # Into the records only, so that it works beside a running sync too.
         with open_records(here) as records:
             records.journal.confirm(confirm, now=microseconds(clock_of(here).now()))
-    rounds = Rounds(here, key, full=full, quiet=as_json)
+    rounds = Rounds(here, key, full=full, anyway=anyway, quiet=as_json)
     ended = rounds.until_settled(patience) if wait else rounds.once()
     if as_json:
         syncs = [report_facts(bound.key, report) for bound, report in ended]
         answer({"syncs": syncs, "traits_not_renewed": rounds.stale})
     if rounds.beside:
         return _CODES[rounds.beside]
-    return _CODES[worst(ending(report) for _, report in ended)]
+    return _CODES[rounds.ending_of(ended)]
 
 
 _CODES = {Ending.RIGHT: DONE, Ending.LATER: GOES_ON_LATER, Ending.PERSON: NEEDS_A_PERSON}
-
-
-def _resume(space: Space, key: str | None) -> None:
-    """Into the records only, so that it works beside a running service, which goes on with it."""
-    with open_records(space) as records:
-        paused = [one for one in records.journal.syncs() if one.paused and key in {one.key, one.audience}]
-        if key is None or not paused:
-            raise WrongUseError(
-                "nothing_to_resume",
-                f"'{key}' is not paused." if key else "Say which sync is to go on.",
-                nothing_lost="Nothing was changed.",
-                next_step="For example: guestlist sync left_a_cart --resume",
-            )
-        for one in paused:
-            records.journal.set_paused(one.key, paused=False)
 
 
 def _empty(space: Space, key: str | None, *, yes: bool, as_json: bool) -> int:
@@ -194,7 +179,7 @@ def _empty(space: Space, key: str | None, *, yes: bool, as_json: bool) -> int:
             raise GuestlistError(
                 "yes_needed",
                 f"{going.people:,} people would be taken out of '{going.name}' ({going.audience}) at Meta, and nobody put "
-                f"in again until: guestlist sync {going.sync} --resume",
+                f"in again until: guestlist resume {going.sync}",
                 nothing_lost="Nothing was sent. People whom only others put there would stay.",
                 next_step=f"If that is meant: guestlist sync {going.sync} --empty --yes",
             )
@@ -204,5 +189,5 @@ def _empty(space: Space, key: str | None, *, yes: bool, as_json: bool) -> int:
         answer({"syncs": [{"emptied": going.people, **report_facts(going.sync, report)}], "traits_not_renewed": {}})
     else:
         tell_report(going.name, report)
-        say(f"It stays empty until: guestlist sync {going.sync} --resume")
+        say(f"It stays empty until: guestlist resume {going.sync}")
     return DONE if report.state is State.DONE else NEEDS_A_PERSON

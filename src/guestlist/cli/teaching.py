@@ -36,6 +36,8 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "doctor": ("doctor:doctor", "Is all in order, at Meta and on this machine?"),
         "plan": ("syncs:plan", "What a sync would send now. Sends nothing."),
         "sync": ("syncs:sync", "Add who entered, remove who left."),
+        "pause": ("pausing:pause", "Let a sync rest; who must never be sent still leaves."),
+        "resume": ("pausing:resume", "Let it run again."),
         "status": ("standing:status", "How every audience stands."),
         "runs": ("standing:runs", "What was sent, and what became of it."),
         "results": ("results:results", "Members, moves, runs as Parquet, for other tools."),
@@ -44,6 +46,11 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "serve": ("serve:serve", "Do all of it by itself, on time, until it is stopped."),
         "keys": ("keys:commands", "add, list, remove: who may ask and tell it by the API."),
         "audit": ("keys:audit", "Who changed what."),
+    },
+    "Space": {
+        "alerts": ("alerts:commands", "test: who is told when something is the matter."),
+        "backup": ("backups:backup", "The space in one file; also beside a running service."),
+        "restore": ("backups:restore", "A space out of a backup, with nothing taken for certain."),
     },
     "Privacy": {
         "do-not-send": ("do_not_send:commands", "add, remove, list: people who must never be sent."),

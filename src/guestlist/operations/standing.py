@@ -19,6 +19,7 @@ from guestlist.holding import lives, named
 from guestlist.operations.desk import Desk
 from guestlist.operations.destinations import DestinationTold, told_of
 from guestlist.operations.operation import Operation, get
+from guestlist.pausing import pause_in_words
 from guestlist.store.journal import Journal
 from guestlist.store.journal_keeping import Freshness, Timing
 from guestlist.store.journal_tables import BatchState, Plan, PlanState, Sync
@@ -67,12 +68,22 @@ class SyncStanding(Value):
         return self.plan_waiting is not None or self.error is not None
 
 
+class ChannelFailing(Value):
+    """A way by which people are told what is the matter, and why it does not work."""
+
+    channel: str
+    code: str
+    message: str
+    next: str
+
+
 class Status(Answer):
-    """All syncs and destinations. `kept_by`: the process that keeps the space right."""
+    """All syncs and destinations. `kept_by`: the process that keeps the space right; `alerts_failing`: ways that fail."""
 
     syncs: tuple[SyncStanding, ...]
     destinations: tuple[DestinationTold, ...]
     kept_by: str | None
+    alerts_failing: tuple[ChannelFailing, ...]
 
 
 class ShowStatus(Operation[Status]):
@@ -88,7 +99,12 @@ class ShowStatus(Operation[Status]):
             syncs = tuple(_standing(desk, connections, sync, timings.get(sync.key), at) for sync in journal.syncs())
         owner = journal.owner()
         kept_by = named(owner) if lives(owner, now=at) else None
-        return Status(syncs=syncs, destinations=destinations, kept_by=kept_by)
+        broken = tuple(
+            ChannelFailing(channel=one.name, code=one.code or "", message=one.happened or "", next=one.next_step or "")
+            for one in journal.channels()
+            if one.failures
+        )
+        return Status(syncs=syncs, destinations=destinations, kept_by=kept_by, alerts_failing=broken)
 
 
 def _destinations(desk: Desk, connections: Connections, at: int) -> Iterator[DestinationTold]:
@@ -186,12 +202,12 @@ def now_in_words(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at
     if running is not None:
         taken = sum(batch.rows for batch in journal.batches(running.id) if batch.state is BatchState.APPLIED)
         return f"under way: {taken:,} of {running.additions + running.removals:,} rows"
+    if sync.paused_at(at):
+        return "kept empty" if sync.key in journal.emptied() else pause_in_words(sync)
     if waits:
         return "waits for a yes"
     if stopped:
         return "stopped"
-    if sync.paused:
-        return "kept empty" if sync.key in journal.emptied() else "paused"
     pause = journal.pause(f"{sync.key} removals")
     until = pause.not_before if pause is not None else 0
     if until > at:

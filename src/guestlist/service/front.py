@@ -22,6 +22,7 @@ class Front:
         self._inbox = Inbox(space.private / _INBOX)
         self._arrivals = Arrivals(records.journal)
         self._open = False
+        self.journal = records.journal
         self.door = Door(
             name=space.folder.name,
             keys=WriteKeys(records.journal),

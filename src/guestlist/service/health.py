@@ -35,4 +35,5 @@ def facts(keeper: Keeper) -> dict[str, Any]:
         "state": keeper.stand.value,
         "waits_for": {"owner": waits_for.name, "pid": waits_for.pid} if waits_for else None,
         "code": trouble.code if trouble else None,
+        "alerts_failing": keeper.alerts_failing,
     }

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from threading import Event, Lock, Thread
 
+from guestlist.backing_up import make_asked
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError
@@ -65,6 +66,8 @@ class Keeper:
         self.waits_for: Owner | None = None
         self.trouble: GuestlistError | None = None
         self.error: GuestlistError | None = None
+        self.alerts_failing: str | None = None
+        """The code of why nobody can be told what is the matter, see `alarms`."""
         self.settled = Event()
         """Set once it is known whether the space can be had: it is kept, waited for, or the keeper ended."""
         self._address: Address | None = None
@@ -219,6 +222,8 @@ class Keeper:
     def _work(self, records: Records) -> None:
         """With the stores open, until they are to be opened anew."""
         self.space = open_space(self.space.folder)
+        for made in make_asked(self.space, records, now=self._clock.now()):
+            self._log.event("backup", code=made.code, state="failed" if made.code else "made", space=self._name)
         with open_to_sync(self.space, records) as syncing, self.lending.opened(syncing):
             turns = Turns(
                 syncing,

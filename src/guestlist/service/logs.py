@@ -5,7 +5,7 @@ token or text of somebody else's error gets in by mistake.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import orjson
 
@@ -16,6 +16,8 @@ FIELDS = frozenset(
      "owner", "pid", "url", "signal", "kind", "place", "source", "came", "went", "left_out", "destination", "days"}
 )  # fmt: skip
 Fact = str | int | float | None
+Hearer = Callable[[str, Mapping[str, Fact]], None]
+"""Is told every event, with its facts."""
 
 
 class Log:
@@ -25,6 +27,7 @@ class Log:
         self._write = write
         self._clock = clock
         self._as_json = as_json
+        self.hearers: list[Hearer] = []
 
     def event(self, name: str, **facts: Fact) -> None:
         """Tell of an event; facts without a value are left out."""
@@ -34,6 +37,8 @@ class Log:
             raise ValueError(message)
         at = self._clock.now().isoformat(timespec="milliseconds")
         told = {name: fact for name, fact in facts.items() if fact is not None}
+        for hearer in self.hearers:
+            hearer(name, told)
         if self._as_json:
             self._write(orjson.dumps({"at": at, "event": name, **told}).decode())
         else:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from guestlist.audiences.schedule import Past, due
+from guestlist.backing_up import note_since
 from guestlist.clock import microseconds, stopwatch
 from guestlist.destinations.meta.deliver import Report, State
 from guestlist.emptying import keep_empty
@@ -70,6 +71,7 @@ class Turns:
         self._log = log
         self._memory = memory
         self._running: str | None = None
+        self._pausable = False  # handing over who must never be sent is not
         self._slice: Callable[[], float] | None = None  # runs from when a delivery could first send something
         self._evaluated, self._evaluated_data = stopwatch(), -1
         self._settled = stopwatch()
@@ -110,9 +112,13 @@ class Turns:
 
     @property
     def to_reopen(self) -> bool:
-        """Whether the stores are to be closed and opened again: to erase, to forget, to go by other settings; or to
-        give back the memory that work took, when there is nothing to do."""
-        if self._journal.erasure_asked() or self._settings != _print_of_settings(self._syncing.space):
+        """Whether the stores are to be closed and opened again: to erase, to forget, to back up, to go by other settings;
+        or to give back the memory that work took, when there is nothing to do."""
+        if (
+            self._journal.erasure_asked()
+            or self._journal.backup_asked()
+            or self._settings != _print_of_settings(self._syncing.space)
+        ):
             return True
         if self._worked and self._rested() > REST_AFTER:
             return True
@@ -170,7 +176,8 @@ class Turns:
     def _due(self) -> list[Bound]:
         """The syncs that are to run now; who had a turn longest ago first."""
         now, timings = self._syncing.clock.now(), self._journal.timings()
-        paused = {kept.key for kept in self._journal.syncs() if kept.paused} - self._journal.emptied().keys()
+        resting = {kept.key for kept in self._journal.syncs() if kept.paused_at(microseconds(now))}
+        paused = resting - self._journal.emptied().keys()
         confirmed = self._journal.confirmed()
         self._memory.confirmed &= confirmed
         told = self._orders.asked() | (confirmed - self._memory.confirmed)
@@ -237,7 +244,7 @@ class Turns:
 
     def halted(self) -> bool:
         """Whether the delivery under way is to end."""
-        if self._orders.ended_early():
+        if self._orders.ended_early() or self._is_paused():
             return True
         if self._slice is None:
             # Work before that counts not: else two long plans would make room for each other for ever.
@@ -245,8 +252,14 @@ class Turns:
         ran = self._slice()
         return (ran > SLICE_FOR_REQUESTS and self._lending.wanted) or (ran > SLICE and self._others_wait())
 
+    def _is_paused(self) -> bool:
+        kept = self._journal.sync(self._running) if self._running and self._pausable else None
+        return kept is not None and kept.paused_at(self._syncing.now)
+
     def _others_wait(self) -> bool:
-        if self._journal.erasure_asked() or self._journal.do_not_send_mark() != self._memory.obeyed:
+        if self._journal.erasure_asked() or self._journal.backup_asked():
+            return True
+        if self._journal.do_not_send_mark() != self._memory.obeyed:
             return True
         return any(bound.key != self._running for bound in self._due())
 
@@ -270,17 +283,22 @@ class Turns:
     def _run(self, bound: Bound) -> None:
         began, took = self._syncing.now, stopwatch()
         full = self._begin(bound.key)
-        report = self._report_of(lambda: self._sync(bound, full=full))
+        report = Report(state=State.CANCELLED)
+        if not self._is_paused():  # since it was found to be due
+            report = self._report_of(lambda: self._sync(bound, full=full))
+        if report.state is State.CANCELLED and self._is_paused():
+            report.state = State.PAUSED
         cancelled = self._orders.end()
-        self._running = None
+        self._running, self._pausable = None, False
         self._note_work()
         right = report.state is State.DONE and not report.debt
         count_acknowledged(self._syncing.ledger, self._journal, bound.key, right=right, now=self._syncing.now)
         self._memory.seen[bound.key] = self._evaluated_data
-        if report.state is not State.CANCELLED or cancelled:
+        made_room = report.state in {State.CANCELLED, State.PAUSED}
+        if not made_room or cancelled:
             self._save(bound.key, began, report)
         elif not self._orders.stopping:
-            # It had to make room, and has its turn again once the others had theirs.
+            # It has its turn again once the others had theirs, or once it is resumed.
             self._orders.run_now(bound.key, full=full)
         self._log.event(
             "synced", sync=bound.key, state=report.state.value, added_rows=report.added, removed_rows=report.removed,
@@ -299,7 +317,7 @@ class Turns:
         memory.served[key] = max(memory.served.values(), default=0) + 1
         memory.seen[key] = self._evaluated_data
         memory.confirmed |= {key}
-        self._running, self._slice = key, None
+        self._running, self._slice, self._pausable = key, None, key not in self._journal.emptied()
         return self._orders.begin(key)
 
     def _report_of(self, run: Callable[[], Report]) -> Report:
@@ -349,6 +367,7 @@ class Turns:
         mark = self._journal.do_not_send_mark()
         if mark == self._memory.obeyed or not self._handing_over.over:
             return
+        note_since(self._syncing.records)
         handed_over = [self._hands_over(bound) for bound in self._all_there()]
         if all(handed_over):
             self._memory.obeyed = mark
@@ -369,7 +388,12 @@ class Turns:
         if report.requests or report.error:
             code = report.error.code if report.error else None
             self._log.event(
-                "handed_over", sync=bound.key, removed_rows=report.removed, requests=report.requests, code=code
+                "handed_over",
+                sync=bound.key,
+                removed_rows=report.removed,
+                requests=report.requests,
+                code=code,
+                space=self._name,
             )
         return report.state is State.DONE and not report.debt
 

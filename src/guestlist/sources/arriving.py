@@ -11,6 +11,7 @@ import ibis
 import pyarrow as pa
 
 from guestlist.clock import Clock, microseconds
+from guestlist.instruments import step
 from guestlist.sources.arrivals import REPEATED, Arrivals
 from guestlist.sources.landing import append_messages, number_messages
 from guestlist.sources.messages import IDENTIFIER_USE, MESSAGE, read_messages
@@ -35,10 +36,13 @@ def land_inbox(
     """
     landed = 0
     for batch in _batches(inbox.seal(), batch_bytes):
-        with warehouse.transaction():
-            landed += _land(warehouse, batch)
-            told = _told(warehouse)
-        warehouse.checkpoint()
+        with step("landing") as looked_at:
+            with warehouse.transaction():
+                new = _land(warehouse, batch)
+                told = _told(warehouse)
+            warehouse.checkpoint()
+            looked_at.note(messages=new)
+        landed += new
         inbox.forget(batch)
         now = microseconds(clock.now())
         for source, outcome, field, messages in told:

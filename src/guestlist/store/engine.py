@@ -28,6 +28,8 @@ Rows: TypeAlias = Any
 """An Ibis table expression, an Arrow table or record batch, or an Arrow record batch reader (read once, streamed)."""
 
 MEMORY_LIMIT = "900MB"
+ENGINE = f"duckdb {duckdb.__version__}"
+"""What wrote a file, for whoever opens it later."""
 
 _COMPILED_KEPT = 128
 _HANDED_IN = "handed_in"

@@ -17,7 +17,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from guestlist.errors import GuestlistError
 from guestlist.store import journal_tables as t
 from guestlist.store.journal_access import AccessRecords
+from guestlist.store.journal_alerts import AlertRecords
 from guestlist.store.journal_audit import AuditRecords
+from guestlist.store.journal_backups import BackupRecords
 from guestlist.store.journal_counts import CountRecords
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
@@ -50,7 +52,9 @@ _OWNER = select(*(column for column in t.owner.c if column.name != "id"))
 
 class Journal(
     AccessRecords,
+    AlertRecords,
     AuditRecords,
+    BackupRecords,
     CountRecords,
     ErasureRecords,
     SourceRecords,
@@ -138,8 +142,8 @@ class Journal(
             return _latest(connection, audience)
 
     def save_sync(self, sync: Sync) -> None:
-        values = asdict(sync)
-        statement = upsert(t.sync).values(values).on_conflict_do_update(index_elements=["key"], set_=values)
+        values, kept = asdict(sync), t.without_pause(asdict(sync))
+        statement = upsert(t.sync).values(values).on_conflict_do_update(index_elements=["key"], set_=kept)
         with self._owned() as connection:
             _refuse_shared_audience(connection, sync)
             connection.execute(statement)

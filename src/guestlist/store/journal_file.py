@@ -1,8 +1,9 @@
 """The journal's file: how it is opened, locked and brought up to date, and what its failures mean."""
 
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -72,6 +73,23 @@ def migrate(connection: Connection, path: Path) -> None:
             "journal_newer",
             f"{path} was written by a newer Guestlist.",
             next_step="Update Guestlist.",
+            nothing_lost=NOTHING_CHANGED,
+        ) from error
+
+
+def copy_journal(path: Path, to: Path) -> None:
+    """A whole copy as of one instant, beside whoever writes to it."""
+    to.unlink(missing_ok=True)
+    make_private(to)
+    try:
+        with closing(sqlite3.connect(path)) as present, closing(sqlite3.connect(to)) as copy:
+            present.backup(copy)
+            copy.execute("PRAGMA journal_mode = DELETE")  # it goes about alone, without a log beside it
+    except sqlite3.Error as error:
+        raise GuestlistError(
+            "journal_unwritable",
+            f"The records of this space cannot be copied ({error}).",
+            next_step="Check free disk space and the rights of the .guestlist folder, then run the command again.",
             nothing_lost=NOTHING_CHANGED,
         ) from error
 

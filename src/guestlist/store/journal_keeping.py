@@ -112,6 +112,22 @@ class KeepingRecords(JournalPart):
             rows = connection.execute(query.where(t.batch.c.answered_at.is_not(None)))
             return [Answered(state=BatchState(state), sent_at=sent, answered_at=at) for state, sent, at in rows]
 
+    def pause_sync(self, one: t.Sync) -> None:
+        """Pause a sync, until `paused_until` or until it is resumed. Any process may, beside the owner of the space."""
+        said = {"paused": True, "paused_until": one.paused_until}
+        values = asdict(one) | said
+        statement = upsert(t.sync).values(values).on_conflict_do_update(index_elements=["key"], set_=said)
+        with self._write() as connection:
+            connection.execute(statement)
+
+    def waits(self) -> list[tuple[str, int]]:
+        """What Meta is not to be called for, and until when."""
+        with self._read() as connection:
+            return [
+                (account, until)
+                for account, until in connection.execute(select(t.pause.c.account, t.pause.c.not_before))
+            ]
+
     def timings(self) -> dict[str, Timing]:
         with self._read() as connection:
             return {row["sync"]: Timing(**row) for row in connection.execute(select(timing)).mappings()}
@@ -141,12 +157,16 @@ class KeepingRecords(JournalPart):
 
     def freshness(self, sync: str, *, now: int, days: int = 7) -> Freshness | None:
         """Of people acknowledged in the last days; None without any."""
-        since = now // _DAY - days
-        query = select(freshness.c.upto, freshness.c.people, freshness.c.worst)
-        query = query.where(freshness.c.sync == sync, freshness.c.day > since).order_by(freshness.c.upto)
+        return self.freshness_of_all(now=now, days=days).get(sync)
+
+    def freshness_of_all(self, *, now: int, days: int = 7) -> dict[str, Freshness]:
+        """The same of every sync that has any."""
+        found: dict[str, list[Waited]] = {}
+        query = select(freshness.c.sync, freshness.c.upto, freshness.c.people, freshness.c.worst)
         with self._read() as connection:
-            found = [Waited(**row) for row in connection.execute(query).mappings()]
-        return summary(found) if found else None
+            for sync, *told in connection.execute(query.where(freshness.c.day > now // _DAY - days)):
+                found.setdefault(sync, []).append(Waited(**dict(zip(("upto", "people", "worst"), told, strict=True))))
+        return {sync: summary(waited) for sync, waited in found.items()}
 
 
 def summary(found: Sequence[Waited]) -> Freshness:

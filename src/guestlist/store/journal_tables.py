@@ -1,7 +1,9 @@
 """The journal's tables, and the records that cross its border. Instants are whole microseconds since 1970, UTC."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -97,6 +99,11 @@ class Sync:
     size_upper: int | None = None
     size_of: int | None = None  # and people_sent at that time
     remote_description: str | None = None  # as it was last given to Meta
+    paused_until: int | None = None  # None while paused: until somebody resumes it
+
+    def paused_at(self, now: int) -> bool:
+        """Whether it runs not by itself at this instant."""
+        return self.paused and (self.paused_until is None or now < self.paused_until)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +249,7 @@ sync = Table(
     Column("size_upper", Integer),
     Column("size_of", Integer),
     Column("remote_description", Text),
+    Column("paused_until", BigInteger),
     UniqueConstraint("audience", "destination"),
     UniqueConstraint("destination", "remote_id"),  # two syncs never own one audience at Meta
 )
@@ -324,3 +332,8 @@ pause = Table(
     Column("not_before", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
 )
+
+
+def without_pause(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the owner may say of a sync. People pause it beside the owner, who must not undo that with an older copy."""
+    return {name: value for name, value in values.items() if not name.startswith("paused")}

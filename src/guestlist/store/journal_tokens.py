@@ -145,10 +145,17 @@ class TokenRecords(JournalPart):
         with self._read() as connection:
             return {row.sync: row.at for row in connection.execute(select(emptied))}
 
-    def set_paused(self, sync: str, *, paused: bool, emptied_at: int | None = None) -> None:
-        """Pause a sync or let it go on; `emptied_at` says that it is paused because its audience is to be empty."""
+    def empty_sync(self, sync: str, *, now: int) -> None:
+        """Pause a sync whose audience is to be empty, until it is resumed."""
         with self._write() as connection:
-            connection.execute(update(t.sync).where(t.sync.c.key == sync).values(paused=paused))
+            paused = {"paused": True, "paused_until": None}
+            connection.execute(update(t.sync).where(t.sync.c.key == sync).values(paused))
             connection.execute(delete(emptied).where(emptied.c.sync == sync))
-            if paused and emptied_at is not None:
-                connection.execute(upsert(emptied).values(sync=sync, at=emptied_at))
+            connection.execute(upsert(emptied).values(sync=sync, at=now))
+
+    def resume_sync(self, key: str) -> bool:
+        """Let a sync run again, also one whose audience was emptied; False where it was not paused."""
+        paused = update(t.sync).where(t.sync.c.key == key, t.sync.c.paused)
+        with self._write() as connection:
+            connection.execute(delete(emptied).where(emptied.c.sync == key))
+            return bool(connection.execute(paused.values(paused=False, paused_until=None)).rowcount)

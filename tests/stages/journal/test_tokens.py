@@ -69,12 +69,11 @@ def test_what_was_warned_of_stays_warned_of(journal: Journal) -> None:
 
 def test_a_sync_emptied_and_resumed(journal: Journal) -> None:
     journal.save_sync(Sync(key="vip@main", audience="vip", destination="main"))
-    journal.set_paused("vip@main", paused=True, emptied_at=7)
+    journal.empty_sync("vip@main", now=7)
     assert (journal.emptied(), [one.paused for one in journal.syncs()]) == ({"vip@main": 7}, [True])
-    journal.set_paused("vip@main", paused=True)
-    assert (journal.emptied(), [one.paused for one in journal.syncs()]) == ({}, [True])
-    journal.set_paused("vip@main", paused=False)
-    assert [one.paused for one in journal.syncs()] == [False]
+    assert journal.resume_sync("vip@main")
+    assert (journal.emptied(), [one.paused for one in journal.syncs()]) == ({}, [False])
+    assert not journal.resume_sync("vip@main")
 
 
 @pytest.mark.parametrize(

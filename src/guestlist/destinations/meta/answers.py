@@ -35,6 +35,7 @@ class Reply:
     trace: str | None = None
     usage: Usage = field(default_factory=Usage)
     cause: str | None = None
+    status: int | None = None  # of HTTP; says nothing about what was done
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -36,6 +36,7 @@ from guestlist.destinations.meta.manifest import API_VERSION
 from guestlist.destinations.meta.pace import Direction, Usage, read_usage
 from guestlist.destinations.meta.verdicts import Rule, as_error
 from guestlist.errors import GuestlistError
+from guestlist.instruments import step
 from guestlist.store.vault import Secret
 
 GRAPH_URL = "https://graph.facebook.com"
@@ -252,6 +253,20 @@ class MetaClient:
 
     def call(self, method: Method, path: str, params: Mapping[str, Any]) -> Reply:
         """One request, once: whoever calls decides whether it may be repeated."""
+        with step("meta.request", method=method, edge=edge_of(path), account=self._at.ad_account) as told:
+            reply = self._called(method, path, params)
+            rule = reply.rule
+            told.note(
+                outcome=reply.outcome.value,
+                status=reply.status,
+                code=rule.code if rule else reply.cause,
+                subcode=rule.subcode if rule else None,
+                fbtrace_id=reply.trace,
+                quota=reply.usage.percent if reply.usage != Usage() else None,
+            )
+        return reply
+
+    def _called(self, method: Method, path: str, params: Mapping[str, Any]) -> Reply:
         try:
             reply = self._exchange(self._request(method, path, params))
         except httpx.HTTPError as error:
@@ -284,7 +299,7 @@ class MetaClient:
                     return Reply(outcome=Outcome.UNKNOWN, usage=usage, cause="answer too long")
         finally:
             response.close()
-        return read_body(bytes(content), response.status_code, usage)
+        return replace(read_body(bytes(content), response.status_code, usage), status=response.status_code)
 
     def _ask(self, method: Method, path: str, params: Mapping[str, Any], thing: str) -> Mapping[str, Any]:
         reply = self.call(method, path, params)
@@ -334,6 +349,12 @@ def date_at(graph_url: str) -> datetime | None:
         return _date(_plain_http().get(graph_url).headers)
     except httpx.HTTPError:
         return None
+
+
+def edge_of(path: str) -> str:
+    """What of a path may be told: its last word, or what its id is of."""
+    last = path.rstrip("/").rpartition("/")[2]
+    return "account" if last.startswith("act_") else last if last.replace("_", "").isalpha() else "audience"
 
 
 def _date(headers: httpx.Headers) -> datetime | None:

@@ -69,6 +69,7 @@ class State(Enum):
     HELD = "held"  # a plan waits for a person's yes
     WAITING = "waiting"  # goes on by itself, not before `again_at`
     STOPPED = "stopped"  # goes on after a person did what `error` says
+    PAUSED = "paused"  # a person paused the sync: only who must never be sent is taken out
     CANCELLED = "cancelled"  # was asked to end: the request in flight was the last, the rest is planned anew next time
 
 

@@ -14,6 +14,7 @@ from guestlist.destinations.meta.plan import TRIES, Plan, Scope, plan
 from guestlist.destinations.meta.prepare import Wanted
 from guestlist.destinations.meta.relations import SYNCS, Relations
 from guestlist.destinations.meta.settle import Settings
+from guestlist.instruments import measured
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Batch, PlanState
 from guestlist.store.journal_tables import Plan as PlanRecord
@@ -113,6 +114,7 @@ class Drawer:
         rows = self.ledger.table("ledger").filter(lambda t: t.sync == self.terms.sync)
         return self._count(rows.filter((rows.tries >= TRIES) & (rows.live != 0)).anti_join(wanted.rows, "row_key"))
 
+    @measured("plan")
     def draw_up(
         self, wanted: Wanted, packer: Packer, *, now: int, removes: str | None = None, yes: Held | None = None
     ) -> Drawn:

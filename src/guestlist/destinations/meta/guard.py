@@ -6,7 +6,7 @@ from enum import Enum
 import ibis
 
 from guestlist.destinations.meta.keymask import Table
-from guestlist.destinations.meta.relations import Relations
+from guestlist.destinations.meta.relations import IN_DOUBT, Relations
 
 FEW = 100
 
@@ -62,7 +62,9 @@ def judge(exodus: Exodus, causes: frozenset[Cause], plan: str, earlier: Held | N
 
 def exodus(given: Relations) -> Table:
     """(sync, at_meta, left) counted in people."""
-    live = given.ledger.filter(given.ledger.live != 0)
+    # People of whom only a restored ledger thinks that they may be there cannot be seen leaving.
+    known = given.ledger.reason.isnull() | (given.ledger.reason != IN_DOUBT)
+    live = given.ledger.filter((given.ledger.live != 0) & known)
     people = given.ledger_person.semi_join(live, ["sync", "row_key"]).select("sync", "profile_id").distinct()
     left = people.anti_join(given.wanted_person, ["sync", "profile_id"])
     left = left.anti_join(given.listed_person, ["sync", "profile_id"])

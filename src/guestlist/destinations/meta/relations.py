@@ -45,9 +45,11 @@ LEDGER = {
     "tries": "int32",  # removals in a row that were answered with invalid entries; at 3 a person is asked
     "stays": "boolean",  # the latest removal was of a row whose person stayed in the audience
     "folded_at": "int64",  # instant of the latest batch folded into this row
-    "reason": "string",  # why Meta declined the row
+    "reason": "string",  # why Meta declined the row, or IN_DOUBT
 }
 """Key (sync, row_key). Written by fold only."""
+IN_DOUBT = "in_doubt_since_backup"
+"""Why a row counts as there that nobody knows to be there: since the ledger was restored from a backup."""
 LEDGER_PERSON = WANTED_PERSON
 """Key (sync, row_key, profile_id). Added to by fold; ids are resolved to the survivor when profiles merge."""
 LISTED_KEY = {"sync": SYNC, "kind": "string", "key": KEY}
