@@ -47,7 +47,7 @@ def test_dead_then_reconnected(shop: Shop) -> None:
         assert "Destination 'main' is parked: The password of the connected account was changed" in told.out
 
         assert "The running service goes on by itself." in reconnect(shop)
-        until(lambda: kept.of("destination_resumed", destination="main"), within=10)
+        until(lambda: kept.of("destination_resumed", destination="main"))
         until(lambda: kept.runs() == 2)
         until(lambda: shop.truth() == RIGHT)
         assert len(shop.uploads()) > sent
