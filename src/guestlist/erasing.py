@@ -16,6 +16,7 @@ from guestlist.destinations.meta.manifest import MANY
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.destinations.meta.rows import Identifier, read_record
 from guestlist.destinations.settings import read_destination
+from guestlist.hooks.departing import depart
 from guestlist.profiles.do_not_send import identifier_token, token
 from guestlist.profiles.erasure import Stored, earlier_ids, erase, find, messages_of, stored
 from guestlist.records import Records, find_people
@@ -74,6 +75,7 @@ def _erase_values(space: Space, records: Records, warehouse: Warehouse, asked: E
         identifiers=sum(len(one.identifiers) for one in people),
         messages=messages_of(warehouse, profile_ids),
     )
+    depart(records, warehouse, profile_ids, earlier_ids(warehouse, profile_ids), now=at)
     if erase(warehouse, profile_ids).others:
         find_people(space, warehouse, records)
     return max(len(entries), asked.listed)

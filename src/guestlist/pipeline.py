@@ -21,6 +21,7 @@ from guestlist.errors import GuestlistError
 from guestlist.profiles import identity
 from guestlist.profiles.events import renew_events, write_events
 from guestlist.profiles.extending import extend
+from guestlist.profiles.external import renew_external, write_external
 from guestlist.profiles.identity import Known
 from guestlist.profiles.lookup import normal_values, owners
 from guestlist.profiles.rules import IdentityRules
@@ -88,6 +89,7 @@ def _extend(
         return False
     message = holding(warehouse)
     renew_traits(warehouse, message, moved.owner, moved.changed, unify_spellings=unify_spellings)
+    renew_external(warehouse, message, moved.changed)
     unordered = last.unordered + renew_events(warehouse, message, moved.changed)
     if unordered > _UNORDERED_SHARE * messages:
         warehouse.replace("event", warehouse.table("event").order_by("event", "at"))
@@ -111,6 +113,7 @@ def _resolve_all(warehouse: Warehouse, rules: IdentityRules, fingerprint: str, *
         warehouse.replace("trait", traits(message, whose, warehouse.materialise, unify_spellings=unify_spellings))
         write_events(warehouse, message, whose)
         note_lapsed(warehouse)
+        write_external(warehouse, message, whose)
         follow_survivors(warehouse, warehouse.table("alias"))
         _note(
             warehouse, _Resolved(messages=warehouse.count("message"), rules=fingerprint, known=found.known, unordered=0)
@@ -136,7 +139,8 @@ def resolved_mark(warehouse: Warehouse) -> str | None:
 
 def _resolved(warehouse: Warehouse) -> _Resolved | None:
     # Earlier versions left other relations to begin from: there all is read anew.
-    if not warehouse.has("resolved") or not warehouse.has("message_owner"):
+    begun_from = ("resolved", "message_owner", "external_membership")
+    if not all(map(warehouse.has, begun_from)):
         return None
     for row in warehouse.read(warehouse.table("resolved")).to_pylist():
         known = Known(ordinal=row["ordinal"], kinds=tuple(row["kinds"]))

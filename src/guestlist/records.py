@@ -12,11 +12,13 @@ import orjson
 
 from guestlist.identity_rules import identity_rules
 from guestlist.pipeline import resolve
+from guestlist.profiles.external import count_external
 from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.settings import IdentitySettings, read_identity
 from guestlist.space import Space, make_private
 from guestlist.store import Warehouse
 from guestlist.store.journal import Journal
+from guestlist.store.journal_externals import ExternalAudience
 from guestlist.store.vault import Vault
 
 JOURNAL_FILE, KEY_FILE = "journal.sqlite", "key"
@@ -49,7 +51,11 @@ def find_people(space: Space, warehouse: Warehouse, records: Records) -> bool:
     """Bring people, traits and events up to date with what was imported; says whether there was anything to do."""
     unified = space.settings.traits.unify_spellings
     under = _fingerprint(space, records)
-    return resolve(warehouse, rules_of(space, records), fingerprint=under, unify_spellings=unified)
+    found = resolve(warehouse, rules_of(space, records), fingerprint=under, unify_spellings=unified)
+    if found:
+        told = warehouse.read(count_external(warehouse.table("external_membership"))).to_pylist()
+        records.journal.note_externals(ExternalAudience(**one) for one in told)
+    return found
 
 
 def rules_of(space: Space, records: Records, settings: IdentitySettings | None = None) -> IdentityRules:

@@ -109,7 +109,7 @@ class SpaceSettings(BaseModel):
     traits: TraitSettings = TraitSettings()
     tables: dict[str, str] = {}
     allowed_hosts: tuple[str, ...] = ()
-    """Hosts of one's own network (`host` or `host:port`) that files may be fetched from."""
+    """Hosts, addresses or networks of one's own (`host`, `host:port`, `10.1.0.0/16`) that requests may go to."""
     results: ResultSettings | None = None
     alerts: dict[str, Any] = {}
 

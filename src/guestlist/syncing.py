@@ -44,6 +44,7 @@ from guestlist.erasing import carry_out
 from guestlist.errors import GuestlistError
 from guestlist.forgetting import close, settle
 from guestlist.holding import hold
+from guestlist.hooks.moves import attend
 from guestlist.instruments import measured
 from guestlist.interlude import HaltedError, Interlude
 from guestlist.pausing import no_sync
@@ -147,6 +148,7 @@ class Syncing:
         """People, their traits and events, and who is in which audience, as of now."""
         find_people(self.space, self.warehouse, self.records)
         self._follow_survivors()
+        attend(self.warehouse, self.records.journal, now=self.now)
         if not self.warehouse.has("identifier"):
             raise GuestlistError(
                 "no_data",

@@ -27,6 +27,8 @@ def columns_of_a_used_space(folder: Path) -> dict[str, list[str]]:
         files = ["--token-file", str(folder / "token"), "--app-secret-file", str(folder / "secret")]
         reached = ["--ad-account", meta.ad_account, "--graph-url", meta.graph_url, "--space", str(folder)]
         assert run(["destinations", "connect", "main", *files, *reached]) == 0
+        hook = ["hooks", "add", "crm", "--url", "https://9.9.9.9/hooks", "--space", str(folder)]
+        assert run(hook) == 0
         assert run(["plan", "--space", str(folder)]) == 0
     asked = "SELECT table_name, list(column_name) FROM information_schema.columns GROUP BY table_name"
     with duckdb.connect(folder / ".guestlist" / "warehouse.duckdb", read_only=True) as warehouse:

@@ -187,6 +187,7 @@ def test_only_the_demo_reaches_out_without_the_client_and_only_to_its_simulator(
         "guestlist/service/serving.py",
         "guestlist/sources/fetching.py",
         "guestlist/alerting/channels.py",
+        "guestlist/outward.py",
     )
     assert broken(network, PRODUCT, but=theirs) == []
 

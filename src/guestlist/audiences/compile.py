@@ -11,7 +11,7 @@ from guestlist.audiences import definition as d
 from guestlist.audiences.comparing import compare_number, passes, trait_value
 from guestlist.audiences.matching import event_rows
 from guestlist.audiences.measuring import OF_VALUES, numbers, values
-from guestlist.audiences.question import Question, everybody, listed, recorded, trait_rows
+from guestlist.audiences.question import Question, everybody, listed, recorded, told_of, trait_rows
 from guestlist.audiences.times import MICROSECOND, start_of
 
 ANONYMOUS = ("anonymous_id",)
@@ -165,6 +165,15 @@ def _leaf(condition: d.Leaf, question: Question) -> People:
         case d.Listed():
             found = People(ids=listed(condition.list, question))
             return found if condition.inside else found.inverted()
+        case d.External():
+            return _external(condition, question)
+
+
+def _external(condition: d.External, question: Question) -> People:
+    told = told_of(condition.audience, question)
+    if told is None:
+        return People(ids=question.relations.trait.filter(ibis.literal(False)).select("profile_id"))
+    return People(ids=told.filter(told.place == 0, told.inside).select("profile_id"))
 
 
 def _member(condition: d.Member, question: Question) -> People:

@@ -86,6 +86,12 @@ def _read_member(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d
     return None if audience is None else d.Member(audience=audience, inside=kind == "member_of")
 
 
+def _read_external(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Condition | None:
+    known_keys(body, ("external",), path, mistakes)
+    audience = read_text(body["external"], join(path, "external"), mistakes)
+    return None if audience is None else d.External(audience=audience)
+
+
 def _read_trait(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Condition | None:
     trait = read_text(body["trait"], join(path, "trait"), mistakes)
     known_keys(body, ("trait", *COMPARATORS), path, mistakes)
@@ -120,5 +126,6 @@ _LEAVES: dict[str, Callable[[Mapping[str, object], str, Mistakes], d.Condition |
     "not_member_of": _read_member,
     "in_list": read_list,
     "not_in_list": read_list,
+    "external": _read_external,
 }
 KINDS = (*_GROUPS, *_LEAVES)

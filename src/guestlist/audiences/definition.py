@@ -225,6 +225,13 @@ class Listed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class External:
+    """What another system (Segment) said last of a person and one of its audiences, by the key that it has there."""
+
+    audience: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class All:
     conditions: tuple["Condition", ...]
 
@@ -239,7 +246,7 @@ class Not:
     condition: "Condition"
 
 
-Leaf = Event | Trait | Member | Listed
+Leaf = Event | Trait | Member | Listed | External
 Condition = All | AnyOf | Not | Leaf
 
 
@@ -331,6 +338,11 @@ def holds(condition: Condition, told: Callable[[Leaf], bool]) -> bool:
 def references(condition: Condition) -> frozenset[str]:
     """The audiences a condition asks about."""
     return frozenset(one.audience for one in every(condition) if isinstance(one, Member))
+
+
+def external_keys(condition: Condition) -> frozenset[str]:
+    """The audiences of another system that a condition asks about."""
+    return frozenset(one.audience for one in every(condition) if isinstance(one, External))
 
 
 def nexts(filters: Iterable[Filter]) -> Iterator[Then]:

@@ -17,6 +17,7 @@ from guestlist.audiences.reading import read_moment
 from guestlist.audiences.scanning import scanned
 from guestlist.audiences.times import end_of, start_of
 from guestlist.audiences.traits.keeping import held
+from guestlist.clock import microseconds
 
 INTERVAL = ("audience", "profile_id", "entered_at")
 AUDIENCE_GROUP = {"audience": "string", "profile_id": "string", "name": "string", "drawn_at": "timestamp('UTC')"}
@@ -29,6 +30,18 @@ EVALUATION = {
     "exited": "int64",
 }
 """Key (audience, at): every evaluation by which somebody entered or left."""
+MOVE = {
+    "number": "int64",
+    "audience": "string",
+    "profile_id": "string",
+    "inside": "boolean",
+    "at": "timestamp('UTC')",
+    "hook": "string",
+}
+"""Key number: who entered and who exited, in the order in which it came about; there while somebody is told of it.
+
+`hook` is null where it concerns all hooks.
+"""
 BEGUN = {"audience": "string", "at": "timestamp('UTC')"}
 """When an audience that counts from then on was first evaluated."""
 
@@ -82,6 +95,7 @@ def relations(warehouse: Warehouse) -> Relations:
         trait=held(warehouse),
         membership=warehouse.table("membership"),
         identifier=warehouse.table("identifier") if warehouse.has("identifier") else None,
+        external=warehouse.table("external_membership") if warehouse.has("external_membership") else None,
     )
 
 
@@ -116,6 +130,7 @@ def evaluate(
         lists=lists or {},
     )
     question = scanned(question, known, warehouse.materialise)
+    told = warehouse.has("move")
     for definition in known:
         question = replace(question, relations=replace(question.relations, membership=warehouse.table("membership")))
         found = warehouse.materialise("members_now", compiling.members(definition, question))
@@ -124,6 +139,8 @@ def evaluate(
         changed = warehouse.materialise("membership_changes", changed)
         warehouse.merge("membership", changed, INTERVAL)
         _note(warehouse, definition.key, found, changed, at)
+        if told:
+            _keep_moves(warehouse, changed, at)
         if definition.split:
             _draw(warehouse, definition, found, at)
         yield definition
@@ -137,6 +154,23 @@ def _note(warehouse: Warehouse, audience: str, found: ir.Table, changed: ir.Tabl
     line = line.filter((line.entered > 0) | (line.exited > 0))
     line = line.mutate(audience=ibis.literal(audience), at=ibis.literal(at.astimezone(UTC), "timestamp('UTC')"))
     warehouse.append("evaluation", line.select(*EVALUATION).cast(EVALUATION))
+
+
+def _keep_moves(warehouse: Warehouse, changed: ir.Table, at: datetime) -> None:
+    moved = changed.select("audience", "profile_id", inside=changed.exited_at.isnull())
+    append_moves(warehouse, moved, at, hook=None)
+
+
+def append_moves(warehouse: Warehouse, moved: ir.Table, at: datetime, *, hook: str | None) -> None:
+    """Keep moves (audience, profile_id, inside), numbered on. Numbers rise for good, also where all lines were lost."""
+    last = warehouse.read(warehouse.table("move").number.max()).as_py() or 0
+    place = ibis.row_number().over(order_by=[moved.audience, moved.profile_id]) + 1
+    lines = moved.mutate(
+        number=place + max(last, microseconds(at)),
+        at=ibis.literal(at.astimezone(UTC), "timestamp('UTC')"),
+        hook=ibis.literal(hook, "string"),
+    )
+    warehouse.append("move", lines.select(*MOVE).cast(MOVE))
 
 
 def begun(warehouse: Warehouse) -> dict[str, datetime]:

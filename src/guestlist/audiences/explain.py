@@ -11,7 +11,7 @@ import ibis.expr.types as ir
 from guestlist.audiences import definition as d
 from guestlist.audiences.compile import people
 from guestlist.audiences.matching import event_rows, names_parent, step_rows
-from guestlist.audiences.question import Question, Relations, trait_rows
+from guestlist.audiences.question import Question, Relations, told_of, trait_rows
 
 # Enough to understand; the counts say how many there are in all.
 SHOWN = 10
@@ -35,8 +35,21 @@ class TraitSeen:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Said:
+    """What another system said of one of its audiences."""
+
+    inside: bool
+    at: datetime
+    source: str
+    message_id: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
-    """One condition about one person. `events` are the newest that count, `next_steps` what was done after."""
+    """One condition about one person. `events` are the newest that count, `next_steps` what was done after.
+
+    Of `said`, too, the newest comes first: it decides.
+    """
 
     path: str
     condition: d.Condition
@@ -46,6 +59,7 @@ class Reason:
     events: tuple[EventSeen, ...] = ()
     next_steps: tuple[EventSeen, ...] = ()
     traits: tuple[TraitSeen, ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 class Store(Protocol):
@@ -70,12 +84,12 @@ def _only(question: Question, profile_id: str, store: Store) -> Question:
         return found
 
     relations = question.relations
-    identifier = None if relations.identifier is None else cut("identifier", relations.identifier)
     own = Relations(
         event=cut("event", relations.event),
         trait=cut("trait", relations.trait),
         membership=cut("membership", relations.membership),
-        identifier=identifier,
+        identifier=None if relations.identifier is None else cut("identifier", relations.identifier),
+        external=None if relations.external is None else cut("external", relations.external),
     )
     lists = {key: cut(f"list_{n}", table) for n, (key, table) in enumerate(question.lists.items())}
     return replace(question, relations=own, lists=lists, scans={})
@@ -127,6 +141,8 @@ class _Explaining:
             case d.Trait():
                 seen = tuple(TraitSeen(trait=row.pop("key"), **row) for row in self._facts(condition))
                 return Reason(path=path, condition=condition, holds=self.told[condition], traits=seen)
+            case d.External(audience=audience):
+                return Reason(path=path, condition=condition, holds=self.told[condition], said=self._said(audience))
             case d.Event():
                 return self._of_event(condition, path)
 
@@ -155,6 +171,13 @@ class _Explaining:
         newest = self._rows(told.order_by(told.at.desc(), told.message_id).limit(SHOWN))
         counted = newest[0]["counted"] if newest else 0
         return counted, tuple(EventSeen(**{k: v for k, v in row.items() if k != "counted"}) for row in newest)
+
+    def _said(self, audience: str) -> tuple[Said, ...]:
+        told = told_of(audience, self.question)
+        if told is None:
+            return ()
+        newest = told.order_by("place").limit(SHOWN).select("inside", "at", "source", "message_id")
+        return tuple(Said(**row) for row in self._rows(newest))
 
     def _facts(self, condition: d.Trait) -> list[dict[str, Any]]:
         return self._rows(trait_rows(condition.trait, self.question).select("key", "value", "at", "source"))

@@ -81,10 +81,12 @@ class _Reader:
                 return self._trait(asked)
             case (Call(name="list"),):
                 return self._list(asked)
+            case (Call(name="external"),):
+                return self._external(asked)
             case (Call(name="property", at=at), *_):
                 told = "`property` is of an event, so it stands inside where(...) or a reducer such as sum(...)."
                 self.telling.tell(at, told)
-            case (Call(name="trait" | "list"), call, *_):
+            case (Call(name="trait" | "list" | "external"), call, *_):
                 tell_unknown(call, tuple(COMPARATORS), self.telling)
             case (call, *_):
                 tell_unknown(call, SUBJECTS, self.telling)
@@ -105,15 +107,28 @@ class _Reader:
                 return None
         return d.Trait(trait=name, test=test)
 
+    def _external(self, asked: Asked) -> d.Condition | None:
+        inside = self._whether(asked, "an audience")
+        match asked.subject.arguments:
+            case (Text(text=text),) if text:
+                found = d.External(audience=text)
+                return None if inside is None else found if inside else d.Not(condition=found)
+        self.telling.tell(asked.subject.at, "`external` needs the key of one audience: external('high_value_users').")
+        return None
+
+    def _whether(self, asked: Asked, what: str) -> bool | None:
+        flag = read_value(asked.values, self.telling) if asked.comparator == "equals" else None
+        if isinstance(flag, bool):
+            return flag
+        self.telling.tell(asked.at, f"people are in {what} or not.", "Compare it with `= true` or `= false`.")
+        return None
+
     def _list(self, asked: Asked) -> d.Condition | None:
-        flags = [read_value(asked.values, self.telling)] if asked.comparator == "equals" else []
-        if not any(isinstance(flag, bool) for flag in flags):
-            self.telling.tell(asked.at, "people are in a list or not.", "Compare it with `= true` or `= false`.")
-            return None
-        told = self._list_told(asked.subject)
+        inside = self._whether(asked, "a list")
+        told = None if inside is None else self._list_told(asked.subject)
         if told is None:
             return None
-        kind = "in_list" if flags == [True] else "not_in_list"
+        kind = "in_list" if inside else "not_in_list"
         return as_in_documents(
             self.telling, asked.subject.at, "`list`", lambda inner: read_list({kind: told}, "", inner)
         )

@@ -44,6 +44,8 @@ class _Writer:
                 return f"trait({_trait_name(audience)}) = {_scalar(inside)}"
             case d.Listed(list=listed, inside=inside):
                 return f"{_list(listed)} = {_scalar(inside)}"
+            case d.External(audience=audience):
+                return f"external({_quoted(audience)}) = true"
 
     def _operand(self, condition: d.Condition) -> str:
         text = self.condition(condition)

@@ -53,7 +53,7 @@ SOURCES = {
     "ends_with": ("ends_with", "ends_with"),
 }
 """What `sources` may be told: the comparator for one name, and for a list of them."""
-SUBJECTS = ("event", "trait", "list")
+SUBJECTS = ("event", "trait", "list", "external")
 IN_WHERE = ("property", "event", "trait")
 FLIPPED = {
     "equals": "equals",

@@ -13,12 +13,16 @@ from guestlist.audiences import definition as d
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relations:
-    """What conditions are asked of. `identifier` names everybody; without it, everybody has an event or a trait."""
+    """What conditions are asked of. `identifier` names everybody; without it, everybody has an event or a trait.
+
+    `external` is what another system said of its own audiences; without it, nothing was.
+    """
 
     event: ir.Table
     trait: ir.Table
     membership: ir.Table
     identifier: ir.Table | None = None
+    external: ir.Table | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +77,16 @@ def listed(one: d.IdentifierList, question: Question) -> ir.Table:
     return people.filter(people.known_since <= stamp(people.known_since, question.as_of)).select("profile_id")
 
 
+def told_of(audience: str, question: Question) -> ir.Table | None:
+    """What was said by `as_of` of an audience of another system; `place` 0 is the last of each person."""
+    external = question.relations.external
+    if external is None:
+        return None
+    told = external.filter(external.audience == audience, external.at <= stamp(external.at, question.as_of))
+    newest = [told.at.desc(), told.message_id.desc(), told.source.desc()]
+    return told.mutate(place=ibis.row_number().over(group_by=told.profile_id, order_by=newest))
+
+
 def trait_rows(name: str, question: Question) -> ir.Table:
     """The value that each person has: relation `trait` holds one of a name."""
     trait = question.relations.trait
@@ -92,10 +106,10 @@ def only(relations: Relations, profile_id: str) -> Relations:
     def cut(table: ir.Table) -> ir.Table:
         return table.filter(table.profile_id == profile_id)
 
-    identifier = None if relations.identifier is None else cut(relations.identifier)
     return Relations(
         event=cut(relations.event),
         trait=cut(relations.trait),
         membership=cut(relations.membership),
-        identifier=identifier,
+        identifier=None if relations.identifier is None else cut(relations.identifier),
+        external=None if relations.external is None else cut(relations.external),
     )

@@ -48,6 +48,9 @@ PERCENT: Schema = {
 }
 
 
+_CONDITIONS = ("query", "group", "not", "event", "trait", "member", "list", "external")
+
+
 def schema() -> Schema:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -55,7 +58,7 @@ def schema() -> Schema:
         **closed(_envelope(), required=("key", "who")),
         "$defs": {
             "condition": {
-                "oneOf": [ref(kind) for kind in ("query", "group", "not", "event", "trait", "member", "list")],
+                "oneOf": [ref(kind) for kind in _CONDITIONS],
             },
             "query": {**TEXT, "maxLength": LONGEST, "description": "A query, such as event('Visit').count() >= 2"},
             "group": {"oneOf": [closed({word: _some("condition")}, required=(word,)) for word in ("all", "any")]},
@@ -70,6 +73,10 @@ def schema() -> Schema:
             },
             "member": {"oneOf": [closed({w: TEXT}, required=(w,)) for w in ("member_of", "not_member_of")]},
             "list": {"oneOf": [closed({word: _list()}, required=(word,)) for word in ("in_list", "not_in_list")]},
+            "external": closed(
+                {"external": {**TEXT, "description": "The key of an audience of Segment Engage."}},
+                required=("external",),
+            ),
             "where": _where(),
             "tests": {**closed(_filter_tests()), "minProperties": 1},
             "sync": closed(_sync(), required=("to",)),

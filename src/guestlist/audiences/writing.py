@@ -63,6 +63,8 @@ def condition_document(condition: d.Condition) -> Document:
             return {"member_of" if inside else "not_member_of": audience}
         case d.Listed(list=listed, inside=inside):
             return {"in_list" if inside else "not_in_list": _list(listed)}
+        case d.External(audience=audience):
+            return {"external": audience}
         case d.Event():
             return _event(condition)
 

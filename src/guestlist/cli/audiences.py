@@ -8,6 +8,7 @@ import typer
 from guestlist.cli.asking import AsOf, File, Key, list_people, write_people
 from guestlist.cli.at_meta import adopt
 from guestlist.cli.converting import Form, convert, show_definition
+from guestlist.cli.externals import external, take
 from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.previewing import changes, diff, history, preview
@@ -182,5 +183,5 @@ def export(
     write_people(space.lines(ExportMembers(key=key, as_of=as_of, reveal=reveal)), file, as_json=as_json)
 
 
-for _command in (convert, preview, diff, history, changes):
+for _command in (convert, preview, diff, history, changes, external, take):
     commands.command()(_command)

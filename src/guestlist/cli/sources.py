@@ -13,6 +13,7 @@ from guestlist.cli.loads import Given, add_load, load_facts, load_one, show_load
 from guestlist.clock import microseconds
 from guestlist.connections import clock_of
 from guestlist.errors import WrongUseError
+from guestlist.externals import known_in, not_taken
 from guestlist.loading import standings
 from guestlist.records import open_records
 from guestlist.service.write_keys import digest_of
@@ -146,14 +147,16 @@ def list_sources(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
     with open_records(here) as records:
         found, arrivals = records.journal.sources(), records.journal.arrivals()
         loads = standings(here, records, now=clock_of(here).now())
+    hints = list(not_taken(known_in(here)))
     if as_json:
         sources = [_facts(one, arrivals) for one in found]
-        answer({"sources": sources, "loaded": [load_facts(one) for one in loads]})
+        answer({"sources": sources, "loaded": [load_facts(one) for one in loads], "notes": hints})
         return
     if loads:
         tell_loads(loads)
     if found:
         _tell_keys(found, arrivals)
+        say(*hints)
     elif not loads:
         say("There is no source of live messages yet. Add one with: guestlist sources add NAME")
 

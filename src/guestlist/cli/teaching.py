@@ -19,7 +19,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Audiences": {
         "audiences": (
             "audiences:commands",
-            "check, list, show, convert, preview, members, explain, diff,\nhistory, changes, export, adopt.",
+            "check, list, show, convert, preview, members, explain,\ndiff, history, changes, export, adopt, take and more.",
         ),
         "traits": ("traits:commands", "check, list, show: what is worked out of people."),
         "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
@@ -51,6 +51,12 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "alerts": ("alerts:commands", "test: who is told when something is the matter."),
         "backup": ("backups:backup", "The space in one file; also beside a running service."),
         "restore": ("backups:restore", "A space out of a backup, with nothing taken for certain."),
+    },
+    "Other systems": {
+        "hooks": (
+            "hooks:commands",
+            "add, list, remove, rotate, test, failed, retry, drop, send:\nwho is told who enters and exits.",
+        ),
     },
     "Privacy": {
         "do-not-send": ("do_not_send:commands", "add, remove, list: people who must never be sent."),

@@ -17,9 +17,11 @@ from guestlist.audiences.schedule import schedule_text
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.destinations.meta.sent import AtMeta, BlankCell, Sent, at_meta
 from guestlist.errors import GuestlistError
+from guestlist.externals import known_externals, not_taken
 from guestlist.operations.desk import Desk, unless_in_use
 from guestlist.operations.operation import Export, Operation, Scope, ask, get
 from guestlist.operations.questions import asked, question_of, read_one
+from guestlist.records import JOURNAL_FILE
 from guestlist.telling import explaining, people, wording
 from guestlist.telling.answer import Answer, Value
 from guestlist.telling.people import Person
@@ -101,6 +103,8 @@ def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
     goals = sorted({sync.to for one in definitions for sync in one.syncs})
     if goals and not desk.space.settings.destinations:
         yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
+    if (desk.space.private / JOURNAL_FILE).exists():
+        yield from not_taken(known_externals(desk.records, definitions))
     yield from _unheard_of(desk, definitions)
 
 

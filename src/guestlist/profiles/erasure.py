@@ -17,7 +17,10 @@ from guestlist.profiles.views import known_identifiers
 from guestlist.store import Warehouse
 from guestlist.values.email import read_email
 
-_OF_A_PERSON = ("node", "not_joined", "trait", "computed_trait", "event", "membership", "audience_group")
+_OF_A_PERSON = (
+    *("node", "not_joined", "trait", "computed_trait", "event", "external_membership"),
+    *("membership", "audience_group"),
+)
 _OF_A_MESSAGE = ("message", "identifier_use", "configured_use", "withdrawn", "pulled_line")
 _REMEMBERED = ("spelling", "message_node", "meeting", "lost_sender")
 """What the next resolution would have begun from: it holds values too, and is made anew."""

@@ -4,8 +4,11 @@ from collections.abc import Iterable
 
 import ibis
 
+from guestlist.profiles.external import tells_membership
 from guestlist.profiles.relations import Column, Materialise, Table, in_memory
 from guestlist.store import Warehouse
+from guestlist.store.functions import without_field
+from guestlist.values.engage import KEY_PROPERTY
 
 DEEPEST = 8
 """Objects nested deeper are kept as JSON text."""
@@ -38,7 +41,7 @@ def renew_traits(
     warehouse: Warehouse, message: Table, owner: Table, changed: Table, *, unify_spellings: bool = False
 ) -> None:
     """Traits of the people whose writings went from one to another, or came."""
-    said = message.filter(message.type == _CALL).semi_join(changed, "ordinal").select("ordinal")
+    said = message.semi_join(changed, "ordinal").filter(_writes).select("ordinal")
     moved = changed.semi_join(said, "ordinal")
     whose = ibis.union(moved.select(profile_id="before"), moved.select(profile_id="now"), distinct=True)
     whose = warehouse.materialise("trait_whose", whose.filter(whose.profile_id.notnull()))
@@ -52,10 +55,20 @@ def renew_traits_of(
     if not warehouse.read(whose.limit(1)).num_rows:
         return
     theirs = warehouse.materialise("trait_theirs", owner.semi_join(whose, "profile_id"))
-    writings = message.filter(message.type == _CALL).semi_join(theirs, "ordinal")
+    writings = message.semi_join(theirs, "ordinal").filter(_writes)
     found = traits(writings, theirs, warehouse.materialise, unify_spellings=unify_spellings)
     warehouse.delete_keys("trait", whose, ["profile_id"])
     warehouse.append("trait", found)
+
+
+def _writes(message: Table) -> Column:
+    """Whether a message tells traits. By a track call of Engage, too, those come that were chosen to enrich it."""
+    return (message.type == _CALL) | tells_membership(message)
+
+
+def _document(message: Table) -> Column:
+    enriched = without_field(message.properties, KEY_PROPERTY)
+    return (message.type == _CALL).ifelse(message.traits, enriched)
 
 
 def _in_order(message: Table, message_profile: Table) -> Table:
@@ -63,7 +76,8 @@ def _in_order(message: Table, message_profile: Table) -> Table:
 
     Numbers are grouped and joined many times faster than texts.
     """
-    said = message.filter((message.type == _CALL) & message.traits.notnull())
+    said = message.filter(_writes).mutate(traits=_document)
+    said = said.filter(said.traits.notnull())
     whose = said.select("source", "message_id", "at", "ordinal").join(message_profile, "ordinal")
     order = [whose["at"], whose.message_id, whose.source]
     version = ibis.row_number().over(group_by=whose.profile_id, order_by=order)

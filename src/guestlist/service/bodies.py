@@ -14,8 +14,8 @@ MOST_CALLS = 2_500
 _GZIP = 31  # zlib's word for a gzip header with the largest window
 
 
-async def read_object(request: Request, limit: int) -> dict[str, Any]:
-    """The JSON object in the body, which may have `limit` bytes, unpacked as well."""
+async def read_document(request: Request, limit: int) -> Any:
+    """The JSON in the body, which may have `limit` bytes, unpacked as well."""
     raw = await _read(request, limit)
     encoding = request.headers.get("content-encoding", "").lower()
     if encoding == "gzip":
@@ -23,9 +23,13 @@ async def read_object(request: Request, limit: int) -> dict[str, Any]:
     elif encoding not in {"", "identity"}:
         raise Refusal(400, "unknown_encoding", "Content-Encoding may be gzip, or left out.")
     try:
-        body = orjson.loads(raw)
+        return orjson.loads(raw)
     except orjson.JSONDecodeError:
         raise Refusal(400, "bad_json", "The body is no JSON.") from None
+
+
+def as_object(body: Any) -> dict[str, Any]:
+    """A body that must be a JSON object."""
     if not isinstance(body, dict):
         raise Refusal(400, "bad_json", "The body must be a JSON object.")
     return body

@@ -16,6 +16,7 @@ from guestlist.clock import Clock, microseconds
 from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError
 from guestlist.holding import SpaceLock, Watch, end, fence, here, named
+from guestlist.hooks.sending import Senders
 from guestlist.reaching import Address, announce, withdraw
 from guestlist.records import Records, open_records
 from guestlist.service.failing import LOST, Backoff, strange
@@ -24,6 +25,7 @@ from guestlist.service.logs import Log
 from guestlist.service.orders import Orders
 from guestlist.service.turns import Memory, TakeIn, Turns
 from guestlist.space import Space, open_space
+from guestlist.store.journal_hooks import Hook
 from guestlist.store.journal_tables import Owner
 from guestlist.syncing import open_to_sync
 
@@ -198,10 +200,10 @@ class Keeper:
 
     def _keep(self, records: Records) -> None:
         waits = Backoff(first=1, longest=60)
-        with self._beating(records):
+        with self._beating(records), self._senders(records) as senders:
             while not self._orders.stopping:
                 try:
-                    self._work(records)
+                    self._work(records, senders)
                     waits.passed()
                 except GuestlistError as error:
                     self._bear(error, waits, records)
@@ -219,12 +221,32 @@ class Keeper:
         self._orders.wait(waits.failed())
         self._take_again(records)
 
-    def _work(self, records: Records) -> None:
+    @contextmanager
+    def _senders(self, records: Records) -> Iterator[Senders]:
+        """What hooks are told of goes out by threads of its own: an address that hangs holds back nothing here."""
+
+        def note(name: str, hook: Hook, code: str | None, moves: int) -> None:
+            self._log.event(name, hook=hook.name, code=code, moves=moves or None, space=self._name)
+
+        def trouble(hook: str, code: str) -> None:
+            self._log.event("hook_trouble", hook=hook, code=code, space=self._name)
+
+        senders = Senders(records, self._clock, note=note, trouble=trouble)
+        try:
+            yield senders
+        finally:
+            senders.stop()
+
+    def _work(self, records: Records, senders: Senders) -> None:
         """With the stores open, until they are to be opened anew."""
         self.space = open_space(self.space.folder)
         for made in make_asked(self.space, records, now=self._clock.now()):
             self._log.event("backup", code=made.code, state="failed" if made.code else "made", space=self._name)
-        with open_to_sync(self.space, records) as syncing, self.lending.opened(syncing):
+        with (
+            open_to_sync(self.space, records) as syncing,
+            self.lending.opened(syncing),
+            senders.sending(self.space, syncing.warehouse),
+        ):
             turns = Turns(
                 syncing,
                 take_in=self._take_in,
@@ -232,6 +254,7 @@ class Keeper:
                 lending=self.lending,
                 log=self._log,
                 memory=self._memory,
+                evaluated=senders.look,
             )
             syncing.interlude = turns
             self.trouble = None
@@ -240,6 +263,7 @@ class Keeper:
                 announce(self.space, self._address)
             while not (self._orders.stopping or turns.to_reopen):
                 turns.look()
+                senders.look()
                 self.lending.lend()
                 self._orders.wait(self._manner.look_every)
             if not self._orders.stopping:

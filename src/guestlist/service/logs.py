@@ -13,7 +13,8 @@ from guestlist.clock import Clock
 
 FIELDS = frozenset(
     {"space", "sync", "state", "code", "added_rows", "removed_rows", "debt_rows", "requests", "messages", "seconds",
-     "owner", "pid", "url", "signal", "kind", "place", "source", "came", "went", "left_out", "destination", "days"}
+     "owner", "pid", "url", "signal", "kind", "place", "source", "came", "went", "left_out", "destination", "days", "hook",
+     "moves"}
 )  # fmt: skip
 Fact = str | int | float | None
 Hearer = Callable[[str, Mapping[str, Fact]], None]

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from guestlist.clock import Clock, microseconds
 from guestlist.errors import GuestlistError
 from guestlist.service.answers import Refusal, preflight, refused, success
-from guestlist.service.bodies import LONGEST_BATCH, LONGEST_CALL, MOST_CALLS, read_object, too_large
+from guestlist.service.bodies import LONGEST_BATCH, LONGEST_CALL, MOST_CALLS, as_object, read_document, too_large
 from guestlist.service.write_keys import WriteKeys, basic_key, digest_of
 from guestlist.sources.arrivals import TAKEN, Arrivals
 from guestlist.sources.judging import Mistake
@@ -60,6 +60,7 @@ def routes(doors: Sequence[Door]) -> list[Route]:
     kinds = {call.value: call.value for call in Call} | _SHORT
     calls = {name: _endpoint(doors, _one(kind), LONGEST_CALL) for name, kind in kinds.items()}
     calls |= dict.fromkeys(_BATCHES, _endpoint(doors, _batch, LONGEST_BATCH))
+    calls["engage"] = _endpoint(doors, _batch, LONGEST_BATCH, shaped=_as_batch)
     calls["m"] = _metrics
     return [
         Route(f"/v1/{name}{slash}", endpoint, methods=["POST", "OPTIONS"])
@@ -92,14 +93,28 @@ def _batch(body: dict[str, Any]) -> _Calls:
     return [(f"batch[{n}]", call) for n, call in enumerate(calls)], None
 
 
-def _endpoint(doors: Sequence[Door], calls_of: Callable[[dict[str, Any]], _Calls], limit: int) -> Endpoint:
+def _as_batch(body: Any) -> dict[str, Any]:
+    """What Segment's Webhooks destination sends: one call, or several in a list, each with its type."""
+    if isinstance(body, list):
+        return {"batch": body}
+    body = as_object(body)
+    return body if "batch" in body else {"batch": [body], "writeKey": body.get("writeKey")}
+
+
+def _endpoint(
+    doors: Sequence[Door],
+    calls_of: Callable[[dict[str, Any]], _Calls],
+    limit: int,
+    *,
+    shaped: Callable[[Any], dict[str, Any]] = as_object,
+) -> Endpoint:
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
             return preflight(request)
         try:
             key = basic_key(request.headers.get("authorization", ""))
             entry = enter(doors, key) if key else None  # whoever has a wrong key need not send all of it
-            body = await read_object(request, limit)
+            body = shaped(await read_document(request, limit))
             entry = entry or enter(doors, body.get("writeKey"))
             calls, kind = calls_of(body)
             await _take(entry, _arriving(entry.door, body, batch=kind is None), calls, kind)

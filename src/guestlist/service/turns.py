@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
-from guestlist.audiences.schedule import Past, due
+from guestlist.audiences.schedule import GATHERING, USUAL, Past, due, length
 from guestlist.backing_up import note_since
 from guestlist.clock import microseconds, stopwatch
 from guestlist.destinations.meta.deliver import Report, State
@@ -61,7 +61,15 @@ class Turns:
     """Looks again and again at what there is to do. Between two requests it decides whether a delivery goes on."""
 
     def __init__(
-        self, syncing: Syncing, *, take_in: TakeIn, orders: Orders, lending: Lending, log: Log, memory: Memory
+        self,
+        syncing: Syncing,
+        *,
+        take_in: TakeIn,
+        orders: Orders,
+        lending: Lending,
+        log: Log,
+        memory: Memory,
+        evaluated: Callable[[], None] = lambda: None,
     ) -> None:
         self._syncing = syncing
         self._journal = syncing.records.journal
@@ -70,6 +78,7 @@ class Turns:
         self._lending = lending
         self._log = log
         self._memory = memory
+        self._tell_evaluated = evaluated
         self._running: str | None = None
         self._pausable = False  # handing over who must never be sent is not
         self._slice: Callable[[], float] | None = None  # runs from when a delivery could first send something
@@ -93,7 +102,7 @@ class Turns:
         self._obey()
         self._read_files()  # handing over may have taken a while
         waiting = self._due()
-        if not waiting or not self._unreadable.over:
+        if not (waiting or self._hooks_wait()) or not self._unreadable.over:
             return
         if not self._try_to_evaluate():
             return
@@ -188,6 +197,13 @@ class Turns:
         ]
         return sorted(waiting, key=lambda bound: self._memory.served.get(bound.key, 0))
 
+    def _hooks_wait(self) -> bool:
+        """Whether hooks are to be told of what no sync asks for: as often as by `on_change`."""
+        changed = self._evaluated_data != self._memory.data
+        if self._evaluated() < (GATHERING if changed else length(USUAL)).total_seconds() and self._evaluated_data >= 0:
+            return False
+        return bool(self._journal.hooks())
+
     def _is_due(self, bound: Bound, known: Timing | None, now: datetime) -> bool:
         timing = known or Timing(sync=bound.key, at=microseconds(now))
         past = Past(at=_instant(timing.at), ran=timing.ran).seen_at(now)
@@ -237,6 +253,7 @@ class Turns:
         if at is not None:
             syncs = [(bound.key, bound.definition.key) for bound in self.bounds]
             note_moves(self._syncing.warehouse, self._syncing.ledger, syncs, at=microseconds(at))
+        self._tell_evaluated()
         self._note_work()
         self._log.event("evaluated", seconds=round(took(), 3), space=self._name)
 

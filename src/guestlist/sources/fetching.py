@@ -5,7 +5,6 @@ a name that resolves differently a moment later (DNS rebinding) gains nothing. E
 """
 
 import ipaddress
-import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ import httpx
 
 from guestlist.clock import stopwatch
 from guestlist.errors import GuestlistError
+from guestlist.outward import Resolve, is_allowed, is_public, system_addresses
 
 MOST_BYTES = 2 * 1024**3
 MOST_SECONDS = 1800.0
@@ -24,15 +24,6 @@ _REDIRECTS = {301, 302, 303, 307, 308}
 _PORTS = {"http": 80, "https": 443}
 _WAITS = httpx.Timeout(30.0)
 _SAFE = "Nothing was changed: what was loaded last stands."
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-Resolve = Callable[[str, int], Sequence[str]]
-"""The addresses of a host, as texts."""
-
-
-def resolve(host: str, port: int) -> list[str]:
-    """By the system's resolver."""
-    return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +40,7 @@ class Fetcher:
     """Fetches files. `allowed`: hosts of one's own network that may be asked, as `host` or `host:port`."""
 
     allowed: frozenset[str] = frozenset()
-    resolve: Resolve = resolve
+    resolve: Resolve = system_addresses
     most_bytes: int = MOST_BYTES
     most_seconds: float = MOST_SECONDS
     halted: Callable[[], bool] = field(default=lambda: False)
@@ -100,7 +91,7 @@ class Fetcher:
         return parts.hostname, port
 
     def _is_allowed(self, host: str, port: int) -> bool:
-        return bool({host.lower(), f"{host.lower()}:{port}"} & self.allowed)
+        return is_allowed(host, port, self.allowed)
 
     def _addresses(self, host: str, port: int) -> Sequence[str]:
         try:
@@ -161,24 +152,9 @@ def _first_allowed(host: str, port: int, addresses: Sequence[str], *, allowed: b
     if not addresses:
         raise _not_fetched(f"the name {host} has no address", _AGAIN)
     for address in addresses:
-        if not allowed and not is_public(address):
+        if not allowed and not is_public(ipaddress.ip_address(address)):
             raise _refused(f"{host}, port {port}, is inside a network of one's own")
     return addresses[0]
-
-
-def is_public(address: str) -> bool:
-    """Whether an address is reached over the public internet, whatever it is wrapped into."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    inner: ipaddress.IPv4Address | ipaddress.IPv6Address = found
-    if isinstance(found, ipaddress.IPv6Address):
-        wrapped = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
-        if wrapped is None and found in _NAT64:
-            wrapped = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
-        inner = wrapped or found
-    return inner.is_global and not inner.is_multicast and not inner.is_reserved
 
 
 _AGAIN = "Check the address; Guestlist tries again by itself."

@@ -10,6 +10,7 @@ from guestlist.sources.times import instant_of
 from guestlist.store import Table
 from guestlist.store.functions import json_kind, json_part, json_text, with_fields
 from guestlist.values.email import SEPARATORS
+from guestlist.values.engage import COMPUTATION, KEY_PROPERTY, MOBILE, MOVES
 
 LONGEST_MESSAGE_ID = 100
 PAGE_VIEWED, SCREEN_VIEWED = "Page Viewed", "Screen Viewed"
@@ -155,12 +156,27 @@ def _faults(read: Table) -> list[tuple[Any, str, str, Any]]:
         ),
         (read.time.notnull() & read.at.isnull(), Fault.BAD_TIME, "timestamp", read.time),
         (read.message_id.length() > LONGEST_MESSAGE_ID, Fault.MESSAGE_ID_TOO_LONG, "messageId", nothing),
-        (_withheld(read.integrations.try_cast("json")), Fault.WITHHELD, "integrations", nothing),
+        (
+            _withheld(read.integrations.try_cast("json"), _from_engage(read.context)),
+            Fault.WITHHELD,
+            "integrations",
+            nothing,
+        ),
     ]
 
 
-def _withheld(integrations: Any) -> Any:
-    """Whether a message may not go to Meta: the destination is named and off, or it is not named and all are off."""
+def _from_engage(context: Any) -> Any:
+    # To look for a text is cheaper than to read a document, and most messages have none.
+    named = context.contains(f'"{COMPUTATION}"')
+    return named.ifelse(json_kind(context.try_cast("json"), COMPUTATION) == "object", False).fill_null(False)
+
+
+def _withheld(integrations: Any, from_engage: Any) -> Any:
+    """Whether a message may not go to Meta: the destination is named and off, or it is not named and all are off.
+
+    Engage sends each call to one destination, names that one and turns all others off: what came here was meant for
+    here, whatever Engage calls it.
+    """
     on, off = ibis.literal(False), ibis.literal(False)
     for name in _META:
         kind = json_kind(integrations, name).fill_null("null")
@@ -168,7 +184,7 @@ def _withheld(integrations: Any) -> Any:
         on, off = on | ((kind != "null") & ~refused), off | refused
     every = json_kind(integrations, "All").fill_null("null") == "boolean"
     none = every & (json_text(integrations, "All") == "false")
-    return (~on & (off | none)).fill_null(False)
+    return (~on & (off | (none & ~from_engage))).fill_null(False)
 
 
 def _shaped(read: Table) -> Table:
@@ -209,7 +225,22 @@ def identifier_uses(messages: Table) -> Table:
     placed = messages.mutate(country=ibis.coalesce(*map(_given, places)))
     parts = [_uses(placed, type_, value) for type_, value in found.items()]
     parts += [_uses(placed, key, json_text(context, "traits", key)) for key in ("email", "phone")]
+    parts += [_uses(_of_audiences(placed), type_, value) for type_, value in _enriched(_of_audiences(placed))]
     return ibis.union(*parts, _external_uses(messages), distinct=True)
+
+
+def _of_audiences(messages: Table) -> Table:
+    """Calls by which Engage tells who is in its audiences."""
+    keyed = json_text(messages.properties.cast("json"), KEY_PROPERTY).notnull()
+    return messages.filter(_from_engage(messages.context) | messages.event.isin(MOVES).ifelse(keyed, False))
+
+
+def _enriched(messages: Table) -> list[tuple[str, Any]]:
+    """Identifiers that Engage was told to add: among the properties of a track call, the traits of an identify call."""
+    own = messages.type == Call.IDENTIFY.value
+    added = own.ifelse(messages.traits, messages.properties).cast("json")
+    found = [(type_, json_text(added, name)) for name, type_ in MOBILE.items()]
+    return found + [(key, own.ifelse(ibis.null("string"), json_text(added, key))) for key in ("email", "phone")]
 
 
 def _uses(messages: Table, type_: Any, value: Any) -> Table:

@@ -71,9 +71,19 @@ def with_fields(document: Any, fields: Mapping[str, Any]) -> Any:
     return _merge_patch(document.cast("json"), object_text(fields).cast("json")).cast("string")
 
 
+def without_field(document: Any, name: str) -> Any:
+    """The text of a JSON object without this field."""
+    return _merge_patch(document.cast("json"), ibis.literal(f'{{"{name}": null}}').cast("json")).cast("string")
+
+
 def json_text(document: Any, *keys: str) -> Any:
     """The text of the value at these keys, null where there is none."""
     return _text_at(document, _path(keys))
+
+
+def json_text_under(document: Any, key: Any) -> Any:
+    """The text of the value under a key that each line tells itself."""
+    return _text_at(document.try_cast("map<string, json>").get(key), _path(()))
 
 
 def json_texts(document: Any, *keys: str) -> Any:

@@ -22,7 +22,9 @@ from guestlist.store.journal_audit import AuditRecords
 from guestlist.store.journal_backups import BackupRecords
 from guestlist.store.journal_counts import CountRecords
 from guestlist.store.journal_erasures import ErasureRecords
+from guestlist.store.journal_externals import ExternalRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
+from guestlist.store.journal_hooks import HookRecords
 from guestlist.store.journal_keeping import KeepingRecords
 from guestlist.store.journal_pulls import PullRecords
 from guestlist.store.journal_sources import SourceRecords
@@ -62,6 +64,8 @@ class Journal(
     KeepingRecords,
     PullRecords,
     TokenRecords,
+    ExternalRecords,
+    HookRecords,
 ):
     """One open journal file. Safe to share between threads; each call is one transaction."""
 
@@ -423,8 +427,7 @@ def _hold_again(connection: Connection, plans: Any) -> None:
 def _supersede(connection: Connection, plans: Any, now: int) -> None:
     ids = list(connection.scalars(plans))
     _supersede_batches(connection, ids)
-    change = {"state": PlanState.SUPERSEDED, "ended_at": now}
-    connection.execute(update(t.plan).where(t.plan.c.id.in_(ids)).values(change))
+    connection.execute(update(t.plan).where(t.plan.c.id.in_(ids)).values(state=PlanState.SUPERSEDED, ended_at=now))
 
 
 def _supersede_batches(connection: Connection, plan_ids: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.explain import EventSeen, Reason, TraitSeen
+from guestlist.audiences.explain import EventSeen, Reason, Said, TraitSeen
 from guestlist.audiences.steps import split_path
 from guestlist.destinations.meta.sent import AtMeta
 from guestlist.telling import masking, wording
@@ -95,6 +95,10 @@ class Told:
                     yield "nothing is known of it"
             case d.Listed():
                 yield "by the list as it is now"
+            case d.External():
+                yield from (self._saying(said) for said in reason.said)
+                if not reason.said:
+                    yield "Segment never said so"
             case d.Member(audience=audience) if not reason.parts:
                 yield f"by the record of {audience}"
 
@@ -124,6 +128,10 @@ class Told:
         found = {path: _at(document, path) for path in dict.fromkeys(asked)}
         clear = {path: value for path, value in found.items() if value is not None}
         return clear if self.reveal else {path: masking.fact(path, value) for path, value in clear.items()}
+
+    def _saying(self, said: Said) -> str:
+        change = "entered" if said.inside else "exited"
+        return f"{clock(said.at, self.zone)}  {change}, by message {said.message_id} of {said.source}"
 
     def _trait(self, seen: TraitSeen) -> str:
         return f"{self._value(seen) or 'taken away'}, since {clock(seen.at, self.zone)}"
@@ -156,6 +164,8 @@ class Told:
             facts["counted"] = reason.counted
             facts["events"] = [self._event_facts(seen, condition) for seen in reason.events]
             facts["came_after"] = [self._event_facts(seen, condition) for seen in reason.next_steps]
+        if isinstance(reason.condition, d.External):
+            facts["said"] = [asdict(said) for said in reason.said]
         if isinstance(reason.condition, d.Trait):
             facts["traits"] = [
                 {"trait": seen.trait, "value": self._value(seen), "at": seen.at, "source": seen.source}

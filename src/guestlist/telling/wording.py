@@ -81,6 +81,8 @@ def words(condition: d.Condition) -> str:
         case d.Listed(list=listed, inside=inside):
             where = listed.file or "a query"
             return f"{'is' if inside else 'is not'} among the {listed.identifier}s of {where}"
+        case d.External(audience=audience):
+            return f"is in Segment's audience {audience}"
         case d.Trait(trait=trait, test=test):
             return f"{trait} {_test(test)}"
         case d.Event():

@@ -50,6 +50,8 @@ RELATIONS: Mapping[str, pa.Schema] = {
             ("at", AT),
             ("traits", TEXT),
             ("event", TEXT),
+            ("properties", TEXT),
+            ("context", TEXT),
             ("ordinal", pa.int64()),
         ]
     ),

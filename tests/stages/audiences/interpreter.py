@@ -147,6 +147,9 @@ def holds(condition: d.Condition, person: Person, asked: Asked) -> bool:
             return in_audience(key, person, asked) == inside
         case d.Listed(list=listed, inside=inside):
             return (listed in person.lists and person.lists[listed] <= asked.as_of) == inside
+        case d.External():
+            message = "audiences of Segment have an interpreter of their own, beside the tests of Engage"
+            raise TypeError(message)
 
 
 def trait_of(person: Person, key: str, asked: Asked) -> Value:

@@ -34,7 +34,7 @@ def _rows(table: Any) -> list[Row]:
 
 
 def _messages(warehouse: Warehouse, said: list[Row]) -> tuple[Any, Any]:
-    columns = {"type": "identify", "event": None, "traits": None, "properties": None, "who": "p1"}
+    columns = {"type": "identify", "event": None, "traits": None, "properties": None, "context": "{}", "who": "p1"}
     rows = [
         {**columns, "source": "s", "message_id": f"m{n}", "at": START + timedelta(seconds=n), "ordinal": n, **row}
         for n, row in enumerate(said)
@@ -47,6 +47,7 @@ def _messages(warehouse: Warehouse, said: list[Row]) -> tuple[Any, Any]:
         "at": "timestamp('UTC')",
         "traits": "string",
         "properties": "string",
+        "context": "string",
         "ordinal": "int64",
     }
     message = pa.table({name: [row[name] for row in rows] for name in schema}, schema=ibis.schema(schema).to_pyarrow())

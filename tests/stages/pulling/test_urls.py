@@ -1,5 +1,6 @@
 """Files fetched by HTTP: from whom, how much, and nothing from inside one's own network."""
 
+import ipaddress
 import threading
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from guestlist.errors import GuestlistError
-from guestlist.sources.fetching import Fetcher, is_public
+from guestlist.outward import is_public
+from guestlist.sources.fetching import Fetcher
 from guestlist.space import open_space
 
 from .conftest import Shop
@@ -105,7 +107,7 @@ def test_nothing_is_fetched_from_inside(url: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::1"])
 def test_public_addresses_are_asked(address: str) -> None:
-    assert is_public(address)
+    assert is_public(ipaddress.ip_address(address))
 
 
 def test_a_name_that_points_inside_is_refused_even_if_only_in_part(tmp_path: Path) -> None:

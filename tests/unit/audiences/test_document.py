@@ -166,6 +166,8 @@ MISTAKES = [
     ("{event: A, sum: items.$.price, at_least: 5}", "who.sum", "many values of one event", "`items.0.price`"),
     ("{event: A, sum: total, contains: x}", "who", "`sum` needs a comparator", ""),
     ("{event: A, sum: total, at_least: 5, minimum: 2}", "who.minimum", "`most_frequent` only", ""),
+    ("{external: {key: gold}}", "who.external", "must be text", ""),
+    ("{external: gold, within: 7 days}", "who.within", "is not known", ""),
     ("{in_list: {column: email}}", "who.in_list", "needs one of `file` and `query`", ""),
     ("{in_list: {file: a.csv, colum: email}}", "who.in_list.colum", "is not known", "`column`"),
     ("{event: A, then: B}", "who.then", "must be a mapping", ""),

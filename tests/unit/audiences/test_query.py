@@ -265,6 +265,8 @@ EXAMPLES: list[tuple[str, d.Condition]] = [
         "list('vip.csv') = false",
         d.Listed(list=d.IdentifierList(identifier="email", column="email", file="vip.csv"), inside=False),
     ),
+    ("external('gold') = true", d.External(audience="gold")),
+    ("external('gold') = false", d.Not(condition=d.External(audience="gold"))),
 ]
 
 

@@ -142,6 +142,7 @@ def conditions(*, fewest: int = 1) -> st.SearchStrategy[d.Condition]:
         st.builds(d.Trait, trait=NAMES, test=TESTS),
         st.builds(d.Member, audience=st.sampled_from(["vip", "left_a_cart"]), inside=st.booleans()),
         st.builds(d.Listed, list=LISTS, inside=st.booleans()),
+        st.builds(d.External, audience=NAMES),
     )
 
     def grown(inside: st.SearchStrategy[d.Condition]) -> st.SearchStrategy[d.Condition]:

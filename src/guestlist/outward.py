@@ -1,0 +1,136 @@
+"""Requests to addresses that people name: never to this machine, its network or a cloud's metadata, unless allowed.
+
+A name is looked up once, every address that it has is checked, and the request goes to the checked one: a name that means
+another address a moment later gains nothing.
+"""
+
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from guestlist.errors import GuestlistError, WrongUseError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Resolve = Callable[[str, int], Sequence[str]]
+"""Host and port -> the addresses of that host; OSError where there are none."""
+_PORTS = {"https": 443, "http": 80}
+_EMBEDDING = (
+    (ipaddress.IPv6Network("64:ff9b::/96"), 0),  # NAT64: the last 32 bits are an address of IPv4
+    (ipaddress.IPv6Network("64:ff9b:1::/48"), 0),
+    (ipaddress.IPv6Network("::/96"), 0),
+    (ipaddress.IPv6Network("2002::/16"), 80),  # 6to4: they follow the prefix
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pinned:
+    """Where a request goes: `url` names the checked address, `host` is for the Host header and the certificate."""
+
+    url: str
+    host: str
+    name: str
+
+
+def system_addresses(host: str, port: int) -> Sequence[str]:
+    """What the system's resolver says."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(one[4][0]).partition("%")[0] for one in found]
+
+
+def checked_url(url: str, *, allowed: Sequence[str] = ()) -> str:
+    """The URL, if it may be registered: https, or any kind to a host that is allowed; addresses are looked at later."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = -1
+    if parts.scheme not in _PORTS or not parts.hostname or port == -1 or parts.username or parts.password:
+        raise _refused("That is no URL that requests can go to.", "Give one such as https://example.org/hooks")
+    if parts.scheme != "https" and not is_allowed(parts.hostname, port or _PORTS[parts.scheme], allowed):
+        raise _refused("Only https keeps what is sent from others.", "Give a URL that begins with https://")
+    return url
+
+
+def pin(url: str, *, allowed: Sequence[str] = (), resolve: Resolve = system_addresses) -> Pinned:
+    """The address that a request to this URL goes to. `allowed`: hosts (with or without a port), addresses, networks."""
+    parts = urlsplit(checked_url(url, allowed=allowed))
+    host = parts.hostname or ""
+    port = parts.port or _PORTS[parts.scheme]
+    try:
+        found = [ipaddress.ip_address(one) for one in resolve(host, port)]
+    except (OSError, UnicodeError, ValueError):
+        found = []
+    if not found:
+        raise GuestlistError(
+            "address_unknown",
+            "The host of this URL has no address.",
+            nothing_lost="Nothing was sent.",
+            next_step="Check the URL, and whether this machine can look up names.",
+        )
+    if not is_allowed(host, port, allowed):
+        for one in found:
+            if not is_public(one) and not is_allowed(str(one), port, allowed):
+                raise _internal()
+    chosen = found[0]
+    place = f"[{chosen}]" if chosen.version == 6 else str(chosen)
+    usual = port == _PORTS[parts.scheme]
+    return Pinned(
+        url=urlunsplit((parts.scheme, f"{place}:{port}", parts.path or "/", parts.query, "")),
+        host=parts.netloc if usual or parts.port else f"{host}:{port}",
+        name=host,
+    )
+
+
+def is_public(address: Address) -> bool:
+    """Whether everybody on the internet means the same machine by it, also where it stands for an address of IPv4."""
+    inner = _embedded(address)
+    if inner is not None:
+        return is_public(inner)
+    return address.is_global and not address.is_multicast
+
+
+def _embedded(address: Address) -> Address | None:
+    if not isinstance(address, ipaddress.IPv6Address):
+        return None
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.teredo is not None:
+        return address.teredo[1]
+    for network, shift in _EMBEDDING:
+        if address in network:
+            return ipaddress.IPv4Address(int(address) >> shift & 0xFFFFFFFF)
+    return None
+
+
+def is_allowed(host: str, port: int, allowed: Iterable[str]) -> bool:
+    """Whether a host or an address is among those of one's own that were named: `host`, `host:port` or a network."""
+    named = {one.casefold() for one in allowed}
+    if {host.casefold(), f"{host.casefold()}:{port}"} & named:
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(_holds(one, address) for one in named)
+
+
+def _holds(network: str, address: Address) -> bool:
+    try:
+        return address in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def _internal() -> GuestlistError:
+    return GuestlistError(
+        "address_internal",
+        "The host of this URL is on this machine or in its own network, where requests are not sent.",
+        nothing_lost="Nothing was sent.",
+        next_step="If it is meant, name the host under `allowed_hosts:` in guestlist.yaml.",
+    )
+
+
+def _refused(happened: str, next_step: str) -> WrongUseError:
+    return WrongUseError("url_refused", happened, nothing_lost="Nothing was sent.", next_step=next_step)

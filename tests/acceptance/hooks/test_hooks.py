@@ -1,0 +1,308 @@
+"""Who enters and who exits is told to an address, by a real server that may misbehave."""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Typed
+from .receiver import Answer, Receiver
+
+
+def proven(secret: str, headers: dict[str, str], body: bytes) -> list[bool]:
+    """Of each signature whether it is by this secret, as the specification has it."""
+    content = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    mine = "v1," + base64.b64encode(hmac.new(key, content, hashlib.sha256).digest()).decode()
+    return [one == mine for one in headers["webhook-signature"].split(" ")]
+
+
+def test_who_enters_and_exits_is_told_in_order(typed: Typed, receiver: Receiver) -> None:
+    secret = typed.add(receiver)
+    typed.say(u1="gold", u2="gold", u3="free")
+    assert typed.send() == {"crm": (2, None)}
+    typed.say(u1="free", u3="gold")
+    assert typed.send() == {"crm": (2, None)}
+    assert typed.send() == {"crm": (0, None)}
+    first, second = receiver.received
+    assert sorted(receiver.told()[:2]) == [("entered", "u1"), ("entered", "u2")]
+    assert sorted(receiver.told()[2:]) == [("entered", "u3"), ("exited", "u1")]
+    assert first.document["type"] == "audience.moved"
+    assert first.moves[0].keys() == {"id", "audience", "change", "at", "user_ids"}
+    assert [proven(secret, one.headers, one.body) for one in (first, second)] == [[True], [True]]
+    assert "." not in first.headers["webhook-id"]
+    assert first.headers["Content-Type"] == "application/json"
+    assert (typed.hook()["state"], typed.hook()["sent"]) == ("fine", 4)
+
+
+def test_what_is_sent_beside_ids_is_what_the_hook_was_told_to_send(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    typed.add(receiver, "--also", "email, first_name", name="mail")
+    traits = {"plan": "gold", "email": "Ann@Example.org", "first_name": "Ann", "phone": "+4917139200001"}
+    typed.call({"userId": "u1", "anonymousId": "a1", "traits": traits}, {"traits": traits, "anonymousId": "a1"})
+    typed.send()
+    plain, more = [one.moves[0] for one in receiver.received]
+    assert (plain["user_ids"], plain["anonymous_ids"], "traits" in plain) == (["u1"], ["a1"], False)
+    assert more["traits"] == {"email": "ann@example.org", "first_name": "Ann"}
+
+
+def test_segments_calls(typed: Typed, receiver: Receiver, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("the-write-key\n")
+    typed.add(receiver, "--as", "segment", "--write-key-file", tmp_path / "key", "--also", "email", name="seg")
+    typed.call({"userId": "u1", "traits": {"plan": "gold", "email": "ann@example.org"}})
+    typed.send()
+    typed.say(u1="free")
+    typed.send()
+    entered, exited = [one.document["batch"] for one in receiver.received]
+    assert receiver.received[0].headers["Authorization"] == "Basic " + base64.b64encode(b"the-write-key:").decode()
+    identify, track = entered
+    assert (identify["type"], identify["userId"]) == ("identify", "u1")
+    assert identify["traits"] == {"gold": True, "email": "ann@example.org"}
+    assert (track["event"], track["context"]["traits"]) == ("Audience Entered", {"email": "ann@example.org"})
+    assert track["properties"] == {"audience_key": "gold", "gold": True, "email": "ann@example.org"}
+    assert track["context"]["personas"]["computation_key"] == "gold"
+    assert [(call["event"], call["properties"]["gold"]) for call in exited if call["type"] == "track"] == [
+        ("Audience Exited", False)
+    ]
+    ids = [call["messageId"] for call in [*entered, *exited]]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.usefixtures("no_waits")
+@pytest.mark.parametrize("trouble", [500, 503, 429, 408, "reset", "cut", (503, {"Retry-After": "0"})], ids=str)
+def test_what_does_not_arrive_is_sent_again_under_the_same_id(
+    typed: Typed, receiver: Receiver, trouble: Answer
+) -> None:
+    typed.add(receiver)
+    typed.say(u1="gold", u2="gold")
+    receiver.answers = [trouble, trouble, 200]
+    assert typed.send() == {"crm": (2, None)}
+    ids = [one.headers["webhook-id"] for one in receiver.received]
+    assert (len(ids), len(set(ids))) == (3, 1)
+    assert [one.moves for one in receiver.received[1:]] == [receiver.received[0].moves] * 2
+    assert typed.hook()["letters"] == 0
+
+
+def test_an_address_that_is_away_is_waited_for_as_long_as_it_asks(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    typed.say(u1="gold")
+    receiver.answers = [(429, {"Retry-After": "3600"})]
+    assert typed.send() == {"crm": (0, "http_429")}
+    assert typed.send() == {"crm": (0, "http_429")}
+    assert len(receiver.received) == 1  # not before it may be
+    hook = typed.hook()
+    assert (hook["state"], hook["code"], hook["letters"]) == ("waits", "http_429", 0)
+    typed.done("hooks", "retry", "crm")
+    typed.say(u1="free")
+    assert typed.send() == {"crm": (2, None)}
+    assert receiver.told() == [("entered", "u1"), ("exited", "u1")]
+
+
+def test_who_is_gone_is_told_nothing_more_until_a_person_says_so(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    typed.say(u1="gold", u2="gold")
+    receiver.answers = [410]
+    assert typed("hooks", "send").code == 1
+    typed.say(u1="free", u3="gold")
+    assert typed.send() == {"crm": (0, "http_410")}
+    assert len(receiver.received) == 1
+    (letter,) = typed.done("hooks", "failed", "crm", "--json").facts["letters"]
+    assert (letter["code"], letter["moves"], letter["people"]) == ("http_410", 2, 2)
+    assert typed.hook()["state"] == "stopped"
+    typed.done("hooks", "retry", "crm")
+    assert typed.send() == {"crm": (4, None)}
+    told = receiver.told()
+    assert told.index(("entered", "u1")) < told.index(("exited", "u1"))
+    assert sorted(told) == [("entered", "u1"), ("entered", "u2"), ("entered", "u3"), ("exited", "u1")]
+    assert typed.done("hooks", "failed", "--json").facts["letters"] == []
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_of_a_request_that_is_refused_only_the_people_at_fault_are_held_back(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    receiver.always = lambda body: 400 if b'"u13"' in body else 200
+    typed.say(**{f"u{n}": "gold" for n in range(40)})
+    assert typed.send() == {"crm": (39, "http_400")}
+    typed.say(u13="free", u14="free")
+    assert typed.send() == {"crm": (1, "http_400")}
+    (letter,) = typed.done("hooks", "failed", "--json").facts["letters"]
+    assert (letter["moves"], letter["people"]) == (2, 1)  # what came later of the same person waits behind it
+    assert ("exited", "u14") in receiver.told()
+    receiver.always = lambda _: 200
+    typed.done("hooks", "retry", "crm", "--letter", letter["letter"])
+    assert typed.send() == {"crm": (2, None)}
+    assert receiver.told()[-2:] == [("entered", "u13"), ("exited", "u13")]
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_a_letter_can_be_given_up(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    receiver.answers = [422] * 3
+    typed.say(u1="gold")
+    assert typed.send() == {"crm": (0, "http_422")}
+    typed.done("hooks", "drop", "crm", "--letter", "1")
+    typed.say(u1="free")
+    assert typed.send() == {"crm": (1, None)}
+    assert receiver.told() == [("exited", "u1")]
+
+
+@pytest.mark.usefixtures("no_waits")
+def test_who_merges_with_somebody_in_a_letter_waits_behind_it(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    receiver.answers = [422] * 3
+    typed.call({"anonymousId": "a1", "traits": {"plan": "gold"}})
+    assert typed.send() == {"crm": (0, "http_422")}
+    typed.call({"userId": "u0", "traits": {"plan": "free"}, "timestamp": "2020-01-01T00:00:00Z"})
+    typed.call({"userId": "u0", "anonymousId": "a1", "traits": {"plan": "free"}})
+    assert typed.send() == {"crm": (0, "http_422")}
+    typed.done("hooks", "retry", "crm")
+    assert typed.send() == {"crm": (2, None)}
+    assert receiver.told() == [("entered", "u0"), ("exited", "u0")]
+
+
+def test_a_new_secret_holds_beside_the_old_one_for_a_while(typed: Typed, receiver: Receiver) -> None:
+    old = typed.add(receiver)
+    new = typed.done("hooks", "rotate", "crm", "--json").facts["secret"]
+    assert typed.done("hooks", "test", "crm").out.startswith("The request was taken")
+    last = typed.done("hooks", "rotate", "crm", "--overlap", "0", "--json").facts["secret"]
+    typed.done("hooks", "test", "crm")
+    both, alone = receiver.received
+    assert [proven(one, both.headers, both.body) for one in (new, old)] == [[True, False], [False, True]]
+    assert proven(last, alone.headers, alone.body) == [True]
+    assert both.document["type"] == "hook.tested"
+
+
+def test_a_test_that_is_refused_says_so(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    receiver.answers = [401]
+    told = typed("hooks", "test", "crm")
+    assert (told.code, told.out) == (1, "The request was refused: check the address and the key (http_401).\n")
+
+
+def test_from_the_start_those_who_are_in_are_told_of(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver, name="first")
+    typed.say(u1="gold", u2="gold")
+    typed.send()
+    receiver.received.clear()
+    typed.add(receiver, "--from-start", "--audiences", "gold", name="second")
+    typed.add(receiver, name="third")
+    assert typed.send() == {"first": (0, None), "second": (2, None), "third": (0, None)}
+    assert sorted(receiver.told()) == [("entered", "u1"), ("entered", "u2")]
+
+
+def test_only_the_audiences_that_were_named(typed: Typed, receiver: Receiver) -> None:
+    (typed.folder / "audiences" / "free.yaml").write_text("key: free\nwho: { trait: plan, equals: free }\n")
+    typed.add(receiver, "--audiences", "free")
+    typed.say(u1="gold", u2="free")
+    assert typed.send() == {"crm": (1, None)}
+    assert [(move["audience"], move["user_ids"]) for move in receiver.taken] == [("free", ["u2"])]
+
+
+# Privacy
+
+
+def test_nobody_on_the_do_not_send_list_is_told_of_as_entering(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver, "--also", "email,plan")
+    typed.say(u1="gold", u2="free")
+    typed.send()
+    typed.done("do-not-send", "add", "user_id:u1")
+    typed.done("do-not-send", "add", "user_id:u2")
+    typed.say(u1="free", u2="gold")
+    assert typed.send() == {"crm": (1, None)}
+    assert receiver.told() == [("entered", "u1"), ("exited", "u1")]
+    assert [move.get("traits") for move in receiver.taken] == [{"plan": "gold"}, None]
+    assert typed.hook()["left_out"] == 1
+
+
+def test_who_is_erased_exits_by_ids_alone_and_what_waits_of_them_is_gone(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver, "--also", "email,plan")
+    people = {"u1": "ann@example.org", "u2": "bo@example.org", "u3": "cy@example.org"}
+    typed.call(
+        *({"userId": one, "traits": {"email": mail, "plan": "gold"}} for one, mail in people.items() if one != "u3")
+    )
+    typed.send()
+    receiver.always = lambda _: 503
+    typed.call({"userId": "u3", "traits": {"email": "cy@example.org", "plan": "gold"}})
+    typed.send()  # u3 waits
+    receiver.received.clear()
+    receiver.always = lambda _: 200
+    for one in ("u1", "u3"):
+        assert typed("erase", f"user_id:{one}").code in {0, 1}
+    typed.done("hooks", "retry", "crm")
+    typed.send()
+    assert [(move["change"], move["user_ids"], move.get("traits")) for move in receiver.taken] == [
+        ("exited", ["u1"], None)
+    ]
+    stores = b"".join(path.read_bytes() for path in (typed.folder / ".guestlist").glob("*") if path.is_file())
+    assert b"cy@example.org" not in stores
+    assert b"u1" not in re.findall(rb"\bu1\b", stores)
+
+
+def test_nothing_about_people_or_keys_is_printed(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver, "--also", "email")
+    typed.printed = ""
+    typed.call({"userId": "u-secret", "traits": {"plan": "gold", "email": "ann@example.org"}})
+    receiver.answers = [410]
+    typed.send()
+    for words in (("list",), ("failed",), ("retry", "crm"), ("send",), ("failed", "--json"), ("list", "--json")):
+        typed("hooks", *words)
+    for text in ("u-secret", "ann@example.org", "whsec_", "key=k"):
+        assert text not in typed.printed
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("crm", "--url", "http://crm.example.org"), "url_refused"),
+        (("crm", "--url", "ftp://crm.example.org"), "url_refused"),
+        (("crm", "--url", "https://user:pw@crm.example.org"), "url_refused"),
+        (("crm", "--url", "https://127.0.0.2/"), "address_internal"),
+        (("crm", "--url", "https://[::1]/"), "address_internal"),
+        (("crm", "--url", "https://169.254.169.254/latest"), "address_internal"),
+        (("crm", "--url", "https://[::ffff:10.0.0.1]/"), "address_internal"),
+        (("C R M", "--url", "https://crm.example.org"), "hook_name"),
+        (("anchor", "--url", "https://crm.example.org"), "hook_name"),
+        (("crm", "--url", "https://crm.example.org", "--audiences", "golden"), "unknown_audience"),
+        (("crm", "--url", "https://crm.example.org", "--as", "segment"), "hook_needs_key"),
+    ],
+)
+def test_what_cannot_be_a_hook(typed: Typed, words: tuple[str, ...], code: str) -> None:
+    refused = typed("hooks", "add", *words, "--json")
+    assert refused.facts["error"]["code"] == code
+    assert typed.done("hooks", "list", "--json").facts["hooks"] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("remove", "crn"), "unknown_hook"),
+        (("rotate", "crn"), "unknown_hook"),
+        (("retry", "crm", "--letter", "7"), "unknown_letter"),
+        (("drop", "crm", "--letter", "7"), "unknown_letter"),
+        (("failed", "crn"), "unknown_hook"),
+        (("add", "crm", "--url", "https://crm.example.org"), "hook_exists"),
+    ],
+)
+def test_what_is_not_there_is_said(typed: Typed, receiver: Receiver, words: tuple[str, ...], code: str) -> None:
+    typed.add(receiver)
+    refused: dict[str, Any] = json.loads(typed("hooks", *words, "--json").out)
+    assert refused["error"]["code"] == code
+
+
+def test_a_hook_that_is_gone_is_told_nothing(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    typed.say(u1="gold")
+    typed.done("hooks", "remove", "crm")
+    assert typed("hooks", "send", "--json").facts["hooks"] == []
+    assert receiver.received == []
+    typed.add(receiver)
+    typed.say(u1="free")
+    assert typed.send() == {"crm": (1, None)}
