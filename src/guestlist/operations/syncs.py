@@ -26,6 +26,7 @@ from guestlist.operations.standing import (
     waited,
     what_stops,
 )
+from guestlist.pausing import no_sync
 from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
 from guestlist.syncing import Bound, Outlook, Syncing
@@ -108,14 +109,7 @@ def one_key(key: str, known: Mapping[str, object]) -> str:
     of_audience = [one for one in known if one.partition("@")[0] == key]
     if len(of_audience) == 1:
         return of_audience[0]
-    happened = f"'{key}' goes to several destinations." if of_audience else f"There is no sync '{key}'."
-    listed = ", ".join(sorted(of_audience or known))
-    raise WrongUseError(
-        "unknown_sync",
-        happened,
-        nothing_lost="Nothing was sent.",
-        next_step=f"Name one of: {listed}" if listed else "Give an audience a sync: line first.",
-    )
+    raise no_sync(key, sorted(of_audience or known), several=bool(of_audience))
 
 
 @dataclass(frozen=True, kw_only=True)
