@@ -8,10 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util.exc import CommandError
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, column, create_engine, event, inspect, select, table
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from guestlist.errors import GuestlistError
@@ -61,7 +58,19 @@ def engine(path: Path) -> Engine:
 _MIGRATING = Lock()
 
 
+def newest_version() -> str:
+    """The number of the last migration: their files are named by it, and each follows the one before."""
+    return max(one.stem.partition("_")[0] for one in (_MIGRATIONS / "versions").glob("[0-9]*.py"))
+
+
 def migrate(connection: Connection, path: Path) -> None:
+    """Bring the tables up to date; nearly always they are, and Alembic, which takes long to load, is not needed."""
+    if _version(connection) == newest_version():
+        return
+    from alembic import command  # noqa: PLC0415 see above
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.util.exc import CommandError  # noqa: PLC0415
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -75,6 +84,13 @@ def migrate(connection: Connection, path: Path) -> None:
             next_step="Update Guestlist.",
             nothing_lost=NOTHING_CHANGED,
         ) from error
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(select(column("version_num")).select_from(table("alembic_version"))).scalar()
+    return found
 
 
 def copy_journal(path: Path, to: Path) -> None:

@@ -14,9 +14,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from guestlist.errors import GuestlistError
+from guestlist.store import journal_file
 from guestlist.store.journal import Journal
+from guestlist.store.journal_file import newest_version
 from guestlist.store.journal_tables import (
     BATCH_STEPS,
     PLAN_STEPS,
@@ -87,6 +90,13 @@ def test_only_its_owner_can_read_the_files(journal: Journal, path: Path) -> None
 def test_every_connection_is_durable_and_forgetful(journal: Journal, pragma: str, value: object) -> None:
     with journal._read() as connection:
         assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value
+
+
+def test_migrations_follow_one_another_by_their_numbers() -> None:
+    scripts = ScriptDirectory(str(Path(journal_file.__file__).parent / "migrations"))
+    numbers = [one.revision for one in scripts.walk_revisions()]
+    assert numbers == [f"{number:04}" for number in range(len(numbers), 0, -1)]
+    assert newest_version() == scripts.get_current_head()
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(journal: Journal) -> None:
