@@ -77,6 +77,9 @@ RELATIONS = ("message", "event", "trait", "identifier", "membership", "as_of")
 """What queries may read of a space; its tables stand beside these."""
 
 
+_SIZE = r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$"
+
+
 class TraitSettings(BaseModel):
     """`unify_spellings`: `firstName` and `first_name` are one trait."""
 
@@ -102,7 +105,8 @@ class SpaceSettings(BaseModel):
     country: str | None = None
     time_zone: str = "UTC"
     date_order: Literal["dmy", "mdy"] | None = None
-    memory_limit: str = Field(default="900MB", pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")
+    memory_limit: str = Field(default="900MB", pattern=_SIZE)
+    largest_upload: str = Field(default="4GB", pattern=_SIZE)
     sources: dict[str, dict[str, Any]] = {}
     destinations: dict[str, dict[str, Any]] = {}
     identity: dict[str, Any] = {}
@@ -143,6 +147,13 @@ class SpaceSettings(BaseModel):
     def _no_secrets(cls, document: Any) -> Any:
         _refuse_secrets(document, "")
         return document
+
+    @property
+    def largest_upload_bytes(self) -> int:
+        """How large a file may be that is sent to a service."""
+        number, unit = re.split(r"(?= ?[KMGT])", self.largest_upload, maxsplit=1)
+        base = 1024 if "i" in unit else 1000
+        return int(float(number) * base ** ("KMGT".index(unit.strip()[0]) + 1))
 
     @property
     def zone(self) -> ZoneInfo:

@@ -23,7 +23,15 @@ class Splitting:
 
 
 def split_off(
-    space: Space, warehouse: Warehouse, records: Records, *, kind: str, value: str, profile_id: str, now: datetime
+    space: Space,
+    warehouse: Warehouse,
+    records: Records,
+    *,
+    kind: str,
+    value: str,
+    profile_id: str,
+    now: datetime,
+    actor: str = "command line",
 ) -> Splitting:
     """Take it, its value in normal form, off the profile that it stands in."""
     split = Split(
@@ -33,11 +41,18 @@ def split_off(
         own_id=own_id_of(salt_of(records), kind, value),
     )
     changed = records.journal.split(split, earlier_ids(warehouse, [profile_id]))
-    return _done(space, warehouse, records, "split" if changed else None, kind, now)
+    return _done(space, warehouse, records, "split" if changed else None, kind, now, actor)
 
 
 def undo_split(
-    space: Space, warehouse: Warehouse, records: Records, *, kind: str, value: str, now: datetime
+    space: Space,
+    warehouse: Warehouse,
+    records: Records,
+    *,
+    kind: str,
+    value: str,
+    now: datetime,
+    actor: str = "command line",
 ) -> Splitting:
     """Let it join whom its messages join it to; it is sent for them again."""
     if not records.journal.undo_split(identifier_token(records.pepper, kind, value)):
@@ -47,16 +62,14 @@ def undo_split(
             nothing_lost="Nothing was changed.",
             next_step="Check the value.",
         )
-    return _done(space, warehouse, records, "undo split", kind, now)
+    return _done(space, warehouse, records, "undo split", kind, now, actor)
 
 
 def _done(
-    space: Space, warehouse: Warehouse, records: Records, action: str | None, kind: str, now: datetime
+    space: Space, warehouse: Warehouse, records: Records, action: str | None, kind: str, now: datetime, actor: str
 ) -> Splitting:
     if action is not None:
-        records.journal.audit(
-            actor="command line", action=action, about=kind, counts={"identifiers": 1}, now=microseconds(now)
-        )
+        records.journal.audit(actor=actor, action=action, about=kind, counts={"identifiers": 1}, now=microseconds(now))
     # Also when it was recorded before: the process that did so may have ended before people were found anew.
     find_people(space, warehouse, records)
     return Splitting(changed=action is not None, split_off=len(records.journal.splits()))

@@ -1,11 +1,13 @@
 """What other rules of identity would do, worked out on a copy of the warehouse; the space stays as it is."""
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from filelock import FileLock
 
 from guestlist import asking, pipeline
 from guestlist.audiences.definition import Definition
@@ -40,9 +42,16 @@ class Difference:
     audiences: tuple[AudienceChange, ...]
 
 
-def difference(space: Space, rules: IdentityRules, definitions: Sequence[Definition], *, at: datetime) -> Difference:
-    """Resolve a copy by these rules and compare."""
-    with _copy(space) as warehouse:
+def difference(
+    space: Space,
+    people: Callable[[], AbstractContextManager[Warehouse]],
+    rules: IdentityRules,
+    definitions: Sequence[Definition],
+    *,
+    at: datetime,
+) -> Difference:
+    """Resolve a copy by these rules and compare. `people`: opens what is copied, to be read only."""
+    with _copy(space, people) as warehouse:
         _keep_members(warehouse, definitions, space, at, "before")
         warehouse.replace("trial_identifier", warehouse.table("identifier").select("type", "value", "profile_id"))
         unified = space.settings.traits.unify_spellings
@@ -52,15 +61,20 @@ def difference(space: Space, rules: IdentityRules, definitions: Sequence[Definit
 
 
 @contextmanager
-def _copy(space: Space) -> Iterator[Warehouse]:
-    folder = make_private(space.private / _TRIAL)
-    try:
-        place = folder / "warehouse.duckdb"
-        shutil.copyfile(space.private / "warehouse.duckdb", place)
-        with Warehouse(place, memory_limit=space.settings.memory_limit, spill=folder / "spill") as warehouse:
-            yield warehouse
-    finally:
-        shutil.rmtree(folder)
+def _copy(space: Space, people: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
+    """Relation by relation, as another thread may be writing to the file."""
+    folder = make_private(space.private) / _TRIAL
+    with FileLock(space.private / f"{_TRIAL}.lock", mode=0o600):
+        shutil.rmtree(folder, ignore_errors=True)  # what a process left that ended on its way
+        make_private(folder)
+        try:
+            limit = space.settings.memory_limit
+            with Warehouse(folder / "warehouse.duckdb", memory_limit=limit, spill=folder / "spill") as trial:
+                with people() as warehouse:
+                    warehouse.copy_to(trial)
+                yield trial
+        finally:
+            shutil.rmtree(folder)
 
 
 def _keep_members(

@@ -1,30 +1,40 @@
 """`guestlist import`: files of customer data into the space."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, console, table
-from guestlist.connections import clock_of
+from guestlist.cli.frame import AsJson, add_row, answer, console, table
+from guestlist.cli.place import HERE, SpaceAt
+from guestlist.cli.remote import Remote
 from guestlist.errors import GuestlistError
-from guestlist.records import find_people, open_records
+from guestlist.importing import choose_all, import_chosen
+from guestlist.operations.desk import OnDisk
+from guestlist.operations.imports import (
+    LONGEST_NAME,
+    Imported,
+    ImportedFile,
+    ImportFile,
+    Proposal,
+    ReadReport,
+    imported,
+    proposals,
+)
 from guestlist.sources.files import DataFile
-from guestlist.sources.landing import Clocks, Landed, land
-from guestlist.sources.mapping import Chosen, Wish, choose
-from guestlist.sources.masking import masked
-from guestlist.space import Space, open_space
 
-_SHOWN = 10
 _GAPS = 6  # between three columns
-_MEANING = {"": "left out", "time": "when", "message_id": "message id", "event": "what happened"}
+_REJECTED_SHOWN = 10
+_NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 
 
 class As(StrEnum):
@@ -43,7 +53,7 @@ def import_files(
     id_column: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="Who a line is about.")] = None,
     message_id: Annotated[str | None, typer.Option(metavar="COLUMN", help="The line's own id: it counts once.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Accept the proposed mapping.")] = False,
-    folder: SpaceDir = Path(),
+    folder: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Import customer data: tracking messages, people, or events.
@@ -55,49 +65,90 @@ def import_files(
 
     guestlist import orders.csv --as events --event "Order Completed" --time "Paid at" --id Email
     """
-    wish = Wish(reading=reading.value if reading else None, event=event, time=time, id=id_column, message_id=message_id)
-    space = open_space(folder)
     out = console(sys.stderr if as_json else None)
-    chosen = _choose_all([DataFile(path) for path in files], wish, space)
-    for file, choice in chosen:
-        if choice.proposed:
-            settle_mapping(out, file, choice, yes=yes)
-    with space.open_warehouse() as warehouse, _progress(out) as advance:
-        clocks = Clocks(now=clock_of(space).now(), zone=space.settings.time_zone, date_order=space.settings.date_order)
-        landed = land(warehouse, chosen, clocks, space.reports, advance)
-        with open_records(space) as records:
-            find_people(space, warehouse, records)
-        warehouse.checkpoint()
-    _keep_mappings(space, chosen)
+    wish = ImportFile(reading=reading.value if reading else None, event=event, time=time, id=id_column,
+                      message_id=message_id)  # fmt: skip
+    importing = _Importing(files=files, wish=wish, out=out, yes=yes)
+    told = folder.either(importing.here, importing.there)
     if as_json:
-        answer({"files": [_facts(one) for one in landed]})
-    else:
-        out.print(_results(landed))
-        for one in landed:
-            if one.report:
-                out.print(f"Rejected lines of {one.file.name} (line, field, reason): {one.report}", soft_wrap=True)
+        answer(told)
+        return
+    out.print(_results(told.files))
+    for one in told.files:
+        if one.report:
+            out.print(f"Rejected lines of {Path(one.file).name} (line, field, reason): {one.report}", soft_wrap=True)
+        for line in importing.rejected.get(one.file, ()):
+            out.print(f"  {line}", soft_wrap=True)
 
 
-def _choose_all(files: Sequence[DataFile], wish: Wish, space: Space) -> list[tuple[DataFile, Chosen]]:
-    known: dict[str, dict[str, Any]] = dict(space.settings.sources)
-    chosen = []
-    for file in files:
-        choice = choose(file, wish, known)
-        chosen.append((file, choice))
-        if choice.proposed:
-            known[choice.source] = choice.mapping.entry()
-    return chosen
+@dataclass(kw_only=True)
+class _Importing:
+    """What is to be imported, here or by a service."""
+
+    files: Sequence[Path]
+    wish: ImportFile
+    out: Console
+    yes: bool
+    accepted: bool = False
+    rejected: dict[str, list[str]] = field(default_factory=dict)
+
+    def here(self, desk: OnDisk) -> Imported:
+        """In the space's folder: all files, or none."""
+        chosen = choose_all([DataFile(path) for path in self.files], self.wish.wish, desk.space)
+        proposed = proposals(chosen)
+        self._settle(proposed)
+        with desk.space.open_warehouse() as warehouse, _progress(self.out) as advance:
+            now = desk.clock.now()
+            landed = import_chosen(desk.space, warehouse, desk.records, chosen, now=now, progress=advance)
+        return imported(desk, landed, proposed)
+
+    def there(self, service: Remote) -> Imported:
+        """By the service, one file after the other."""
+        for file in self.files:
+            DataFile(file).kind  # noqa: B018 a file that is not there or cannot be read is told before any is sent
+        if not self.yes and not self.accepted and sys.stdin.isatty():
+            self._settle([one for file in self.files for one in self._sent(service, file, propose=True).proposed])
+        told = [self._sent(service, file) for file in self.files]
+        proposed = tuple(one for each in told for one in each.proposed)
+        self._settle(proposed)
+        for file, each in zip(self.files, told, strict=True):
+            for one in each.files:
+                if one.report and not Path(one.report).exists():  # on another machine
+                    self.rejected[str(file)] = _first_rejected(service, one)
+        files = (one.model_copy(update={"file": str(file)}) for file, each in zip(self.files, told, strict=True)
+                 for one in each.files)  # fmt: skip
+        return Imported(files=tuple(files), proposed=proposed)
+
+    def _sent(self, service: Remote, file: Path, *, propose: bool = False) -> Imported:
+        return service.send(self.wish.model_copy(update={"name": _name_of(file), "propose": propose}), file)
+
+    def _settle(self, proposed: Sequence[Proposal]) -> None:
+        """Show what columns are taken for, and have it accepted, once."""
+        if self.accepted:
+            return
+        for one in proposed:
+            settle_mapping(self.out, one, yes=self.yes)
+        self.accepted = True
 
 
-def _keep_mappings(space: Space, chosen: Sequence[tuple[DataFile, Chosen]]) -> None:
-    for _, choice in chosen:
-        if choice.proposed:
-            space = space.write_entry("sources", choice.source, choice.mapping.entry())
+def _name_of(file: Path) -> str:
+    """As a service takes it: the end of a long name tells what kind of file it is."""
+    plain = _NOT_IN_A_NAME.sub("_", file.name).lstrip(".") or "file"
+    return plain if len(plain) <= LONGEST_NAME else plain[: LONGEST_NAME - 16] + plain[-16:]
 
 
-def settle_mapping(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
+def _first_rejected(service: Remote, one: ImportedFile) -> list[str]:
+    told: list[str] = []
+    for line in service.lines(ReadReport(report=one.report or "")):
+        if len(told) == _REJECTED_SHOWN:
+            return [*told, f"and {one.rejected - _REJECTED_SHOWN:,} more"]
+        told.append(f"{line.line}: {line.reason}{f' ({line.field})' if line.field else ''}")
+    return told
+
+
+def settle_mapping(out: Console, proposed: Proposal, *, yes: bool) -> None:
     """Show what columns are taken for, and have it accepted."""
-    _propose(out, file, choice, yes=yes)
+    _propose(out, proposed, yes=yes)
     if yes:
         return
     if not sys.stdin.isatty():
@@ -112,60 +163,34 @@ def settle_mapping(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -
         )
 
 
-def _propose(out: Console, file: DataFile, choice: Chosen, *, yes: bool) -> None:
+def _propose(out: Console, proposed: Proposal, *, yes: bool) -> None:
     """What each column is taken for, with what stands in it: as many values as fit, of the first ten lines."""
-    out.print(f"{file.path.name} as {choice.mapping.reading}, source {choice.source}", soft_wrap=True)
-    meanings = _meanings(choice)
+    out.print(f"{proposed.file} as {proposed.reading}, source {proposed.source}", soft_wrap=True)
+    names, meanings = [one.column for one in proposed.columns], [one.means for one in proposed.columns]
     side = (
         out.width // 3
     )  # a long header goes on in a second line; values are cut, as a column that may not wrap takes all
-    left = out.width - sum(min(side, max(map(len, texts))) for texts in (meanings, meanings.values())) - _GAPS
+    left = out.width - sum(min(side, max(map(len, texts), default=0)) for texts in (names, meanings)) - _GAPS
     shown = table("column", "means", "first lines, masked: x a letter, 9 a digit")
     shown.columns[0].max_width = shown.columns[1].max_width = side
-    for column, meaning in meanings.items():
-        add_row(shown, (column, meaning, _cut(_values(file, column), left)))
+    for one in proposed.columns:
+        add_row(shown, (one.column, one.means, _cut("  ".join(one.first_lines), left)))
     out.print(shown)
-    if choice.mapping.reading == "people" and not yes:
+    if proposed.reading == "people" and not yes:
         out.print("If its lines are orders or other events: --as events --event NAME --time COLUMN --id COLUMN")
-
-
-def _meanings(choice: Chosen) -> dict[str, str]:
-    ids = choice.mapping.ids()
-    fact = "trait" if choice.mapping.reading == "people" else "property"
-    return {
-        column: f"id: {ids[column]}" if column in ids else _MEANING.get(target, f"{fact} {target}")
-        for column, target in choice.mapping.columns.items()
-    }
-
-
-def _values(file: DataFile, column: str) -> str:
-    given = [masked(line.get(column, "")) or "-" for line in file.sample[:_SHOWN]]
-    return "  ".join(given) if set(given) != {"-"} else ""
 
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: max(width, 1) - 1]}…"
 
 
-def _results(landed: Sequence[Landed]) -> Table:
+def _results(files: Sequence[ImportedFile]) -> Table:
     numbers = ("lines", "in", "known", "rejected")
     made = table("file", "source", *numbers, right=numbers)
-    for one in landed:
-        counts = (f"{number:,}" for number in (one.lines, one.landed, one.known, one.rejected))
-        add_row(made, (one.file.name, one.source, *counts))
+    for one in files:
+        counts = (f"{number:,}" for number in (one.lines, one.landed, one.already_known, one.rejected))
+        add_row(made, (Path(one.file).name, one.source, *counts))
     return made
-
-
-def _facts(one: Landed) -> dict[str, Any]:
-    return {
-        "file": str(one.file),
-        "source": one.source,
-        "lines": one.lines,
-        "landed": one.landed,
-        "already_known": one.known,
-        "rejected": one.rejected,
-        "report": str(one.report) if one.report else None,
-    }
 
 
 @contextmanager

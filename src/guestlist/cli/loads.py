@@ -15,6 +15,7 @@ from guestlist.clock import microseconds
 from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.loading import GOOD, Standing
+from guestlist.operations.imports import proposal
 from guestlist.records import Records, find_people, open_records
 from guestlist.sources.mapping import Wish
 from guestlist.sources.pulled import SEALED, Load
@@ -56,7 +57,7 @@ def add_load(space: Space, name: str, given: Given, wish: Wish, *, yes: bool, as
         try:
             proposed = sourcing.proposal(space, records, name, _load(space, name, given), wish, secret)
             if proposed.chosen.proposed:
-                settle_mapping(out, proposed.file, proposed.chosen, yes=yes)
+                settle_mapping(out, proposal(proposed.file, proposed.chosen), yes=yes)
             sourcing.keep(space, records, proposed, clock)
         finally:
             sourcing.done(space)

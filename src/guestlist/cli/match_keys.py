@@ -15,9 +15,10 @@ import typer
 from guestlist.cli import frame
 from guestlist.clock import WallClock
 from guestlist.destinations.meta.manifest import FULL_NAME, MANY, TRACKING_ENABLED, TRAITS
-from guestlist.destinations.meta.match_keys import Cell, MatchKeySettings
-from guestlist.destinations.meta.rows import Issue, Record, Row, read_record
-from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.destinations.meta.match_keys import Cell
+from guestlist.destinations.meta.rows import Record, read_record
+from guestlist.errors import WrongUseError
+from guestlist.operations.match_keys import RecordRead, record_read, settings_of
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.records import LINE, Batch
 from guestlist.values.reading import TEXT
@@ -53,7 +54,8 @@ def match_keys(
 
     echo '{"email": "Ann@Example.org"}' | guestlist match-keys - --json
     """
-    settings = _settings(country, date_order)
+    order: Literal["dmy", "mdy"] | None = None if date_order is None else date_order.value
+    settings = settings_of(country, order, this_year=WallClock().now().year)
     rejected = 0
     with _opened(file) as data:
         _refuse_without_traits(data, file)
@@ -65,14 +67,6 @@ def match_keys(
             else:
                 _show(line, record)
     return frame.NEEDS_A_PERSON if rejected else frame.DONE
-
-
-def _settings(country: str, date_order: DateOrder | None) -> MatchKeySettings:
-    order: Literal["dmy", "mdy"] | None = None if date_order is None else date_order.value
-    try:
-        return MatchKeySettings(this_year=WallClock().now().year, country=country, date_order=order)
-    except GuestlistError as error:
-        raise WrongUseError(error.code, error.message, next_step=error.next_step) from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -135,26 +129,10 @@ def _parsed(text: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _facts(line: _Line, record: Record | None) -> dict[str, Any]:
-    if record is None:
-        return {"line": line.number, "rows": [], "issues": [{"key": line.field, "raw": "", "reason": line.reason}]}
-    return {
-        "line": line.number,
-        "rows": [_row_facts(row) for row in record.rows],
-        "issues": [_issue_facts(issue) for issue in record.issues],
-    }
-
-
-def _row_facts(row: Row) -> dict[str, Any]:
-    cells: dict[str, Any] = {
-        key: {"raw": cell.raw, "normal": cell.normal, "sent": cell.sent} for key, cell in row.cells.items()
-    }
-    return {"can_be_sent": row.can_be_sent, **cells}
-
-
-def _issue_facts(issue: Issue) -> dict[str, str]:
-    facts = {"key": issue.key, "raw": issue.raw, "reason": issue.reason.value}
-    return facts | {"detail": issue.detail.value} if issue.detail else facts
+def _facts(line: _Line, record: Record | None) -> RecordRead:
+    if record is not None:
+        return record_read(line.number, record)
+    return RecordRead(line=line.number, rows=(), issues=({"key": line.field, "raw": "", "reason": line.reason},))
 
 
 def _show(line: _Line, record: Record | None) -> None:

@@ -3,7 +3,7 @@
 Beside a service on this machine that holds the space, a command is sent to it; so it works whether one runs or not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from guestlist.cli.remote import Remote, remote_of
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import OnDisk
 from guestlist.operations.operation import Export, Operation
 from guestlist.reaching import announced
@@ -20,6 +20,7 @@ from guestlist.telling.answer import Answer, Value
 
 A = TypeVar("A", bound=Answer)
 V = TypeVar("V", bound=Value)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +30,37 @@ class Place:
     folder: Path = Path()
     url: str | None = None
 
+    def on_disk(self) -> Path:
+        """The folder, for what only its own machine can do."""
+        if self.url:
+            raise WrongUseError(
+                "only_on_its_machine",
+                "That can only be done on the machine where the space lies.",
+                nothing_lost="Nothing was changed.",
+                next_step="Run it there, with --space DIR.",
+            )
+        return self.folder
+
     def ask(self, operation: Operation[A]) -> A:
         """Do it there; give the answer."""
+        return self.either(operation.run, lambda service: service.ask(operation))
+
+    def either(self, here: Callable[[OnDisk], T], there: Callable[[Remote], T]) -> T:
+        """What the one does in the folder, or the other by the service that is named or has the stores open."""
         if self.url:
             with remote_of(self.url) as service:
-                return service.ask(operation)
-        with OnDisk(open_space(self.folder)) as desk:
+                return there(service)
+        with self._desk() as desk:
             try:
-                return operation.run(desk)
+                return here(desk)
             except GuestlistError as error:
                 service = self._held_by(error)
         with service:
-            return service.ask(operation)
+            return there(service)
+
+    def _desk(self) -> OnDisk:
+        space = open_space(self.folder)
+        return OnDisk(space, served=announced(space) is not None)
 
     def lines(self, export: Export[V]) -> Iterator[V]:
         """Do it there; give the lines, one after the other."""
@@ -48,7 +68,7 @@ class Place:
             with remote_of(self.url) as service:
                 yield from service.lines(export)
             return
-        with OnDisk(open_space(self.folder)) as desk:
+        with self._desk() as desk:
             lines = export.lines(desk)
             try:
                 first = next(lines, None)

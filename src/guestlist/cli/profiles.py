@@ -1,6 +1,5 @@
 """`guestlist profile` and `guestlist identity`: one person in full, and the rules by which people are told apart."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,21 +7,20 @@ import typer
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from guestlist.audiences.document import read_folder
-from guestlist.audiences.evaluate import in_order, relations
-from guestlist.audiences.question import Question
-from guestlist.cli.frame import AsJson, Reveal, SpaceDir, add_row, answer, say, show, table
-from guestlist.cli.telling_profile import Whole, find_at_meta
-from guestlist.connections import clock_of
-from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.profiles.biography import biography, find_by_text
-from guestlist.profiles.settings import read_identity
-from guestlist.profiles.views import known_identifiers
-from guestlist.records import open_records, rules_of
-from guestlist.space import Space, open_space
-from guestlist.splitting import split_off, undo_split
-from guestlist.telling import masking, people
-from guestlist.trying import Difference, difference
+from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
+from guestlist.cli.place import HERE, SpaceAt
+from guestlist.cli.telling_profile import tell_profile
+from guestlist.errors import WrongUseError
+from guestlist.operations.people import (
+    FOUND,
+    MOST_FOUND,
+    FindPeople,
+    RulesTried,
+    ShowProfile,
+    SplitProfile,
+    TryRules,
+)
+from guestlist.telling.people import IDS
 
 commands = typer.Typer(
     help="People: all that is known of one, and why it is one.",
@@ -37,28 +35,23 @@ identity_commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-FOUND = 20
-
 Person = Annotated[
     str, typer.Argument(metavar="TYPE:VALUE", help="email:…, phone:…, user_id:… or profile_id: as members shows it.")
 ]
 
 
 @commands.command("show")
-def show_profile(person: Person, *, reveal: Reveal = False, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def show_profile(person: Person, *, reveal: Reveal = False, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """Show all that is known of a person: identifiers and where they came from, traits, which message joined what, what
     was set aside and why, audiences since when, and what Meta has.
 
     guestlist profile show email:jane@example.org
     """
-    here = open_space(space)
-    with people.known_people(here) as warehouse:
-        profile_id = people.find(warehouse, here, person)
-        whole = Whole(biography=biography(warehouse, profile_id), at_meta=find_at_meta(here, profile_id), reveal=reveal)
+    told = space.ask(ShowProfile(person=person, reveal=reveal))
     if as_json:
-        answer(whole.facts())
+        answer(told)
     else:
-        whole.show(here.settings.zone)
+        tell_profile(told)
 
 
 @commands.command()
@@ -67,9 +60,9 @@ def find(
         str, typer.Argument(metavar="TEXT", help="Part of an identifier or of a trait's value; or TYPE:VALUE.")
     ],
     *,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many to list.")] = FOUND,
+    limit: Annotated[int, typer.Option(min=1, max=MOST_FOUND, help="How many to list.")] = FOUND,
     reveal: Reveal = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Find people by an identifier, or by part of an identifier or of a trait's value; capitals make no difference.
@@ -78,39 +71,18 @@ def find(
 
     guestlist profile find phone:+491713920007
     """
-    here = open_space(space)
-    with people.known_people(here) as warehouse:
-        found = _named(warehouse, here, text) or find_by_text(warehouse, text, limit=limit + 1)
-        question = Question(relations=relations(warehouse), as_of=clock_of(here).now(), zone=here.settings.zone)
-        known = known_identifiers(warehouse)
-        ids = known.filter(known.profile_id.isin(found[:limit])).select("profile_id").distinct()
-        listed = list(people.read_people(warehouse, ids, "", question, reveal=reveal))
+    found = space.ask(FindPeople(text=text, limit=limit, reveal=reveal))
     if as_json:
-        answer({"people": [_without_since(one) for one in listed], "more": len(found) > limit})
+        answer(found)
         return
     shown = table("person", "user id", "e-mail", "phone", "name")
-    for one in listed:
-        cells = [", ".join(one.ids(kind)[:1]) + (" …" if len(one.ids(kind)) > 1 else "") for kind in people.IDS]
+    for one in found.people:
+        cells = [", ".join(one.ids(kind)[:1]) + (" …" if len(one.ids(kind)) > 1 else "") for kind in IDS]
         add_row(shown, (one.profile_id, *cells, one.whole_name()))
-    if listed:
+    if found.people:
         show(shown)
-    say(f"More than {limit} people: type more, or --limit." if len(found) > limit else _people(len(listed)) + " found.")
-
-
-def _without_since(one: people.Person) -> dict[str, Any]:
-    return {key: value for key, value in one.facts().items() if key != "since"}
-
-
-def _named(warehouse: Any, space: Space, text: str) -> list[str]:
-    """Whom TYPE:VALUE names; nobody where it is not that."""
-    if ":" not in text:
-        return []
-    try:
-        return [people.find(warehouse, space, text)]
-    except GuestlistError as error:
-        if error.code in {"nobody_known", "unknown_id_type", "bad_person_value", "no_person_named"}:
-            return []
-        raise
+    number = _people(len(found.people))
+    say(f"More than {limit} people: type more, or --limit." if found.more else f"{number} found.")
 
 
 def _people(number: int) -> str:
@@ -122,7 +94,7 @@ def split(
     identifier: Annotated[str, typer.Argument(metavar="TYPE:VALUE", help="The identifier to take off its profile.")],
     *,
     undo: Annotated[bool, typer.Option("--undo", help="Let it join again.")] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Take an identifier off the profile that it joined by mistake, and never let it join one again.
@@ -134,25 +106,15 @@ def split(
 
     guestlist profile split email:info@example.org --undo
     """
-    here = open_space(space)
-    with people.known_people(here) as warehouse, open_records(here) as records:
-        kind, value = people.read_identifier(here, identifier)
-        told, now = {"kind": kind, "value": value}, clock_of(here).now()
-        if undo:
-            done = undo_split(here, warehouse, records, now=now, **told)
-        else:
-            profile_id = people.find(warehouse, here, identifier)
-            done = split_off(here, warehouse, records, profile_id=profile_id, now=now, **told)
-    shown = masking.identifier(kind, value)
+    done = space.ask(SplitProfile(identifier=identifier, undo=undo))
+    kind, shown = done.identifier.type, done.identifier.value
     if as_json:
-        facts = {"identifier": {"type": kind, "value": shown}, "undone": undo, **asdict(done)}
-        answer(facts)
+        answer(done)
     elif undo:
         say(f"{kind} {shown} joins again whom its messages join it to.")
     else:
-        say(
-            f"{kind} {shown} {'stands' if done.changed else 'stood'} alone{' from now on' if done.changed else ' already'}."
-        )
+        alone = "stands alone from now on" if done.changed else "stood alone already"
+        say(f"{kind} {shown} {alone}.")
         say("Audiences follow with the next sync, and Meta is sent it no more for who had it. To undo it: --undo")
 
 
@@ -162,7 +124,7 @@ def try_rules(
         Path, typer.Argument(metavar="RULES.yaml", help="What would stand under identity: in guestlist.yaml.")
     ],
     *,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Show what other rules would do: how many people would merge or split, who would enter and leave which audience.
@@ -171,14 +133,9 @@ def try_rules(
 
     guestlist identity try rules.yaml
     """
-    here = open_space(space)
-    settings = read_identity(_document(rules))
-    with people.known_people(here), open_records(here) as records:
-        tried = rules_of(here, records, settings)
-        definitions = in_order(read_folder(here.audiences))
-    told = difference(here, tried, definitions, at=clock_of(here).now())
+    told = space.ask(TryRules(rules=_document(rules)))
     if as_json:
-        answer(_difference_facts(told))
+        answer(told)
     else:
         _tell_difference(told)
 
@@ -199,20 +156,8 @@ def _document(place: Path) -> dict[str, Any]:
     )
 
 
-def _difference_facts(told: Difference) -> dict[str, Any]:
-    return {
-        "people": {"before": told.before, "after": told.after},
-        "merged": told.merged,
-        "split": told.split,
-        "audiences": [
-            {"key": one.key, "before": one.before, "after": one.after, "entering": one.entering, "leaving": one.leaving}
-            for one in told.audiences
-        ],
-    }
-
-
-def _tell_difference(told: Difference) -> None:
-    say(f"{_people(told.before)} now, {_people(told.after)} by these rules.")
+def _tell_difference(told: RulesTried) -> None:
+    say(f"{_people(told.people.before)} now, {_people(told.people.after)} by these rules.")
     say(f"{_people(told.merged)} would become one with others, {_people(told.split)} would become several.")
     if told.audiences:
         shown = table("audience", "now", "then", "entering", "leaving", right=("now", "then", "entering", "leaving"))

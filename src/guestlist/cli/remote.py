@@ -2,14 +2,15 @@
 
 import ipaddress
 from collections.abc import Iterator
-from typing import Any, Self, TypeVar
+from pathlib import Path
+from typing import IO, Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import httpx
 import orjson
 
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.operations.operation import Export, Operation, Request
+from guestlist.operations.operation import Export, Operation, Request, Upload
 from guestlist.settings import api_key_given
 from guestlist.store.vault import Secret
 from guestlist.telling.answer import Answer, Value
@@ -19,6 +20,7 @@ A = TypeVar("A", bound=Answer)
 V = TypeVar("V", bound=Value)
 _API = "/api/v1/spaces/"
 _PATIENCE = httpx.Timeout(120.0, connect=10.0)
+_PATIENCE_WITH_FILES = httpx.Timeout(3600.0, connect=10.0)
 
 
 class Remote:
@@ -39,9 +41,9 @@ class Remote:
         self._client.close()
 
     def answers(self) -> bool:
-        """Whether anybody is there."""
+        """Whether anybody is there; asked by what needs no stores, which may be busy."""
         try:
-            return self._client.get(f"{self._url}/audiences/check", timeout=10.0).status_code != 401
+            return self._client.get(f"{self._url}/sources", timeout=10.0).status_code != 401
         except httpx.HTTPError:
             return False
 
@@ -55,6 +57,18 @@ class Remote:
             raise _told(answered.content)
         return operation.answers().model_validate_json(answered.content)
 
+    def send(self, upload: Upload[A], file: Path) -> A:
+        """The answer of the service to a file, which is read while it is sent."""
+        try:
+            with file.open("rb") as content:
+                request = self._request(upload, content=content)
+                answered = self._client.send(request)
+        except httpx.HTTPError as error:
+            raise _not_reached(self._url) from error
+        if answered.is_error:
+            raise _told(answered.content)
+        return upload.answers().model_validate_json(answered.content)
+
     def lines(self, export: Export[V]) -> Iterator[V]:
         """The lines that the service gives, as they come."""
         line_type = export.line_type()
@@ -67,15 +81,17 @@ class Remote:
         except httpx.HTTPError as error:
             raise _not_reached(self._url) from error
 
-    def _request(self, asked: Request) -> httpx.Request:
+    def _request(self, asked: Request, content: IO[bytes] | None = None) -> httpx.Request:
         given = asked.model_dump(mode="json", by_alias=True, exclude_none=True)
         headers = {"If-Match": given.pop("if_match")} if "if_match" in given else {}
         path = asked.route.path
         for name in list(given):
             if f"{{{name}}}" in path:
                 path = path.replace(f"{{{name}}}", quote(str(given.pop(name)), safe=""))
-        in_body = asked.route.method in {"POST", "PUT"}
+        in_body = content is None and asked.route.method in {"POST", "PUT"}
         more: dict[str, Any] = {"json": given} if in_body else {"params": given}
+        if content is not None:
+            more |= {"content": content, "timeout": _PATIENCE_WITH_FILES}
         return self._client.build_request(asked.route.method, self._url + path, headers=headers, **more)
 
 

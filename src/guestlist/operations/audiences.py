@@ -116,7 +116,8 @@ def _unheard_of(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
             worked_out = people.names_of(warehouse, "computed_trait") if warehouse.has("computed_trait") else {}
             named = {key: 0 for trait in read_traits(desk.space.traits) for key in trait.keys}
             known["trait"] |= named | worked_out
-    except GuestlistError:  # no data yet, or the space is in use: definitions can be checked all the same
+    except GuestlistError as error:  # definitions can be checked all the same
+        desk.without_stores(error)
         return
     for one in definitions:
         for kind, name in sorted(wording.names(one.who)):

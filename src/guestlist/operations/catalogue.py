@@ -1,6 +1,19 @@
 """All operations, in the order of the API's documentation."""
 
-from guestlist.operations import audiences, definitions, insights, keys, standing, syncs
+from guestlist.operations import (
+    audiences,
+    definitions,
+    imports,
+    insights,
+    keys,
+    match_keys,
+    people,
+    privacy,
+    sources,
+    standing,
+    syncs,
+    traits,
+)
 from guestlist.operations.operation import Request
 
 OPERATIONS: tuple[type[Request], ...] = (
@@ -29,6 +42,26 @@ OPERATIONS: tuple[type[Request], ...] = (
     insights.ExportDifference,
     insights.ShowHistory,
     insights.ExportChanges,
+    imports.ImportFile,
+    imports.ReadReport,
+    people.ShowProfile,
+    people.FindPeople,
+    people.SplitProfile,
+    people.TryRules,
+    privacy.ListDoNotSend,
+    privacy.CheckDoNotSend,
+    privacy.AddDoNotSend,
+    privacy.RemoveDoNotSend,
+    privacy.ErasePerson,
+    privacy.ListErasures,
+    privacy.ShowErasure,
+    traits.ListTraits,
+    traits.CheckTraits,
+    traits.ShowTrait,
+    sources.ListSources,
+    sources.AddSource,
+    sources.RemoveSource,
+    match_keys.ReadMatchKeys,
     keys.ListKeys,
     keys.AddKey,
     keys.RemoveKey,

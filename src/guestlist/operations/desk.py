@@ -5,15 +5,20 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol, Self
 
+from guestlist.backing_up import note_since
 from guestlist.clock import Clock, microseconds
 from guestlist.connections import clock_of
+from guestlist.erasing import carry_out
 from guestlist.errors import GuestlistError
+from guestlist.operations.operation import Role, Scope
 from guestlist.records import Records, open_records
 from guestlist.space import Space
 from guestlist.store import Warehouse
 from guestlist.store.ledger import Ledger
 from guestlist.syncing import LEDGER_FILE, Syncing, open_ledger, open_to_sync
-from guestlist.telling.people import known_people
+from guestlist.telling.people import NO_DATA, known_people
+
+IN_USE = "space_in_use"
 
 
 class KeeperTold(Protocol):
@@ -31,9 +36,10 @@ class KeeperTold(Protocol):
 
 
 class Desk(ABC):
-    """One operation's view of a space. `actor`: who is asking, for the record."""
+    """One operation's view of a space. `actor`: who is asking, for the record. `scopes`: what that one may do."""
 
     actor: str
+    scopes: frozenset[Scope] = Role.ADMIN.scopes
 
     @property
     @abstractmethod
@@ -72,6 +78,22 @@ class Desk(ABC):
         """Who keeps the space right on time, to be told what to do; None where this process does not."""
         return None
 
+    @abstractmethod
+    def obey(self) -> tuple[GuestlistError, ...] | None:
+        """Do at once what the do-not-send list and erasures ask for; gives what stands in the way of removals at Meta.
+
+        None where another has the stores, who finds what was asked in the records before its next batch.
+        """
+
+    @abstractmethod
+    def came_in(self, messages: int) -> None:
+        """Tell whoever keeps the space right that so many messages came in, with the stores still at hand."""
+
+    def without_stores(self, error: GuestlistError) -> None:
+        """Go on without the stores; raises what stands in the way where that is more than no data or another process."""
+        if error.code not in {NO_DATA, IN_USE}:
+            raise error
+
     def audit(self, action: str, about: str, **counts: int) -> None:
         """Record that something was changed, by whom."""
         self.records.journal.audit(actor=self.actor, action=action, about=about, counts=counts, now=self.now)
@@ -80,8 +102,10 @@ class Desk(ABC):
 class OnDisk(Desk):
     """The desk of a command, in a space that it opens itself."""
 
-    def __init__(self, space: Space, actor: str = "command line") -> None:
+    def __init__(self, space: Space, actor: str = "command line", *, served: bool = False) -> None:
+        """`served`: whether a service may have the stores, which can be asked instead."""
         self.actor = actor
+        self._served = served
         self._space = space
         self._records: Records | None = None
         self._open = ExitStack()
@@ -116,8 +140,39 @@ class OnDisk(Desk):
     def stores(self) -> AbstractContextManager[Syncing]:
         return open_to_sync(self._space)
 
+    def obey(self) -> tuple[GuestlistError, ...] | None:
+        note_since(self.records)
+        try:
+            carry_out(self._space, self.records, now=self.clock.now())
+            return self._hand_over() if at_meta(self.records) else ()
+        except GuestlistError as error:
+            unless_in_use(error)
+            return None
+
+    def _hand_over(self) -> tuple[GuestlistError, ...]:
+        try:
+            with open_to_sync(self._space) as syncing:
+                return tuple(report.error for _, report in syncing.hand_over() if report.error is not None)
+        except GuestlistError as error:
+            if error.code == IN_USE:
+                raise
+            return (error,)
+
+    def came_in(self, messages: int) -> None:
+        """Nobody else has the stores, so there is nobody to tell."""
+
+    def without_stores(self, error: GuestlistError) -> None:
+        if error.code == IN_USE and self._served:
+            raise error
+        super().without_stores(error)
+
+
+def at_meta(records: Records) -> bool:
+    """Whether there is any audience of the space at Meta."""
+    return any(sync.remote_id for sync in records.journal.syncs())
+
 
 def unless_in_use(error: GuestlistError) -> None:
     """Raise it, unless it says that another process has the stores open."""
-    if error.code != "space_in_use":
+    if error.code != IN_USE:
         raise error

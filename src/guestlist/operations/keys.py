@@ -72,6 +72,7 @@ class AddKey(Operation[NewKey]):
     """Make a key of the API. It is shown once."""
 
     route = post("/keys", Scope.KEYS)
+    tells_secret = True
     name: Name
     role: Role = Role.VIEWER
     scopes: Annotated[
@@ -94,6 +95,7 @@ class AddKey(Operation[NewKey]):
                 nothing_lost="Nothing was changed.",
                 next_step=f"It has: {', '.join(sorted(self.role.scopes))}.",
             )
+        self._check_is_not_more(desk)
         key = new_key()
         made = ApiKey(
             name=self.name,
@@ -105,6 +107,17 @@ class AddKey(Operation[NewKey]):
         desk.records.journal.add_api_key(made)
         desk.audit("keys add", self.name)
         return NewKey(name=self.name, role=self.role, scopes=tuple(sorted(scopes_of(made))), key=key.reveal())
+
+    def _check_is_not_more(self, desk: Desk) -> None:
+        """Who was given less than all could otherwise take all."""
+        wanted = frozenset(self.scopes) or self.role.scopes
+        if wanted - desk.scopes:
+            raise WrongUseError(
+                "more_than_own_key",
+                f"Your key may not give away what it has not: {', '.join(sorted(wanted - desk.scopes))}.",
+                nothing_lost="Nothing was changed.",
+                next_step="Give the new key less, by its role and scopes; or ask somebody whose key may do that.",
+            )
 
 
 class KeyRemoved(Answer):

@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict
@@ -104,6 +105,8 @@ class Request(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     route: ClassVar[Route]
+    tells_secret: ClassVar[bool] = False
+    """Whether its answer is shown once, as there is a secret in it: then it is not kept to be given again."""
 
     @property
     def needs(self) -> frozenset[Scope]:
@@ -118,6 +121,20 @@ class Operation(Request, ABC, Generic[A]):
     @abstractmethod
     def run(self, desk: "Desk") -> A:
         """Do it; an error of ours says why not."""
+
+    @classmethod
+    def answers(cls) -> type[A]:
+        """The type of its answer."""
+        found: type[A] = get_type_hints(cls.run)["return"]
+        return found
+
+
+class Upload(Request, ABC, Generic[A]):
+    """A request that comes with a file: the body is the file, the parameters stand in the query."""
+
+    @abstractmethod
+    def run(self, desk: "Desk", file: Path) -> A:
+        """Do it; the file is gone afterwards."""
 
     @classmethod
     def answers(cls) -> type[A]:

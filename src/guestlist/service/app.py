@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
 from guestlist.service import health
-from guestlist.service.api.application import make_api
+from guestlist.service.api.application import make_api, tell_http
 from guestlist.service.api.served import Served
 from guestlist.service.browser import settings_route
 from guestlist.service.tracking import Door, routes
+
+API = "/api/v1"
 
 
 def make_app(
@@ -18,5 +23,14 @@ def make_app(
     """The application; the write key of a request finds its space among the doors, an API key is of the space named."""
     spaces = dict(served or {})
     keepers = [one.keeper for one in spaces.values()]
-    api = Mount("/api/v1", make_api(spaces))
-    return Starlette(routes=[*health.routes(keepers), *more, settings_route(doors), api, *routes(doors)])
+    api = Mount(API, make_api(spaces))
+    every = [*health.routes(keepers), *more, settings_route(doors), api, *routes(doors)]
+    return Starlette(routes=every, exception_handlers={HTTPException: _tell_http})
+
+
+async def _tell_http(request: Request, error: Exception) -> Response:
+    """An address with a line break in it does not get as far as the API, and is answered as there all the same."""
+    if request.url.path.startswith(f"{API}/"):
+        return await tell_http(request, error)
+    assert isinstance(error, HTTPException)
+    return PlainTextResponse(error.detail, error.status_code, error.headers)

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from guestlist.operations.desk import Desk
+from guestlist.backing_up import note_since
+from guestlist.errors import GuestlistError
+from guestlist.operations.desk import Desk, at_meta
+from guestlist.operations.operation import Scope
 from guestlist.records import Records
 from guestlist.service.keeper import Keeper
 from guestlist.space import Space, open_space
@@ -16,8 +19,9 @@ from guestlist.telling.people import has_data, no_data, ready
 class Kept(Desk):
     """One request's view of a space."""
 
-    def __init__(self, keeper: Keeper, records: Records, actor: str) -> None:
+    def __init__(self, keeper: Keeper, records: Records, actor: str, scopes: frozenset[Scope]) -> None:
         self.actor = actor
+        self.scopes = scopes
         self._keeper = keeper
         self._records = records
         self._space: Space | None = None
@@ -51,3 +55,11 @@ class Kept(Desk):
 
     def stores(self) -> AbstractContextManager[Syncing]:
         return self._keeper.lending.borrow()
+
+    def obey(self) -> tuple[GuestlistError, ...] | None:
+        note_since(self.records)
+        self.keeper.look_now()
+        return None if at_meta(self.records) else ()
+
+    def came_in(self, messages: int) -> None:
+        self.keeper.came_in(messages)

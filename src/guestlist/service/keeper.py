@@ -5,6 +5,7 @@ A keeper is a thread of its own that owns the space's stores; others speak to it
 
 import ctypes
 import gc
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from guestlist.connections import clock_of
 from guestlist.errors import GuestlistError
 from guestlist.holding import SpaceLock, Watch, end, fence, here, named
 from guestlist.hooks.sending import Senders
+from guestlist.importing import UPLOADS
 from guestlist.reaching import Address, announce, withdraw
 from guestlist.records import Records, open_records
 from guestlist.service.failing import LOST, Backoff, strange
@@ -107,6 +109,14 @@ class Keeper:
         """The sync that is running."""
         return self._orders.running
 
+    def came_in(self, messages: int) -> None:
+        """So many messages came in while the stores were lent: syncs that go by changes are due."""
+        self._memory.data += messages
+
+    def look_now(self) -> None:
+        """Look at once what there is to do: something was written into the records."""
+        self._orders.wake()
+
     def cancel(self, key: str) -> bool:
         """End a sync after its request in flight; it runs again at its next time. False where it was not running."""
         return self._orders.cancel(key)
@@ -135,6 +145,7 @@ class Keeper:
         except Exception as error:  # noqa: BLE001 the thread's last place to say why it ends
             self._end_with(strange(error))
         finally:
+            self.lending.end()
             self._stands(Stand.ENDED)
 
     def _end_with(self, error: GuestlistError) -> None:
@@ -200,6 +211,8 @@ class Keeper:
 
     def _keep(self, records: Records) -> None:
         waits = Backoff(first=1, longest=60)
+        # Files that were sent to a process that ended on its way.
+        shutil.rmtree(self.space.private / UPLOADS, ignore_errors=True)
         with self._beating(records), self._senders(records) as senders:
             while not self._orders.stopping:
                 try:

@@ -15,6 +15,8 @@ LONGEST_LOOK = 60.0
 """Seconds after which a look at the stores is ended: while it lasts, the keeper cannot tidy them."""
 LONGEST_WAIT = 60.0
 """Seconds for which a request waits until the keeper has finished what it is at."""
+REOPENED_WITHIN = 5.0
+"""Seconds for which a request waits where the stores are closed to be opened anew, such as for other settings."""
 _LET_READERS_END = 10.0
 
 
@@ -25,6 +27,7 @@ class Lending:
         self._wake = wake
         self._changed = Condition()
         self._syncing: Syncing | None = None
+        self._were_open = False
         self._readers: set[Warehouse] = set()
         self._waiting = 0
         self._offered = False
@@ -35,12 +38,19 @@ class Lending:
     @contextmanager
     def opened(self, syncing: Syncing) -> Iterator[None]:
         """While the stores are open; at the end who reads beside has a while to finish."""
+        self._were_open = True
         self._set(syncing)
         try:
             yield
         finally:
             self._set(None)
             self._wait_for_readers()
+
+    def end(self) -> None:
+        """The stores will not be opened again."""
+        with self._changed:
+            self._were_open = False
+            self._changed.notify_all()
 
     def _set(self, syncing: Syncing | None) -> None:
         with self._changed:
@@ -75,6 +85,7 @@ class Lending:
     def beside(self, chosen: Callable[[Syncing], S]) -> Iterator[S]:
         """One of the stores, to read while the keeper goes on."""
         with self._changed:
+            self._await_opening()
             if self._syncing is None:
                 raise not_kept()
             store = chosen(self._syncing).beside()
@@ -101,6 +112,7 @@ class Lending:
     def borrow(self) -> Iterator[Syncing]:
         """All stores, to write to them; the keeper waits meanwhile."""
         with self._changed:
+            self._await_opening()
             if self._syncing is None:
                 raise not_kept()
             self._waiting += 1
@@ -119,8 +131,13 @@ class Lending:
                 self._lent = False
                 self._changed.notify_all()
 
+    def _await_opening(self) -> None:
+        if self._syncing is None and self._were_open:
+            self._changed.wait_for(lambda: self._syncing is not None or not self._were_open, REOPENED_WITHIN)
+
     def _mine(self) -> bool:
-        return self._syncing is None or (self._offered and not self._lent)
+        gone = self._syncing is None and not self._were_open  # else the stores are only opened anew
+        return gone or (self._offered and not self._lent)
 
 
 def not_kept() -> GuestlistError:

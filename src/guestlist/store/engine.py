@@ -230,6 +230,15 @@ class Warehouse:
         other._speak_by(_Beside.from_connection(self._connection.cursor()))  # noqa: SLF001 it is one of us
         return other
 
+    def copy_to(self, other: "Warehouse") -> None:
+        """Write all that lasts into an empty store, as of one instant; what is a view here is a relation there."""
+        asked = """
+            SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal
+            UNION ALL SELECT view_name FROM duckdb_views() WHERE NOT temporary AND NOT internal ORDER BY 1"""
+        with self.transaction():
+            for (name,) in self._connection.execute(asked).fetchall():
+                other.append(name, self.reader(self.table(name)))
+
     def interrupt(self) -> None:
         """End what is being asked, from another thread: it fails with `InterruptedError`."""
         self._connection.interrupt()

@@ -18,6 +18,7 @@ from guestlist.audiences import document
 from guestlist.audiences.evaluate import as_of, members, relations
 from guestlist.audiences.question import Question
 from guestlist.cli.imports import As, import_files
+from guestlist.cli.place import Place
 from guestlist.cli.space import init
 from guestlist.identity_rules import identity_rules
 from guestlist.space import open_space
@@ -47,7 +48,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
             event="Order Completed",
             time="date",
             id_column="customer_id",
-            folder=folder,
+            folder=Place(folder=folder),
         )
     with open_space(folder).open_warehouse() as warehouse:
         pipeline.resolve(warehouse, identity_rules(None, "salt"), fingerprint="1")

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from guestlist import erasing
-from guestlist.cli.do_not_send import read_named
 from guestlist.records import open_records
 from guestlist.space import open_space
 from guestlist.store import Warehouse
 from guestlist.store.journal_tables import Sync
+from guestlist.telling.naming import read_named
 
 from .conftest import CANARIES, Desk
 

@@ -9,6 +9,7 @@ from tests.stages.profiles.warehouse import START, Row, arrow, opened
 
 from guestlist import pipeline
 from guestlist.cli.imports import As, import_files
+from guestlist.cli.place import Place
 from guestlist.cli.space import init
 from guestlist.identity_rules import identity_rules
 from guestlist.profiles.places import with_countries
@@ -27,13 +28,13 @@ def test_a_local_number_is_of_the_person_s_country_not_of_the_space_s(tmp_path: 
     traits = {"phone": "201-555-0124", "address": {"country": "US"}}
     calls.write_bytes(orjson.dumps({"type": "identify", "messageId": "m", "userId": "u5", "traits": traits}))
 
-    import_files([people], reading=As.PEOPLE, id_column="id", folder=space)
-    import_files([calls], folder=space)
+    import_files([people], reading=As.PEOPLE, id_column="id", folder=Place(folder=space))
+    import_files([calls], folder=Place(folder=space))
     later = tmp_path / "later.jsonl"
     later.write_bytes(
         orjson.dumps({"type": "identify", "messageId": "n", "userId": "u1", "traits": {"phone": "201 555 0125"}})
     )
-    import_files([later], folder=space)
+    import_files([later], folder=Place(folder=space))
     with open_space(space).open_warehouse() as warehouse:
         pipeline.resolve(warehouse, identity_rules("DE", "salt"), fingerprint="1")
         known = warehouse.read(warehouse.table("identifier")).to_pylist()

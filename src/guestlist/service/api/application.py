@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Security
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -22,6 +23,10 @@ Errors are `application/problem+json` with a stable `code` and the next step. Wr
 """
 
 
+_KEY = HTTPBearer(auto_error=False, scheme_name="key", description="A key of the space: `guestlist keys add NAME`.")
+"""Told in the document; who calls is found out by `access`, for the space that is named."""
+
+
 def make_api(spaces: Mapping[str, Served]) -> FastAPI:
     """The API of these spaces."""
     api = FastAPI(
@@ -32,19 +37,20 @@ def make_api(spaces: Mapping[str, Served]) -> FastAPI:
         redoc_url=None,
         openapi_url="/openapi.json",
     )
-    router = APIRouter()
+    router = APIRouter(dependencies=[Security(_KEY)])
     for kind in OPERATIONS:
         add_route(router, kind, spaces)
     api.include_router(router)
     api.add_exception_handler(GuestlistError, problems.tell_ours)
     api.add_exception_handler(RequestValidationError, problems.tell_wrong_parameters)
     api.add_exception_handler(ValidationError, problems.tell_wrong_parameters)
-    api.add_exception_handler(HTTPException, _tell_http)
+    api.add_exception_handler(HTTPException, tell_http)
     api.add_exception_handler(Exception, problems.tell_strange)
     return api
 
 
-async def _tell_http(_: Request, error: Exception) -> Response:
+async def tell_http(_: Request, error: Exception) -> Response:
+    """No such address, or not by this method."""
     assert isinstance(error, HTTPException)
     told = WrongUseError(
         "no_such_route",

@@ -11,12 +11,13 @@ from starlette.responses import Response
 
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.service.failing import strange
-from guestlist.telling.problems import problem
+from guestlist.telling.problems import discreet, problem
 
 MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[str, int] = {
     "not_authorised": 401,
     "not_allowed": 403,
+    "more_than_own_key": 403,
     "unknown_space": 404,
     "unknown_audience": 404,
     "unknown_sync": 404,
@@ -24,6 +25,7 @@ _STATUS: Mapping[str, int] = {
     "unknown_trait": 404,
     "unknown_destination": 404,
     "no_such_receipt": 404,
+    "no_such_report": 404,
     "nobody_known": 404,
     "no_such_key": 404,
     "no_such_plan": 404,
@@ -99,10 +101,11 @@ async def tell_ours(_: Request, error: Exception) -> Response:
 
 
 async def tell_wrong_parameters(_: Request, error: Exception) -> Response:
-    """Parameters that are not as they should be; their values are not repeated, they may be personal."""
+    """Parameters that are not as they should be; no value is repeated, it may be personal, nor a name that looks so."""
     assert isinstance(error, RequestValidationError | ValidationError)
     mistakes = [
-        {"at": ".".join(map(str, one["loc"])), "message": str(one["msg"]), "suggestion": ""} for one in error.errors()
+        {"at": discreet(".".join(map(str, one["loc"]))), "message": discreet(str(one["msg"])), "suggestion": ""}
+        for one in error.errors()
     ]
     told = WrongUseError(
         "wrong_parameters",

@@ -27,8 +27,13 @@ class Repeats:
     journal: Journal
     clock: Clock
 
-    def once(self, caller: str, key: str | None, asked: bytes, do: Callable[[], Response]) -> Response:
-        """Do a write, or give what was answered when it was done. `asked`: all that tells it from other writes."""
+    def once(
+        self, caller: str, key: str | None, asked: bytes, do: Callable[[], Response], *, secret: bool = False
+    ) -> Response:
+        """Do a write, or give what was answered when it was done. `asked`: all that tells it from other writes.
+
+        `secret`: the answer is shown once and never kept.
+        """
         if key is None:
             return do()
         if not _KEY.fullmatch(key):
@@ -43,7 +48,7 @@ class Repeats:
         except BaseException:
             self.journal.end_repeatable(mine)
             raise
-        body = bytes(answered.body)
+        body = None if secret else bytes(answered.body)
         self.journal.end_repeatable(replace(mine, status=answered.status_code, body=body))
         return answered
 
@@ -63,8 +68,15 @@ def _again(known: Repeatable, asked: Repeatable) -> Response:
             nothing_lost="Nothing was done a second time.",
             next_step="Look whether it is done; if not, ask again with a new Idempotency-Key.",
         )
+    if known.body is None:
+        raise GuestlistError(
+            "shown_once",
+            "This was done before; its answer held a key, which is shown once and kept nowhere.",
+            nothing_lost="Nothing was done a second time.",
+            next_step="If the key was lost on its way, take it away and make another one.",
+        )
     headers = {"Idempotency-Replayed": "true"}
-    return Response(known.body or b"", known.status, headers, "application/json")
+    return Response(known.body, known.status, headers, "application/json")
 
 
 def _bad_key() -> WrongUseError:

@@ -5,23 +5,30 @@ import inspect
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from typing import Annotated, Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated, Any, Self
 
 import orjson
 from fastapi import APIRouter, Body, Header, Path, Query
 from fastapi import Request as HttpRequest
 from fastapi.responses import Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, create_model
+from starlette.concurrency import run_in_threadpool
 
-from guestlist.operations.operation import Export, Operation, Request
-from guestlist.service.api.access import not_authorised
+from guestlist.operations.operation import Export, Operation, Request, Upload
+from guestlist.service.api.access import Caller, not_authorised
 from guestlist.service.api.problems import MEDIA_TYPE, Problem
 from guestlist.service.api.served import Served
+from guestlist.service.api.uploads import received
 from guestlist.service.desk import Kept
+from guestlist.service.keeper import Stand
+from guestlist.service.lending import not_kept
 from guestlist.telling.answer import Answer
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _PRECONDITION = "if_match"
+_FILE = "application/octet-stream"
 _CHUNK = 64 * 1024
 _IN_MEMORY = 2**20
 
@@ -30,7 +37,7 @@ def add_route(router: APIRouter, kind: type[Request], spaces: Mapping[str, Serve
     """Make the route of an operation."""
     route = kind.route
     answered: dict[str, Any] = {}
-    if issubclass(kind, Operation):
+    if issubclass(kind, Operation | Upload):
         answered["response_model"] = kind.answers()
     problems: dict[int | str, dict[str, Any]] = {
         status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": said} for status, said in _SAID.items()
@@ -41,6 +48,10 @@ def add_route(router: APIRouter, kind: type[Request], spaces: Mapping[str, Serve
             "description": "One JSON object a line",
             "content": {"application/x-ndjson": {"schema": schema}},
         }
+    if issubclass(kind, Upload):
+        file = {"schema": {"type": "string", "format": "binary"}}
+        problems[413] = {**problems[400], "description": "The file is larger than the settings say"}
+        answered["openapi_extra"] = {"requestBody": {"required": True, "content": {_FILE: file}}}
     router.add_api_route(
         f"/spaces/{{space}}{route.path}",
         _endpoint(kind, spaces),
@@ -72,7 +83,7 @@ def operation_id(kind: type[Request]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
-def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Callable[..., Response]:
+def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Any:
     placed = _PLACEHOLDER.findall(kind.route.path)
     rest = {name: field for name, field in kind.model_fields.items() if name not in (*placed, _PRECONDITION)}
     model: type[BaseModel] = create_model(  # type: ignore[call-overload]
@@ -80,9 +91,43 @@ def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Callable[...
         __config__=ConfigDict(extra="forbid"),
         **{name: (field.rebuild_annotation(), field) for name, field in rest.items()},
     )
-    in_body = kind.route.method in {"POST", "PUT"}
 
     def endpoint(**given: Any) -> Response:
+        asked = _Asked.by(kind, spaces, given)
+        return asked.answer(lambda desk: _answered(asked.request, desk, asked.http))
+
+    async def endpoint_for_files(**given: Any) -> Response:
+        asked = await run_in_threadpool(_Asked.by, kind, spaces, given)
+        if asked.served.keeper.stand is not Stand.KEEPING:
+            raise not_kept()  # before the file is sent for nothing
+        request = asked.request
+        assert isinstance(request, Upload)
+        name = str(getattr(request, "name", "file"))
+        async with received(asked.http, asked.desk.space, name) as file:
+            return await run_in_threadpool(
+                asked.answer, lambda desk: _one(request.run(desk, file.place), asked.http), file.digest
+            )
+
+    chosen: Any = endpoint_for_files if issubclass(kind, Upload) else endpoint
+    in_body = kind.route.method in {"POST", "PUT"} and not issubclass(kind, Upload)
+    parameters = list(_parameters(kind, placed, model, rest, in_body=in_body))
+    chosen.__signature__ = inspect.Signature(parameters)
+    return chosen
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """A request of somebody who may make it."""
+
+    request: Request
+    http: HttpRequest
+    served: Served
+    caller: Caller
+    repeat: str | None
+
+    @classmethod
+    def by(cls, kind: type[Request], spaces: Mapping[str, Served], given: dict[str, Any]) -> Self:
+        """As it came in; refused where there is no such space, no good key, or it may not be."""
         http, space = given.pop("http"), given.pop("space")
         repeat = given.pop("idempotency_key", None)
         more = given.pop("more", None)
@@ -92,18 +137,21 @@ def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Callable[...
         caller = served.access.caller(http.headers.get("authorization"))
         request = kind.model_validate({**given, **(more.model_dump(by_alias=True) if more else {})})
         caller.check(request)
-        desk = Kept(served.keeper, served.records, caller.name)
+        return cls(request=request, http=http, served=served, caller=caller, repeat=repeat)
 
-        def do() -> Response:
-            return _answered(request, desk, http)
+    @cached_property
+    def desk(self) -> Kept:
+        return Kept(self.served.keeper, self.served.records, self.caller.name, self.caller.scopes)
 
+    def answer(self, do: Callable[[Kept], Response], file: bytes = b"") -> Response:
+        """Do it, a write once. `file`: the digest of what came with it."""
+        kind = type(self.request)
         if not kind.route.changes:
-            return do()
-        asked = orjson.dumps([operation_id(kind), request.model_dump(mode="json")], option=orjson.OPT_SORT_KEYS)
-        return served.repeats.once(caller.name, repeat, asked, do)
-
-    endpoint.__signature__ = inspect.Signature(list(_parameters(kind, placed, model, rest, in_body=in_body)))  # type: ignore[attr-defined]
-    return endpoint
+            return do(self.desk)
+        told = [operation_id(kind), self.request.model_dump(mode="json"), file.hex()]
+        asked = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
+        once = self.served.repeats.once
+        return once(self.caller.name, self.repeat, asked, lambda: do(self.desk), secret=kind.tells_secret)
 
 
 def _parameters(

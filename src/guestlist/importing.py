@@ -1,0 +1,48 @@
+"""Files of customer data into the space: what their columns mean is found out, they land, people are found anew."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from guestlist.records import Records, find_people
+from guestlist.sources.files import DataFile
+from guestlist.sources.landing import Clocks, Landed, Progress, land
+from guestlist.sources.mapping import Chosen, Wish, choose
+from guestlist.space import Space
+from guestlist.store import Warehouse
+
+UPLOADS = "uploads"
+"""The folder beside the stores in which files lie that are sent to a service, while they are read."""
+Choice = tuple[DataFile, Chosen]
+
+
+def choose_all(files: Sequence[DataFile], wish: Wish, space: Space) -> list[Choice]:
+    """What the columns of each file mean: as guestlist.yaml has it, else as it is proposed."""
+    known: dict[str, dict[str, Any]] = dict(space.settings.sources)
+    chosen = []
+    for file in files:
+        choice = choose(file, wish, known)
+        chosen.append((file, choice))
+        if choice.proposed:
+            known[choice.source] = choice.mapping.entry()
+    return chosen
+
+
+def import_chosen(
+    space: Space,
+    warehouse: Warehouse,
+    records: Records,
+    chosen: Sequence[Choice],
+    *,
+    now: datetime,
+    progress: Progress = lambda _: None,
+) -> list[Landed]:
+    """Land them, all or none, find people anew, and write mappings that were proposed into guestlist.yaml."""
+    clocks = Clocks(now=now, zone=space.settings.time_zone, date_order=space.settings.date_order)
+    landed = land(warehouse, chosen, clocks, space.reports, progress)
+    find_people(space, warehouse, records)
+    warehouse.checkpoint()
+    for _, choice in chosen:
+        if choice.proposed:
+            space = space.write_entry("sources", choice.source, choice.mapping.entry())
+    return landed

@@ -1,0 +1,173 @@
+"""Commands that read say the same on disk, beside a service that holds the space, and by the service's address."""
+
+import io
+import json
+from collections.abc import Mapping
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from guestlist.cli import run
+
+from .conftest import VALUES, Made, Served, serving
+
+READING = [
+    "audiences check",
+    "audiences list",
+    "audiences show buyers",
+    "audiences show buyers --as query",
+    "audiences show buyers --as yaml",
+    "audiences members buyers",
+    "audiences members buyers --limit 1 --reveal",
+    "audiences members viewers --as-of 2026-01-02",
+    "audiences export buyers --reveal",
+    "audiences explain buyers user_id:u1042",
+    "audiences explain buyers user_id:u10 --reveal",
+    "audiences preview buyers",
+    "audiences diff viewers buyers",
+    "audiences history buyers",
+    "audiences changes buyers --since 2026-01-01",
+    "audiences members none",
+    "profile show email:jane.doe@example.org",
+    "profile show user_id:u1042 --reveal",
+    "profile show user_id:nobody",
+    "profile find jane",
+    "profile find u --reveal --limit 1",
+    "identity try {folder}/rules.yaml",
+    "do-not-send list",
+    "do-not-send list user_id:u1042 user_id:listed",
+    "erase --receipt all",
+    "erase --receipt er-none",
+    "traits check",
+    "traits list",
+    "traits show firstName",
+    "traits show email --reveal",
+    "traits show none",
+    "sources list",
+    "keys list",
+    "audit --last 3",
+    "status",
+    "runs",
+]
+MISTAKEN = {"audiences members none", "profile show user_id:nobody", "erase --receipt er-none", "traits show none"}
+OF_THE_MOMENT = {"seconds", "used_at", "kept_by"}
+"""What differs each time, or tells of the service itself."""
+Told = Mapping[str, tuple[int, Any]]
+
+
+def typed(words: str, space: str, folder: Path) -> tuple[int, Any]:
+    out = io.StringIO()
+    with redirect_stdout(out):
+        code = run([*words.format(folder=folder).split(), "--json", "--space", space])
+    return code, [_lasting(json.loads(line)) for line in out.getvalue().splitlines()]
+
+
+def _lasting(facts: Any) -> Any:
+    if isinstance(facts, list):
+        return [_lasting(one) for one in facts]
+    if isinstance(facts, dict):
+        return {name: _lasting(one) for name, one in facts.items() if name not in OF_THE_MOMENT}
+    return facts
+
+
+@pytest.fixture(scope="module")
+def told(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Told]:
+    here = made.copy_to(tmp_path_factory.mktemp("told") / "both")
+    folder = here.folder
+    (folder / "rules.yaml").write_text("identifiers: { loyalty_id: { from: traits.loyalty_id } }\n")
+    assert run(["do-not-send", "add", "user_id:listed", "--reason", "by post", "--space", str(folder)]) == 0
+    assert run(["sources", "add", "web", "--space", str(folder)]) == 0
+    on_disk = {words: typed(words, str(folder), folder) for words in READING}
+    with serving(here) as served:
+        beside = {words: typed(words, str(folder), folder) for words in READING}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("GUESTLIST_API_KEY", served.keys["admin"])
+            by_address = {words: typed(words, served.url, folder) for words in READING}
+    return {"on disk": on_disk, "beside": beside, "by address": by_address}
+
+
+@pytest.mark.parametrize("how", ["beside", "by address"])
+@pytest.mark.parametrize("words", READING)
+def test_it_says_the_same(told: Mapping[str, Told], words: str, how: str) -> None:
+    assert told[how][words] == told["on disk"][words]
+
+
+@pytest.mark.parametrize("words", READING)
+def test_it_says_something_and_masks(told: Mapping[str, Told], words: str) -> None:
+    code, facts = told["on disk"][words]
+    assert bool(facts) is not words.startswith("audiences changes")  # nobody was evaluated yet
+    assert (code != 0) is (words in MISTAKEN)
+    if "--reveal" not in words:
+        assert not [value for value in VALUES if value in json.dumps(facts)]
+
+
+@pytest.mark.parametrize("how", ["beside", "by address"])
+def test_a_file_is_imported_by_the_service(
+    served: Served, how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUESTLIST_API_KEY", served.keys["editor"])
+    space = str(served.folder) if how == "beside" else served.url
+    people = tmp_path / "people.csv"
+    people.write_text("User ID,E-Mail\nu77,new@example.org\nu78,\n,\n")
+    code, (facts,) = typed(f"import {people} --as people", space, tmp_path)
+    report = served.folder / "reports" / "people.csv"
+    assert (code, facts["files"]) == (
+        0,
+        [
+            {
+                "file": str(people),
+                "source": "people",
+                "lines": 3,
+                "landed": 2,
+                "already_known": 0,
+                "rejected": 1,
+                "report": str(report),
+            }
+        ],
+    )
+    assert facts["proposed"][0]["source"] == "people"
+    assert typed(f"import {people}", space, tmp_path)[1][0]["files"][0]["already_known"] == 2
+    assert typed("profile find new@example.org", space, tmp_path)[1][0]["people"] != []
+    assert "people:" in (served.folder / "guestlist.yaml").read_text()
+    assert list((served.folder / ".guestlist" / "uploads").iterdir()) == []
+
+
+def test_commands_that_change_something(served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GUESTLIST_API_KEY", served.keys["admin"])
+
+    def told(words: str) -> Any:
+        code, (facts,) = typed(words, served.url, tmp_path)
+        assert code == 0, facts
+        return facts
+
+    assert told("profile split email:jane.doe@example.org")["split_off"] == 1
+    assert told("profile split email:jane.doe@example.org --undo")["split_off"] == 0
+    assert told("do-not-send add user_id:u9 --reason post")["listed"] == 1
+    assert told("do-not-send list user_id:u9")["asked"][0]["reason"] == "post"
+    assert told("do-not-send remove user_id:u9")["removed"] == 1
+    assert told("sources add web --strict")["write_key"]
+    assert told("sources list")["sources"][0]["strict"]
+    assert told("sources remove web")["removed"]
+    receipt = told("erase user_id:u9")["receipt"]
+    for _ in range(600):
+        shown = told(f"erase --receipt {receipt}")
+        if shown["state"] == "closed":
+            break
+    assert (shown["state"], shown["people"]) == ("closed", 1)
+    entries = told("audit")["entries"]
+    assert {one["actor"] for one in entries if one["action"] != "keys add" and one["action"] != "import"} == {
+        "key admin"
+    }
+    assert [one["action"] for one in entries if one["action"] not in {"keys add", "import"}] == [
+        *("erase", "source_removed", "source_added", "do-not-send remove", "do-not-send add"),
+        *("undo split", "split"),
+    ]
+
+
+def test_beside_a_service_the_list_is_written_to_the_records(served: Served, tmp_path: Path) -> None:
+    code, (facts,) = typed("do-not-send add user_id:u9", str(served.folder), tmp_path)
+    assert (code, facts["listed"]) == (0, 1)
+    entries = typed("audit --last 1", str(served.folder), tmp_path)[1][0]["entries"]
+    assert entries[0]["actor"] == "command line"

@@ -1,0 +1,278 @@
+"""What all requests have in common: versions, writes that are repeated, errors, lines, files."""
+
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from .conftest import VALUES, Served
+
+PROBLEM = {"type", "title", "status", "detail", "code", "message", "nothing_lost", "next_step", "wrong_use"}
+DEFINITION = "/audiences/buyers/definition"
+LISTED = {"people": ["user_id:u9"]}
+CSV = "User ID,E-Mail\nu77,new@example.org\nu78,\nu79,jane.doe,x,y\n"
+
+
+def until_kept(ask: Any) -> httpx.Response:
+    """The answer, once the stores are open again."""
+    answered: httpx.Response = ask()
+    for _ in range(200):
+        if answered.status_code != 503:
+            break
+        assert answered.headers["retry-after"]
+        time.sleep(0.1)
+        answered = ask()
+    return answered
+
+
+# --- versions ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_one_has_already_is_not_sent_again(served: Served) -> None:
+    with served.client() as client:
+        first = client.get(DEFINITION)
+        tag = first.headers["etag"]
+        same = client.get(DEFINITION, headers={"If-None-Match": f'"other", {tag}'})
+        assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+        document = {**first.json()["document"], "name": "Those who bought"}
+        changed = client.put(DEFINITION, json={"document": document})
+        assert (changed.status_code, changed.headers["etag"] != tag) == (200, True)
+        again = client.get(DEFINITION, headers={"If-None-Match": tag})
+        assert (again.status_code, again.headers["etag"]) == (200, changed.headers["etag"])
+
+
+@pytest.mark.parametrize("path", ["/audiences", "/audiences/check", "/traits", "/do-not-send"])
+def test_every_answer_has_a_version(looked_at: Served, path: str) -> None:
+    with looked_at.client("viewer") as client:
+        tag = client.get(path).headers["etag"]
+        assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_definition_is_changed_only_as_one_saw_it(served: Served) -> None:
+    with served.client("editor") as client:
+        seen = client.get(DEFINITION)
+        tag, document = seen.headers["etag"], seen.json()["document"]
+        mine = client.put(DEFINITION, json={"document": {**document, "name": "Mine"}}, headers={"If-Match": tag})
+        assert mine.status_code == 200
+        asks: list[Callable[[], httpx.Response]] = [
+            lambda: client.put(DEFINITION, json={"document": document}, headers={"If-Match": tag}),
+            lambda: client.delete(DEFINITION, headers={"If-Match": tag}),
+            lambda: client.put("/audiences/fresh/definition", json={"document": document}, headers={"If-Match": "*"}),
+        ]
+        for ask in asks:
+            refused = ask()
+            assert (refused.status_code, refused.json()["code"]) == (412, "changed_meanwhile")
+        assert client.get(DEFINITION).json()["document"]["name"] == "Mine"
+        files = client.put("/audiences/viewers/definition", json={"document": document})
+        assert (files.status_code, files.json()["code"]) == (409, "owned_by_files")
+
+
+# --- writes that are repeated -----------------------------------------------------------------------------------------
+
+
+def test_what_is_asked_twice_is_done_once(served: Served) -> None:
+    key = {"Idempotency-Key": "objection-1"}
+    with served.client("editor") as client:
+        first = client.post("/do-not-send/add", json=LISTED, headers=key)
+        again = client.post("/do-not-send/add", json=LISTED, headers=key)
+        assert (first.json()["listed"], again.json()) == (1, first.json())
+        assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
+        other = client.post("/do-not-send/add", json={"people": ["user_id:u10"]}, headers=key)
+        assert (other.status_code, other.json()["code"]) == (422, "asked_otherwise")
+        assert client.post("/do-not-send/add", json=LISTED).json()["already_listed"] == 1
+    with served.client("admin") as client:  # the same key of somebody else is another
+        assert "idempotency-replayed" not in client.post("/do-not-send/add", json=LISTED, headers=key).headers
+        entries = client.get("/audit", params={"action": "do-not-send add"}).json()["entries"]
+    assert [one["actor"] for one in entries] == ["key admin", "key editor", "key editor"]
+
+
+@pytest.mark.parametrize("key", ["with blank", "", "x" * 256])
+def test_a_key_that_is_none(looked_at: Served, key: str) -> None:
+    with looked_at.client() as client:
+        got = client.post("/do-not-send/add", json=LISTED, headers={"Idempotency-Key": key})
+    assert (got.status_code, got.json()["code"]) == (422, "wrong_parameters")
+
+
+def test_what_failed_may_be_asked_again(served: Served) -> None:
+    key = {"Idempotency-Key": "source-1"}
+    with served.client() as client:
+        made = client.post("/sources", json={"name": "web"})
+        assert client.post("/sources", json={"name": "web"}, headers=key).status_code == 409
+        assert client.delete("/sources/web").status_code == made.status_code == 200
+        assert client.post("/sources", json={"name": "web"}, headers=key).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "given", "secret"),
+    [("/keys", {"name": "airflow"}, "key"), ("/sources", {"name": "web"}, "write_key")],
+)
+def test_a_secret_is_answered_once_and_kept_nowhere(
+    served: Served, path: str, given: Mapping[str, Any], secret: str
+) -> None:
+    key = {"Idempotency-Key": "made-once"}
+    with served.client() as client:
+        made = client.post(path, json=given, headers=key)
+        again = client.post(path, json=given, headers=key)
+    assert made.status_code == 200
+    assert (again.status_code, again.json()["code"]) == (409, "shown_once")
+    served.end()
+    files = [place for place in served.folder.rglob("*") if place.is_file()]
+    assert [place.name for place in files if made.json()[secret].encode() in place.read_bytes()] == []
+
+
+def test_a_write_whose_process_was_killed_is_not_done_again_blindly(served: Served) -> None:
+    lines = "".join(f"{number},guest{number}@example.org\n" for number in range(60_000))
+    content = f"User ID,E-Mail\n{lines}".encode()
+    key = {"Idempotency-Key": "import-1"}
+
+    def send(headers: Mapping[str, str]) -> httpx.Response:
+        with served.client("editor") as client:
+            asked = {"params": {"name": "many.csv"}, "headers": headers, "timeout": 600}
+            return client.post("/imports", content=content, **asked)  # type: ignore[arg-type]
+
+    def send_in_vain() -> None:
+        with pytest.raises(httpx.HTTPError):
+            send(key)
+
+    sending = threading.Thread(target=send_in_vain)
+    sending.start()
+    with sqlite3.connect(served.folder / ".guestlist" / "journal.sqlite") as journal:
+        under_way = "SELECT count(*) FROM repeatable WHERE status IS NULL"
+        for _ in range(3000):
+            if journal.execute(under_way).fetchone()[0]:
+                break
+            time.sleep(0.01)
+    served.end(signal.SIGKILL)
+    sending.join()
+    assert list((served.folder / ".guestlist" / "uploads").iterdir()) != []
+    served.start()
+    refused = send(key)
+    assert (refused.status_code, refused.json()["code"]) == (409, "not_known_whether_done")
+    assert list((served.folder / ".guestlist" / "uploads").iterdir()) == []
+    (file,) = until_kept(lambda: send({"Idempotency-Key": "import-2"})).json()["files"]
+    assert file["landed"] + file["already_known"] == file["lines"] == 60_000
+
+
+# --- errors -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "status", "code"),
+    [
+        ("GET", "/nothing", {}, 404, "no_such_route"),
+        ("GET", "/audiences/a%0Ab/members", {}, 404, "no_such_route"),
+        ("PATCH", "/audiences", {}, 405, "no_such_route"),
+        ("GET", "/audiences/none", {}, 404, "unknown_audience"),
+        ("GET", "/audiences/buyers/members", {"params": {"limit": 0}}, 422, "wrong_parameters"),
+        ("GET", "/audiences/buyers/members", {"params": {"jane.doe@example.org": 1}}, 422, "wrong_parameters"),
+        ("POST", "/profiles/show", {"json": {"persn": "jane.doe@example.org"}}, 422, "wrong_parameters"),
+        ("POST", "/profiles/show", {"json": {"person": ["jane.doe@example.org"]}}, 422, "wrong_parameters"),
+        ("POST", "/profiles/show", {"content": b"{jane.doe"}, 422, "wrong_parameters"),
+        ("POST", "/profiles/show", {"json": {"person": "user_id:jane.doe"}}, 404, "nobody_known"),
+        ("POST", "/profiles/show", {"json": {"person": "jane.doe"}}, 400, "no_person_named"),
+        ("POST", "/identity/try", {"json": {"rules": {"limits": 1}}}, 409, "identity_settings"),
+        ("PUT", DEFINITION, {"json": {"yaml": "key: buyers\nwho: { nothing: 1 }\n"}}, 422, "definition_mistakes"),
+        ("POST", "/imports", {"content": b"<html>jane.doe"}, 409, "file_type"),
+        ("GET", "/imports/report", {"params": {"report": "../.guestlist/key"}}, 404, "no_such_report"),
+    ],
+)
+def test_an_error_is_a_problem(
+    looked_at: Served, method: str, path: str, given: dict[str, Any], status: int, code: str
+) -> None:
+    with looked_at.client() as client:
+        got = client.request(method, path, **given)
+    facts = got.json()
+    assert (got.status_code, facts["code"], facts["status"]) == (status, code, status)
+    assert got.headers["content-type"] == "application/problem+json"
+    assert set(facts) in (PROBLEM, PROBLEM | {"mistakes"})
+    assert facts["type"] == f"urn:guestlist:error:{code}"
+    assert "jane.doe" not in got.text
+    assert facts["next_step"]
+
+
+def test_who_has_no_key_is_told_how_to_send_one(looked_at: Served) -> None:
+    with looked_at.client(None) as client:
+        got = client.get("/status")
+    assert (got.status_code, got.headers["www-authenticate"]) == (401, "Bearer")
+
+
+# --- lines and files --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "given"),
+    [
+        ("/audiences/buyers/export", {}),
+        ("/audiences/viewers/diff/buyers/export", {}),
+        ("/audiences/buyers/changes", {"since": "2026-01-01"}),
+        ("/imports/report", {"report": "calls.jsonl.csv"}),
+    ],
+)
+def test_lines_are_json_each(looked_at: Served, path: str, given: Mapping[str, str]) -> None:
+    with looked_at.client("viewer") as client:
+        got = client.get(path, params=given)
+        members = client.get("/audiences/buyers/members").json()
+    assert (got.status_code, got.headers["content-type"]) == (200, "application/x-ndjson")
+    lines = [httpx.Response(200, content=line).json() for line in got.text.splitlines()]
+    if path == "/audiences/buyers/export":
+        assert [one["profile_id"] for one in lines] == [one["profile_id"] for one in members["people"]]
+    if path == "/imports/report":
+        assert [(one["line"], one["field"]) for one in lines] == [(6, "event")]
+    assert not [value for value in VALUES if value in got.text]
+
+
+def test_a_file_is_looked_at_before_it_comes_in(served: Served) -> None:
+    with served.client("editor") as client:
+        told = client.post("/imports", params={"name": "people.csv", "propose": True}, content=CSV).json()
+        assert (told["files"], told["proposed"][0]["reading"]) == ([], "people")
+        assert [one["means"] for one in told["proposed"][0]["columns"]] == ["id: user_id", "id: email"]
+        assert "new@" not in str(told)
+        assert client.post("/profiles/find", json={"text": "new@example.org"}).json()["people"] == []
+
+
+def test_the_same_file_with_the_same_key_comes_in_once(served: Served) -> None:
+    asked = {"params": {"name": "people.csv", "as": "people"}, "headers": {"Idempotency-Key": "file-1"}}
+    with served.client("editor") as client:
+        first = client.post("/imports", content=CSV, **asked)  # type: ignore[arg-type]
+        assert first.json()["files"][0]["landed"] == 2, first.text
+        again = client.post("/imports", content=CSV, **asked)  # type: ignore[arg-type]
+        assert (again.json(), again.headers["idempotency-replayed"]) == (first.json(), "true")
+        other = client.post("/imports", content=CSV + "u79,\n", **asked)  # type: ignore[arg-type]
+        assert (other.status_code, other.json()["code"]) == (422, "asked_otherwise")
+        report = first.json()["files"][0]["report"]
+        lines = until_kept(lambda: client.get("/imports/report", params={"report": report})).text
+    assert first.json()["files"][0]["file"] == "people.csv"
+    assert '"line":3' in lines
+    assert "ragged_line" in lines
+    assert "jane.doe" not in lines
+
+
+@pytest.mark.parametrize("chunked", [True, False])
+def test_a_file_may_not_be_larger_than_the_settings_say(served: Served, *, chunked: bool) -> None:
+    settings = served.folder / "guestlist.yaml"
+    settings.write_text(settings.read_text() + "largest_upload: 2KB\n")
+    content = CSV.encode() * 100
+    with served.client("editor") as client:
+        got = until_kept(lambda: client.post("/imports", content=iter([content, content]) if chunked else content))
+        assert (got.status_code, got.json()["code"]) == (413, "too_large")
+        small = until_kept(lambda: client.post("/imports", content=CSV))
+    assert small.status_code == 200
+    assert list((served.folder / ".guestlist" / "uploads").iterdir()) == []
+
+
+def test_match_keys_are_read_by_the_country_of_the_space(looked_at: Served) -> None:
+    with looked_at.client("viewer") as client:
+        (told,) = client.post("/match-keys", json={"records": [{"phone": "0171 3920007"}]}).json()["records"]
+    assert told["rows"][0]["PHONE"]["normal"] == "491713920007"
+
+
+def test_nobody_stands_in_the_log(looked_at: Served) -> None:
+    with looked_at.client() as client:
+        client.post("/profiles/show", json={"person": "email:jane.doe@example.org", "reveal": True})
+        client.post("/match-keys", json={"records": [{"email": "jane.doe@example.org"}]})
+    assert not [value for value in VALUES if value in looked_at.log]
