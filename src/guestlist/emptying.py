@@ -6,7 +6,7 @@ was not answered, and again after the delays of Meta's pipeline. So it can be in
 
 from dataclasses import dataclass, replace
 
-from guestlist.at_meta import kept_there
+from guestlist.connected.at_meta import kept_there
 from guestlist.destinations.meta.account import Upkeep
 from guestlist.destinations.meta.client import MetaError
 from guestlist.destinations.meta.deliver import Report, State

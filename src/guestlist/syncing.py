@@ -24,9 +24,7 @@ from guestlist.audiences.document import read_folder
 from guestlist.audiences.evaluate import members, sent_to
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
-from guestlist.connections import Asking, Connections, clock_of, open_connections
-from guestlist.counting import note_counts
-from guestlist.depending import depends_on, digests, held_back, narrowed, source_settings
+from guestlist.connected.connections import Asking, Connections, clock_of, open_connections
 from guestlist.destinations.meta.account import Upkeep, Wish
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report, State
 from guestlist.destinations.meta.doubt import doubt
@@ -40,17 +38,19 @@ from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.destinations.meta.sweep import forget_sync, sweep
 from guestlist.destinations.settings import DestinationSettings, read_destination
-from guestlist.erasing import carry_out
+from guestlist.erasures.erasing import carry_out
+from guestlist.erasures.forgetting import close, settle
 from guestlist.errors import GuestlistError
-from guestlist.forgetting import close, settle
-from guestlist.holding import hold
 from guestlist.hooks.moves import attend
 from guestlist.instruments import measured
-from guestlist.interlude import HaltedError, Interlude
+from guestlist.loads.depending import depends_on, digests, held_back, narrowed, source_settings
+from guestlist.owning.holding import hold
 from guestlist.pausing import no_sync
 from guestlist.profiles.do_not_send import listed_profiles, token_column
 from guestlist.profiles.views import known_identifiers
 from guestlist.records import Records, find_people, open_records
+from guestlist.runs.counting import note_counts
+from guestlist.runs.interlude import HaltedError, Interlude
 from guestlist.space import Space
 from guestlist.store import Warehouse
 from guestlist.store.journal_tables import Sync

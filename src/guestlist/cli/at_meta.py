@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from guestlist import at_meta, emptying
-from guestlist.adopting import write_adopt
-from guestlist.at_meta import Remote, Shares
+from guestlist import emptying
 from guestlist.cli.frame import AsJson, SpaceDir, add_row, answer, say, show, table
 from guestlist.clock import microseconds
-from guestlist.connections import Connections, clock_of, open_connections
+from guestlist.connected import at_meta
+from guestlist.connected.adopting import write_adopt
+from guestlist.connected.at_meta import Remote, Shares
+from guestlist.connected.connections import Connections, clock_of, open_connections
 from guestlist.destinations.meta.account import in_words
 from guestlist.destinations.settings import read_destination
 from guestlist.errors import GuestlistError, WrongUseError

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from guestlist import backing_up, restoring
+from guestlist.backups import backing_up, restoring
 from guestlist.cli.frame import AsJson, SpaceDir, answer, say
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import WrongUseError
 from guestlist.records import open_records
 from guestlist.space import open_space

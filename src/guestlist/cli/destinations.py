@@ -7,23 +7,24 @@ from typing import Annotated, Any
 
 import typer
 
-from guestlist import connecting, logging_in
 from guestlist.cli import at_meta, login
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
 from guestlist.cli.telling_destinations import tell_destination, token_in_words
 from guestlist.clock import Clock, microseconds
-from guestlist.connections import clock_at, clock_of
+from guestlist.connected import connecting
+from guestlist.connected import login as logging_in
+from guestlist.connected.connections import clock_at, clock_of
+from guestlist.connected.watching import standing_of
 from guestlist.destinations.meta.client import GRAPH_URL
 from guestlist.destinations.meta.connect import Connected, Credentials, secret_names
 from guestlist.destinations.settings import read_destination
 from guestlist.errors import WrongUseError
-from guestlist.holding import lives
 from guestlist.operations.destinations import DestinationTold, told_of
+from guestlist.owning.holding import lives
 from guestlist.records import Records, open_records
 from guestlist.space import Space, open_space
 from guestlist.store.journal_tables import Sync
 from guestlist.store.vault import Secret
-from guestlist.watching import standing_of
 
 commands = typer.Typer(
     help="Destinations: the Meta ad accounts that audiences go to.",

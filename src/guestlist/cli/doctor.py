@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from guestlist import parking, watching
 from guestlist.audiences.document import read_folder
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, answer, say
 from guestlist.clock import microseconds
-from guestlist.connections import clock_of
+from guestlist.connected import parking, watching
+from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.client import MetaClient
 from guestlist.destinations.meta.connect import connection, kept_credentials, terms_link
 from guestlist.destinations.meta.doctor import Health, Line, examine

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import WrongUseError
 from guestlist.hooks import registry
 from guestlist.hooks.posting import Verdict

@@ -8,13 +8,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from guestlist import loading, sourcing
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, add_row, answer, console, say, show, table
 from guestlist.cli.imports import settle_mapping
 from guestlist.clock import microseconds
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.loading import GOOD, Standing
+from guestlist.loads import loading, sourcing
+from guestlist.loads.loading import GOOD, Standing
 from guestlist.operations.imports import proposal
 from guestlist.records import Records, find_people, open_records
 from guestlist.sources.mapping import Wish

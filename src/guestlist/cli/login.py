@@ -9,9 +9,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import typer
 
-from guestlist import logging_in
 from guestlist.cli.frame import add_row, console, table
 from guestlist.clock import Clock, microseconds, stopwatch
+from guestlist.connected import login as logging_in
 from guestlist.destinations.meta.answers import Account
 from guestlist.destinations.meta.client import GRAPH_URL
 from guestlist.destinations.meta.connect import Connected

@@ -9,7 +9,7 @@ import typer
 
 from guestlist import pausing
 from guestlist.cli.frame import AsJson, SpaceDir, answer, say
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import WrongUseError
 from guestlist.records import open_records
 from guestlist.space import open_space

@@ -14,7 +14,7 @@ from guestlist.cli.remote import Remote, remote_of
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import OnDisk
 from guestlist.operations.operation import Export, Operation
-from guestlist.reaching import announced
+from guestlist.owning.reaching import announced
 from guestlist.space import open_space
 from guestlist.telling.answer import Answer, Value
 

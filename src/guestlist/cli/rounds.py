@@ -14,14 +14,14 @@ from guestlist.audiences.reading import read_duration
 from guestlist.audiences.schedule import length
 from guestlist.cli.frame import console, say
 from guestlist.clock import microseconds, pause, stopwatch
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.emptying import keep_empty
-from guestlist.ending import Ending, ending, worst
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.syncs import some_of
 from guestlist.records import open_records
 from guestlist.results import renew_results
+from guestlist.runs.ending import Ending, ending, worst
 from guestlist.space import Space
 from guestlist.syncing import Bound, Syncing, open_to_sync
 from guestlist.traces import tracing

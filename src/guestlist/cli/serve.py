@@ -11,8 +11,8 @@ from starlette.routing import Route
 from guestlist.cli.frame import AsJson, answer, say
 from guestlist.clock import WallClock
 from guestlist.errors import WrongUseError
-from guestlist.holding import named
-from guestlist.reaching import new_key
+from guestlist.owning.holding import named
+from guestlist.owning.reaching import new_key
 from guestlist.records import open_records
 from guestlist.service import health
 from guestlist.service.alarms import Alarms

@@ -9,13 +9,13 @@ from guestlist.cli.frame import DONE, AsJson, SpaceDir, add_row, answer, say, sh
 from guestlist.cli.imports import As
 from guestlist.cli.loads import Given, add_load, load_facts, load_one, show_load, tell_loads
 from guestlist.cli.place import HERE, SpaceAt
-from guestlist.connections import clock_of
-from guestlist.loading import standings
+from guestlist.connected.connections import clock_of
+from guestlist.loads.loading import standings
+from guestlist.loads.sourcing import remove as remove_load
 from guestlist.operations.sources import AddSource, ListSources, RemoveSource, Sources
 from guestlist.records import open_records
 from guestlist.sources.mapping import Wish
 from guestlist.sources.pulled import is_pulled
-from guestlist.sourcing import remove as remove_load
 from guestlist.space import open_space
 
 commands = typer.Typer(

@@ -23,14 +23,14 @@ from guestlist.cli.frame import (
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.rounds import Rounds, read_timeout, report_facts, tell_report
 from guestlist.clock import microseconds
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.deliver import State
 from guestlist.emptying import empty as empty_audience
 from guestlist.emptying import stake
-from guestlist.ending import Ending
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.syncs import PlannedSync, PlanSyncs
 from guestlist.records import open_records
+from guestlist.runs.ending import Ending
 from guestlist.space import Space, open_space
 from guestlist.syncing import open_to_sync
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Protocol, Self
 
-from guestlist.backing_up import note_since
+from guestlist.backups.backing_up import note_since
 from guestlist.clock import Clock, microseconds
-from guestlist.connections import clock_of
-from guestlist.erasing import carry_out
+from guestlist.connected.connections import clock_of
+from guestlist.erasures.erasing import carry_out
 from guestlist.errors import GuestlistError
 from guestlist.operations.operation import Role, Scope
 from guestlist.records import Records, open_records

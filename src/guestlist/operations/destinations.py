@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
+from guestlist.connected.watching import DestinationStanding
 from guestlist.telling.answer import Value
-from guestlist.watching import DestinationStanding
 
 
 class Needed(Value):

@@ -10,7 +10,7 @@ from pydantic import Field
 from guestlist.errors import WrongUseError
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Operation, Role, Scope, delete, get, post
-from guestlist.reaching import digest_of, new_key
+from guestlist.owning.reaching import digest_of, new_key
 from guestlist.store.journal_access import ApiKey
 from guestlist.telling.answer import Answer, Value
 

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
-from guestlist import erasing
+from guestlist.erasures import erasing
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Operation, Scope, ask, get, post

@@ -9,11 +9,11 @@ from pydantic import Field
 from guestlist.audiences.mistakes import did_you_mean
 from guestlist.errors import WrongUseError
 from guestlist.externals import known_in, not_taken
+from guestlist.loads.sourcing import check_name
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Operation, Scope, delete, get, post
-from guestlist.reaching import digest_of
+from guestlist.owning.reaching import digest_of
 from guestlist.sources.arrivals import REPEATED, TAKEN
-from guestlist.sourcing import check_name
 from guestlist.store.journal_sources import Arrival, Source
 from guestlist.store.vault import Secret
 from guestlist.telling.answer import Answer, Value

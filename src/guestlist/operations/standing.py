@@ -8,17 +8,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from guestlist import parking, watching
-from guestlist.connections import Connections, open_connections
+from guestlist.connected import parking, watching
+from guestlist.connected.connections import Connections, open_connections
 from guestlist.destinations.meta.account import Standing, standing
 from guestlist.destinations.meta.token_life import PARKING_CODES, parks
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.destinations.settings import read_destination
 from guestlist.errors import GuestlistError
-from guestlist.holding import lives, named
 from guestlist.operations.desk import Desk
 from guestlist.operations.destinations import DestinationTold, told_of
 from guestlist.operations.operation import Operation, get
+from guestlist.owning.holding import lives, named
 from guestlist.pausing import pause_in_words
 from guestlist.store.journal import Journal
 from guestlist.store.journal_keeping import Freshness, Timing

@@ -10,7 +10,7 @@ from guestlist.alerting.channels import channels
 from guestlist.alerting.notices import look
 from guestlist.alerting.settings import read_alerts
 from guestlist.clock import Clock, microseconds
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import GuestlistError
 from guestlist.service.failing import strange
 from guestlist.service.keeper import Keeper, Stand

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
-from guestlist.backing_up import note_since
+from guestlist.backups.backing_up import note_since
 from guestlist.errors import GuestlistError
 from guestlist.operations.desk import Desk, at_meta
 from guestlist.operations.operation import Scope

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from guestlist import watching
 from guestlist.clock import stopwatch
+from guestlist.connected import watching
+from guestlist.connected.watching import DestinationStanding
 from guestlist.destinations.meta.token_life import PARKING_CODES
 from guestlist.errors import GuestlistError
 from guestlist.service.failing import LOST, Backoff
 from guestlist.service.logs import Log
 from guestlist.syncing import Bound, Syncing
-from guestlist.watching import DestinationStanding
 
 LOOKED_EVERY = 2.0
 """Seconds."""

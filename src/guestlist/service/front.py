@@ -1,7 +1,7 @@
 """Where messages come into one space while it is served: its door, and how what came lands."""
 
 from guestlist.clock import Clock
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.records import Records
 from guestlist.service.tracking import Door
 from guestlist.service.write_keys import WriteKeys

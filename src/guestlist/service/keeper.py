@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from enum import Enum
 from threading import Event, Lock, Thread
 
-from guestlist.backing_up import make_asked
+from guestlist.backups.backing_up import make_asked
 from guestlist.clock import Clock, microseconds
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import GuestlistError
-from guestlist.holding import SpaceLock, Watch, end, fence, here, named
 from guestlist.hooks.sending import Senders
 from guestlist.importing import UPLOADS
-from guestlist.reaching import Address, announce, withdraw
+from guestlist.owning.holding import SpaceLock, Watch, end, fence, here, named
+from guestlist.owning.reaching import Address, announce, withdraw
 from guestlist.records import Records, open_records
 from guestlist.service.failing import LOST, Backoff, strange
 from guestlist.service.lending import Lending

@@ -6,7 +6,7 @@ from threading import Event, Thread
 
 from guestlist.clock import microseconds
 from guestlist.errors import GuestlistError
-from guestlist.loading import (
+from guestlist.loads.loading import (
     FOLDER,
     Job,
     Scheduled,

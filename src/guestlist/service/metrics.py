@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from guestlist.clock import Clock, microseconds
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import GuestlistError
 from guestlist.instruments import Step, looking
 from guestlist.service.keeper import Keeper, Stand

@@ -11,15 +11,15 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 
 from guestlist.audiences.schedule import GATHERING, USUAL, Past, due, length
-from guestlist.backing_up import note_since
+from guestlist.backups.backing_up import note_since
 from guestlist.clock import microseconds, stopwatch
 from guestlist.destinations.meta.deliver import Report, State
 from guestlist.emptying import keep_empty
-from guestlist.ending import waiting_cures
+from guestlist.erasures.forgetting import settle
 from guestlist.errors import GuestlistError
-from guestlist.forgetting import settle
-from guestlist.freshness import count_acknowledged, note_moves, removal_since
 from guestlist.results import renew_results
+from guestlist.runs.ending import waiting_cures
+from guestlist.runs.freshness import count_acknowledged, note_moves, removal_since
 from guestlist.service.destinations import Destinations
 from guestlist.service.failing import LOST, Backoff, growing, strange
 from guestlist.service.lending import Lending

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.manifest import Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings, cell
 from guestlist.errors import WrongUseError

@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from guestlist import logging_in
 from guestlist.clock import microseconds
-from guestlist.connections import clock_at
+from guestlist.connected import login as logging_in
+from guestlist.connected.connections import clock_at
 from guestlist.destinations.meta.oauth import App
 from guestlist.errors import GuestlistError
 from guestlist.records import Records, open_records

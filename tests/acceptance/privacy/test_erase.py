@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from guestlist import erasing
+from guestlist.erasures import erasing
 from guestlist.records import open_records
 from guestlist.space import open_space
 from guestlist.store import Warehouse

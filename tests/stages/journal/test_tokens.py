@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guestlist import parking
+from guestlist.connected import parking
 from guestlist.destinations.meta.token_life import ending, parks
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.store.journal import Journal

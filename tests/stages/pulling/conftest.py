@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from guestlist.clock import SetClock
-from guestlist.loading import load_now
+from guestlist.loads.loading import load_now
 from guestlist.records import find_people, open_records
 from guestlist.space import make_space, open_space
 from guestlist.store.journal_pulls import Pull

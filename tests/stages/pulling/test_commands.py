@@ -13,7 +13,7 @@ import pytest
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.cli import run
-from guestlist.depending import depends_on, held_back
+from guestlist.loads.depending import depends_on, held_back
 from guestlist.space import open_space
 from guestlist.store.journal_pulls import Pull
 

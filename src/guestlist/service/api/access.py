@@ -8,7 +8,7 @@ from guestlist.clock import Clock, microseconds, stopwatch
 from guestlist.errors import GuestlistError
 from guestlist.operations.keys import scopes_of
 from guestlist.operations.operation import Request, Role, Scope
-from guestlist.reaching import digest_of
+from guestlist.owning.reaching import digest_of
 from guestlist.store.journal import Journal
 from guestlist.store.journal_access import ApiKey
 from guestlist.store.vault import Secret

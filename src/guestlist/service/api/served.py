@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from guestlist.connections import clock_of
-from guestlist.reaching import Address
+from guestlist.connected.connections import clock_of
+from guestlist.owning.reaching import Address
 from guestlist.records import Records
 from guestlist.service.api.access import Access
 from guestlist.service.api.repeats import Repeats

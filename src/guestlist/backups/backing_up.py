@@ -19,7 +19,7 @@ import orjson
 
 from guestlist.clock import Clock, microseconds
 from guestlist.errors import GuestlistError
-from guestlist.holding import SpaceLock, in_use
+from guestlist.owning.holding import SpaceLock, in_use
 from guestlist.records import JOURNAL_FILE, KEY_FILE, Records
 from guestlist.space import SETTINGS_FILE, Space
 from guestlist.store.archive import Manifest, Part, check_archive, write_archive

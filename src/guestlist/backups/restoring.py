@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from guestlist.audiences.document import read_folder
-from guestlist.backing_up import DEFINITIONS, Since, key_print, known_since, read_since
+from guestlist.backups.backing_up import DEFINITIONS, Since, key_print, known_since, read_since
 from guestlist.clock import microseconds
-from guestlist.connections import clock_of
+from guestlist.connected.connections import clock_of
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.holding import SpaceLock, in_use
+from guestlist.owning.holding import SpaceLock, in_use
 from guestlist.pausing import pause
 from guestlist.records import JOURNAL_FILE, KEY_FILE, open_records
 from guestlist.space import SETTINGS_FILE, Space, make_private, open_space
@@ -24,7 +24,7 @@ from guestlist.store.archive import Manifest, need_room, sync_folder, unpack_arc
 from guestlist.store.journal import Journal
 from guestlist.store.journal_backups import Restore
 
-_PRIVATE, _STAGED = ".guestlist", ".guestlist.restoring"
+_PRIVATE, _STAGED = ".guestlist", ".guestlist.backups.restoring"
 _NOTHING_CHANGED = "Nothing was changed."
 _OURS = (_PRIVATE, SETTINGS_FILE, *DEFINITIONS)
 

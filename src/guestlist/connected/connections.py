@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Literal
 
-from guestlist import parking
 from guestlist.clock import Clock, RemoteClock, WallClock, microseconds
+from guestlist.connected import parking
 from guestlist.destinations.meta.client import MetaClient, date_at, on_this_machine
 from guestlist.destinations.meta.connect import Credentials, connection, kept_credentials
 from guestlist.destinations.meta.verdicts import Rule

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from guestlist import parking, watching
+from guestlist.connected import parking, watching
 from guestlist.destinations.meta.client import GRAPH_URL, Connection, MetaClient
 from guestlist.destinations.meta.connect import Connected, Credentials, connection, keep, secret_names, try_out
 from guestlist.destinations.meta.verdicts import verdict_of

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from guestlist.connecting import connect, planned_settings
+from guestlist.connected.connecting import connect, planned_settings
 from guestlist.destinations.meta.answers import Account
 from guestlist.destinations.meta.client import GRAPH_URL
 from guestlist.destinations.meta.connect import Connected, Credentials

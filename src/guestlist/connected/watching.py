@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from guestlist import parking
-from guestlist.connections import Connections
+from guestlist.connected import parking
+from guestlist.connected.connections import Connections
 from guestlist.destinations.meta.answers import TokenFacts
 from guestlist.destinations.meta.token_life import Ending, ending
 from guestlist.destinations.meta.verdicts import verdict_of

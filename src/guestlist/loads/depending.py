@@ -16,7 +16,7 @@ from guestlist.audiences.traits.definition import TraitDefinition
 from guestlist.audiences.traits.working import needed
 from guestlist.destinations.meta.plan import Scope
 from guestlist.errors import GuestlistError
-from guestlist.loading import GOOD, scheduled_sources
+from guestlist.loads.loading import GOOD, scheduled_sources
 from guestlist.sources.pulled import Pulled
 from guestlist.sources.pulling import End
 from guestlist.space import Space

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from guestlist.connections import Connections
+from guestlist.connected.connections import Connections
 from guestlist.destinations.meta.answers import Audience
 from guestlist.destinations.meta.client import MetaClient
 from guestlist.errors import GuestlistError, WrongUseError

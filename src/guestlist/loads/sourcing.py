@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from guestlist.clock import Clock, microseconds
 from guestlist.errors import WrongUseError
-from guestlist.loading import FOLDER, address, reach, read_when, secret_name
+from guestlist.loads.loading import FOLDER, address, reach, read_when, secret_name
 from guestlist.records import Records
 from guestlist.sources.files import DataFile
 from guestlist.sources.mapping import MESSAGES, Chosen, Wish, propose

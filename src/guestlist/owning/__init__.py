@@ -1,0 +1,1 @@
+"""One process owns a space: the lock and the fence, and where commands reach it."""
