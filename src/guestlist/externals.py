@@ -38,24 +38,40 @@ def known_in(space: Space) -> tuple[Known, ...]:
     """The same for a space that may have no records, nor definitions that can be read."""
     if not (space.private / JOURNAL_FILE).exists():
         return ()
-    try:
-        definitions = read_folder(space.audiences)
-    except DefinitionError:  # guestlist audiences check tells it
-        definitions = ()
     with open_records(space) as records:
-        return known_externals(records, definitions)
+        return known_externals(records, readable_definitions(space))
+
+
+def readable_definitions(space: Space) -> tuple[Definition, ...]:
+    """All of them, or none where one has a mistake."""
+    try:
+        return tuple(read_folder(space.audiences))
+    except DefinitionError:  # guestlist audiences check tells it
+        return ()
 
 
 def not_taken(known: Iterable[Known]) -> Iterator[str]:
     """What to do about those that nobody asks about, each in one sentence."""
     for one in known:
         if not one.asked_by:
-            key, people = one.external.key, one.external.people
-            told = f"Segment sends `{key}` ({people:,} {'person' if people == 1 else 'people'})"
-            yield f"{told}. To send it to Meta: guestlist audiences take {key}"
+            yield offer(one.external.key, one.external.people)
 
 
-def take(space: Space, records: Records, key: str, *, to: str | None = None, name: str | None = None) -> Path:
+def offer(key: str, people: int) -> str:
+    """What to do about one that nobody asks about."""
+    told = f"Segment sends `{key}` ({people:,} {'person' if people == 1 else 'people'})"
+    return f"{told}. To send it to Meta: guestlist audiences take {key}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """The file that was written, and the destination to which its audience goes, if there is one."""
+
+    place: Path
+    to: str | None
+
+
+def take(space: Space, records: Records, key: str, *, to: str | None = None, name: str | None = None) -> Taken:
     """Write the audience that has the people of one of Engage's; it runs whenever that changes.
 
     `to`: the destination, which can be left out while there is one, or none yet. The file is never written over.
@@ -72,7 +88,7 @@ def take(space: Space, records: Records, key: str, *, to: str | None = None, nam
     syncs = (Sync(to=destination, when="on_change"),) if destination else ()
     told = Definition(key=own, name=name or key.replace("_", " ").capitalize(), who=External(audience=key), syncs=syncs)
     _write(place, as_yaml(definition_document(told)))
-    return place
+    return Taken(place=place, to=destination)
 
 
 def _own_key(key: str) -> str:

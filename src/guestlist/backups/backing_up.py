@@ -52,10 +52,7 @@ def back_up(
 
     `wait` passes some seconds. An error tells what is in the way; then there is no file.
     """
-    now = clock.now()
-    asked = BackupRecord(
-        id=f"b-{secrets.token_hex(5)}", path=str(_file(space, to, now)), with_key=with_key, asked_at=microseconds(now)
-    )
+    asked = _asked(space, to, with_key=with_key, now=clock.now())
     lock = SpaceLock(space)
     if lock.take():
         return _made_here(space, records, asked, lock, clock)
@@ -68,6 +65,18 @@ def back_up(
     except BaseException:
         records.journal.forget_backup(asked.id)
         raise
+
+
+def order(space: Space, records: Records, to: Path, *, clock: Clock) -> BackupRecord:
+    """Ask whoever keeps the space for a backup without the key. It is made later; the journal tells what became of it."""
+    asked = _asked(space, to, with_key=False, now=clock.now())
+    records.journal.ask_backup(asked)
+    return asked
+
+
+def _asked(space: Space, to: Path, *, with_key: bool, now: datetime) -> BackupRecord:
+    path = str(_file(space, to, now))
+    return BackupRecord(id=f"b-{secrets.token_hex(5)}", path=path, with_key=with_key, asked_at=microseconds(now))
 
 
 def _file(space: Space, to: Path, now: datetime) -> Path:

@@ -9,8 +9,10 @@ import typer
 
 from guestlist.backups import backing_up, restoring
 from guestlist.cli.frame import AsJson, SpaceDir, answer, say
+from guestlist.cli.place import HERE, SpaceAt
 from guestlist.connected.connections import clock_of
 from guestlist.errors import WrongUseError
+from guestlist.operations.backups import BackupOrdered, OrderBackup
 from guestlist.records import open_records
 from guestlist.space import open_space
 from guestlist.store.archive import Manifest
@@ -31,7 +33,7 @@ def backup(
     check: Annotated[
         Path | None, typer.Option("--check", metavar="FILE", help="Read a backup to its end: is it whole?")
     ] = None,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Make a backup of the space: data, records, what Meta has, waiting messages, definitions; also beside a service.
@@ -40,10 +42,15 @@ def backup(
     --with-key, so keep a copy of .guestlist/key at another place: without it tokens must be connected anew, and the
     do-not-send list recognises nobody.
 
+    Of a space that is named by its address, the service is told to make one, in .guestlist/backups on its own machine.
+
     guestlist backup /var/backups
 
     guestlist backup --check /var/backups/guestlist-shop-20261129T031500Z.tar
     """
+    if space.url and to is None and check is None and not with_key:
+        _tell_ordered(space.ask(OrderBackup()), as_json=as_json)
+        return
     if (to is None) == (check is None):
         raise WrongUseError(
             "no_backup_named", "Name the file to make, or one to check.", next_step="For example: guestlist backup DIR"
@@ -52,11 +59,18 @@ def backup(
         _tell_checked(check, backing_up.check(check), as_json=as_json)
         return
     assert to is not None
-    here = open_space(space)
+    here = open_space(space.on_disk())
     with open_records(here) as records:
         wait = threading.Event().wait
         made = backing_up.back_up(here, records, to, with_key=with_key, clock=clock_of(here), wait=wait)
     _tell_made(made, as_json=as_json)
+
+
+def _tell_ordered(told: BackupOrdered, *, as_json: bool) -> None:
+    if as_json:
+        answer(told)
+        return
+    say(f"The service makes a backup soon: {told.backup.file}, on its own machine, without the key.")
 
 
 def _tell_made(made: BackupRecord, *, as_json: bool) -> None:

@@ -1,25 +1,31 @@
 """`guestlist hooks`: where it is told who enters and who exits audiences."""
 
-from datetime import UTC, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
 
 import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
-from guestlist.connected.connections import clock_of
-from guestlist.errors import WrongUseError
+from guestlist.cli.place import HERE, SpaceAt
 from guestlist.hooks import registry
-from guestlist.hooks.posting import Verdict
 from guestlist.hooks.sending import Sent, send_waiting
-from guestlist.records import open_records
-from guestlist.space import Space, open_space
-from guestlist.store.journal_hooks import Hook, Letter
-from guestlist.store.vault import Secret
+from guestlist.operations.hooks import (
+    AddHook,
+    DropLetter,
+    HookKnown,
+    Hooks,
+    Letters,
+    ListHooks,
+    ListLetters,
+    RemoveHook,
+    RetryHook,
+    RotateHook,
+    TryHook,
+)
+from guestlist.space import open_space
 from guestlist.syncing import open_to_sync
-from guestlist.telling import masking
 from guestlist.telling.explaining import clock as clock_text
 
 commands = typer.Typer(
@@ -66,7 +72,7 @@ def add(
     from_start: Annotated[
         bool, typer.Option("--from-start", help="Tell of those who are in now as entering, too.")
     ] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Add a hook: who enters and who exits is sent there, in order, from the next evaluation on.
@@ -77,8 +83,7 @@ def add(
 
     guestlist hooks add seg --as segment --url https://api.segment.io/v1/batch --write-key-file key
     """
-    here = open_space(space)
-    wish = registry.Wish(
+    adding = AddHook(
         name=name,
         url=url,
         kind=as_.value,
@@ -86,117 +91,68 @@ def add(
         audiences=_listed(audiences),
         also=_listed(also),
         from_start=from_start,
-        write_key=None if write_key_file is None else _secret(write_key_file),
+        write_key=None if write_key_file is None else str(write_key_file.read_text("utf-8")).strip(),
     )
-    with open_records(here) as records:
-        added = registry.add(here, records, wish, clock_of(here))
+    added = space.ask(adding)
     if as_json:
-        answer({"name": name, "secret": added.secret.reveal() if added.secret else None})
+        answer(added)
         return
     say(f"Hook {name} is there; it begins with the next evaluation. Try it: guestlist hooks test {name}")
     if added.secret:
-        say("Its requests are signed with this secret, shown this once:", "", f"    {added.secret.reveal()}")
+        say("Its requests are signed with this secret, shown this once:", "", f"    {added.secret}")
 
 
 def _listed(typed: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for part in typed.split(",") if (one := str(part).strip())))
 
 
-def _secret(place: Path) -> Secret:
-    text = str(place.read_text("utf-8")).strip()
-    if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise WrongUseError(
-            "hook_needs_key",
-            f"{place} holds no write key.",
-            nothing_lost="Nothing was changed.",
-            next_step="Put the write key into it, alone on one line.",
-        )
-    return Secret(text)
-
-
 @commands.command("list")
-def list_hooks(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def list_hooks(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """List the hooks, with what they sent and how they stand.
 
     guestlist hooks list
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        found, letters = records.journal.hooks(), records.journal.letters()
+    told = space.ask(ListHooks())
     if as_json:
-        answer({"hooks": [_facts(one, letters) for one in found]})
-        return
-    if not found:
+        answer(told)
+    else:
+        _tell(told)
+
+
+def _tell(told: Hooks) -> None:
+    if not told.hooks:
         say("There is no hook yet. Add one with: guestlist hooks add NAME --url https://…")
         return
+    zone = ZoneInfo(told.time_zone)
     shown = table("hook", "as", "audiences", "sent", "left out", "last sent", "stands", right=("sent", "left out"))
-    for one in found:
-        last = clock_text(_instant(one.sent_at), here.settings.zone) if one.sent_at else "never"
+    for one in told.hooks:
+        last = clock_text(one.sent_at, zone) if one.sent_at else "never"
         of = ", ".join(one.audiences) or "all"
-        add_row(shown, (one.name, one.kind, of, f"{one.sent:,}", f"{one.left_out:,}", last, _stands(one, here)))
+        add_row(shown, (one.name, one.kind, of, f"{one.sent:,}", f"{one.left_out:,}", last, _stands(one, zone)))
     show(shown)
-    _tell_letters(letters)
-
-
-def _tell_letters(letters: list[Letter]) -> None:
+    letters = sum(one.letters for one in told.hooks)
     if letters:
-        people = sum(one.people for one in letters)
-        say(f"Dead letters: {len(letters):,}, of {people:,} people. See: guestlist hooks failed")
+        people = sum(one.people_in_letters for one in told.hooks)
+        say(f"Dead letters: {letters:,}, of {people:,} people. See: guestlist hooks failed")
 
 
-def _stands(one: Hook, space: Space) -> str:
-    if one.stopped:
-        return f"stopped: {one.stopped}; to go on: guestlist hooks retry {one.name}"
+def _stands(one: HookKnown, zone: ZoneInfo) -> str:
+    if one.state == "stopped":
+        return f"stopped: {one.code}; to go on: guestlist hooks retry {one.name}"
     if one.again_at is not None and one.code:
-        return f"{one.code}, again at {clock_text(_instant(one.again_at), space.settings.zone)}"
-    return "begins with the next evaluation" if one.upto is None else "fine"
-
-
-def _state(one: Hook) -> str:
-    if one.stopped:
-        return "stopped"
-    return "new" if one.upto is None else "waits" if one.failures else "fine"
-
-
-def _facts(one: Hook, letters: list[Letter]) -> dict[str, object]:
-    own = [each for each in letters if each.hook == one.name]
-    return {
-        "name": one.name,
-        "url": _without_keys(one.url),
-        "as": one.kind,
-        "calls": one.calls if one.kind == "segment" else None,
-        "audiences": list(one.audiences),
-        "also": list(one.also),
-        "state": _state(one),
-        "code": one.stopped or one.code,
-        "sent": one.sent,
-        "left_out": one.left_out,
-        "sent_at": _instant(one.sent_at) if one.sent_at else None,
-        "again_at": _instant(one.again_at) if one.again_at else None,
-        "letters": len(own),
-    }
-
-
-def _without_keys(url: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit((*parts[:3], masking.STARS if parts.query else "", ""))
-
-
-def _instant(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
+        return f"{one.code}, again at {clock_text(one.again_at, zone)}"
+    return "begins with the next evaluation" if one.state == "new" else "fine"
 
 
 @commands.command()
-def remove(name: Name, *, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def remove(name: Name, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """Take a hook away, with all that waits for it.
 
     guestlist hooks remove crm
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        registry.remove(records, name, clock_of(here))
+    gone = space.ask(RemoveHook(name=name))
     if as_json:
-        answer({"name": name, "removed": True})
+        answer(gone)
     else:
         say(f"Hook {name} is gone. Who was told of stays known there.")
 
@@ -206,84 +162,70 @@ def rotate(
     name: Name,
     *,
     overlap: Annotated[
-        int, typer.Option(min=0, metavar="HOURS", help="How long it is signed with the old secret, too.")
+        int, typer.Option(min=0, max=8760, metavar="HOURS", help="How long it is signed with the old secret, too.")
     ] = 24,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Make a new secret for a webhook and show it, this once. For a while it is signed with both.
 
     guestlist hooks rotate crm --overlap 48
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        secret = registry.rotate(records, name, clock_of(here), overlap=timedelta(hours=overlap))
+    made = space.ask(RotateHook(name=name, overlap=overlap))
     if as_json:
-        answer({"name": name, "secret": secret.reveal(), "overlap_hours": overlap})
+        answer(made)
         return
     say(f"The new secret of {name}, shown this once; the old one holds for {overlap} hours more:", "")
-    say(f"    {secret.reveal()}")
+    say(f"    {made.secret}")
 
 
 @commands.command("test")
-def try_out(name: Name, *, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
+def try_out(name: Name, *, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
     """Send one request that tells of nobody, and say what came of it. Ends with 1 where it was not taken.
 
     guestlist hooks test crm
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        came = registry.try_out(here, records, name, clock_of(here))
+    came = space.ask(TryHook(name=name))
     if as_json:
-        answer({"name": name, "taken": came.verdict is Verdict.TAKEN, "code": came.code})
+        answer(came)
     else:
-        say(f"The request {registry.meaning(came)} ({came.code}).")
-    return DONE if came.verdict is Verdict.TAKEN else NEEDS_A_PERSON
+        say(f"The request {came.in_words} ({came.code}).")
+    return DONE if came.taken else NEEDS_A_PERSON
 
 
 @commands.command("failed")
 def list_failed(
     name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of one hook; of all when left out.")] = None,
     *,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters: moves that were refused for good, and those of the same people that wait behind them.
 
     guestlist hooks failed crm
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        letters = registry.failed(records, name)
+    told = space.ask(ListLetters(name=name))
     if as_json:
-        answer({"letters": [_letter_facts(one) for one in letters]})
-        return
-    if not letters:
+        answer(told)
+    else:
+        _tell_letters(told)
+
+
+def _tell_letters(told: Letters) -> None:
+    if not told.letters:
         say("There is no dead letter.")
         return
     shown = table("letter", "hook", "refused", "why", "moves", "people", "", right=("letter", "moves", "people"))
-    for one in letters:
-        at = clock_text(_instant(one.at), here.settings.zone)
-        asked = "to be sent again" if one.asked_at else ""
-        add_row(shown, (one.id, one.hook, at, one.code, f"{one.moves:,}", f"{one.people:,}", asked))
+    for one in told.letters:
+        at = clock_text(one.at, ZoneInfo(told.time_zone))
+        asked = "to be sent again" if one.asked else ""
+        add_row(shown, (one.letter, one.hook, at, one.code, f"{one.moves:,}", f"{one.people:,}", asked))
     show(shown)
     say("Send them again: guestlist hooks retry NAME. Give one up: guestlist hooks drop NAME --letter NUMBER")
 
 
-def _letter_facts(one: Letter) -> dict[str, object]:
-    return {
-        "letter": one.id,
-        "hook": one.hook,
-        "at": _instant(one.at),
-        "code": one.code,
-        "moves": one.moves,
-        "people": one.people,
-        "asked": one.asked_at is not None,
-    }
-
-
 @commands.command()
-def retry(name: Name, *, letter: LetterNumber = None, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def retry(name: Name, *, letter: LetterNumber = None, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """Have dead letters sent again, and a hook that stopped go on.
 
     The running service does it, or `guestlist hooks send`.
@@ -292,13 +234,11 @@ def retry(name: Name, *, letter: LetterNumber = None, space: SpaceDir = Path(), 
 
     guestlist hooks retry crm --letter 3
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        asked = registry.retry(records, name, clock_of(here), letter=letter)
+    told = space.ask(RetryHook(name=name, letter=letter))
     if as_json:
-        answer({"name": name, "letters": asked})
+        answer(told)
         return
-    say(f"Hook {name} goes on. Dead letters to be sent again: {asked:,}.")
+    say(f"Hook {name} goes on. Dead letters to be sent again: {told.letters:,}.")
 
 
 @commands.command()
@@ -306,18 +246,16 @@ def drop(
     name: Name,
     *,
     letter: Annotated[int, typer.Option("--letter", metavar="NUMBER", help="The dead letter.")],
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Give up a dead letter: its moves are never sent, the next ones of its people are.
 
     guestlist hooks drop crm --letter 3
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        gone = registry.drop(records, name, letter, clock_of(here))
+    gone = space.ask(DropLetter(name=name, letter=letter))
     if as_json:
-        answer({"name": name, "letter": letter, "moves": gone.moves, "people": gone.people})
+        answer(gone)
         return
     say(f"Letter {letter} is given up: {gone.moves:,} moves of {gone.people:,} people.")
 

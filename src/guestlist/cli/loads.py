@@ -1,6 +1,7 @@
 """`guestlist sources add | show | load` for sources that are loaded on a schedule: parsed and rendered."""
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,17 +11,17 @@ from pydantic import ValidationError
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, add_row, answer, console, say, show, table
 from guestlist.cli.imports import settle_mapping
-from guestlist.clock import microseconds
+from guestlist.cli.place import Place
 from guestlist.connected.connections import clock_of
-from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.loads import loading, sourcing
-from guestlist.loads.loading import GOOD, Standing
+from guestlist.errors import WrongUseError
+from guestlist.loads import sourcing
+from guestlist.loads.loading import GOOD
 from guestlist.operations.imports import proposal
-from guestlist.records import Records, find_people, open_records
+from guestlist.operations.loads import Asked, LoadError, LoadSource, LoadStanding, ShowLoad, SourceLoad
+from guestlist.records import open_records
 from guestlist.sources.mapping import Wish
 from guestlist.sources.pulled import SEALED, Load
-from guestlist.space import Space, open_space
-from guestlist.store.journal_pulls import Pull
+from guestlist.space import Space
 from guestlist.store.vault import Secret
 
 _LARGEST = 100_000
@@ -131,124 +132,60 @@ def _text(place: Path, option: str) -> str:
 # Loading
 
 
-def load_one(folder: Path, name: str, *, accept: bool, as_json: bool) -> int:
+def load_one(space: Place, name: str, *, accept: bool, as_json: bool) -> int:
     """Load a source now; where a service keeps the space, ask that to."""
-    space = open_space(folder)
-    clock = clock_of(space)
-    loading.one_source(space, name)
-    with open_records(space) as records:
-        try:
-            pull = _load_here(space, records, name, accept=accept)
-        except GuestlistError as error:
-            if error.code != "space_in_use":
-                raise
-            records.journal.ask_load(name, accept=accept, now=microseconds(clock.now()))
-            return _tell_asked(name, as_json=as_json)
+    told = space.ask(LoadSource(name=name, accept=accept))
     if as_json:
-        answer({"source": _pull_facts(pull)})
-    else:
-        _tell_loaded(pull)
-    return DONE if pull.state in GOOD else NEEDS_A_PERSON
-
-
-def _load_here(space: Space, records: Records, name: str, *, accept: bool) -> Pull:
-    with space.open_warehouse() as warehouse:
-        pull = loading.load_now(space, records, warehouse, name, clock_of(space), accept=accept)
-        if warehouse.has("message"):
-            find_people(space, warehouse, records)
-        warehouse.checkpoint()
-    return pull
-
-
-def _tell_asked(name: str, *, as_json: bool) -> int:
-    if as_json:
-        answer({"source": {"key": name, "asked": True}})
-    else:
+        answer(told)
+    elif isinstance(told.source, Asked):
         say(f"The service that keeps this space loads {name} now. See how it went: guestlist sources show {name}")
-    return DONE
+    else:
+        _tell_loaded(told.source)
+    return DONE if isinstance(told.source, Asked) or told.source.state in GOOD else NEEDS_A_PERSON
 
 
-def _tell_loaded(pull: Pull) -> None:
-    if pull.state in GOOD:
-        numbers = f"{pull.came:,} new or changed, {pull.went:,} gone, {pull.rejected:,} left out"
-        say(f"{pull.source}: {pull.lines:,} lines, {numbers}.")
+def _tell_loaded(one: SourceLoad) -> None:
+    if one.state in GOOD:
+        numbers = f"{one.came:,} new or changed, {one.went:,} gone, {one.left_out:,} left out"
+        say(f"{one.key}: {one.lines:,} lines, {numbers}.")
         return
-    say(f"{pull.source}: not loaded.", *_trouble(pull))
+    say(f"{one.key}: not loaded.", *_trouble(one.error))
 
 
-def _trouble(pull: Pull) -> list[str]:
-    told = [line for line in (pull.happened, pull.nothing_lost, pull.next_step) if line]
-    return [f"  {line}" for line in told] + [f"  [{pull.code}]"] if pull.code else []
+def _trouble(error: LoadError | None) -> list[str]:
+    if error is None:
+        return []
+    told = [line for line in (error.message, error.nothing_lost, error.next) if line]
+    return [f"  {line}" for line in told] + [f"  [{error.code}]"]
 
 
 # Telling
 
 
-def tell_loads(found: list[Standing]) -> None:
+def tell_loads(found: Sequence[LoadStanding]) -> None:
     """A table of all of them, and below it what is wrong with which."""
     numbers = ("lines", "new", "gone", "left out")
     made = table("source", "state", "last good load", *numbers, "next", right=numbers)
     for one in found:
-        pull = one.pull
-        counts = (f"{n:,}" for n in (pull.lines, pull.came, pull.went, pull.rejected))
-        add_row(made, (one.name, _state(one), _time(pull.good_at), *counts, _when(one.next_at)))
+        counts = (f"{n:,}" for n in (one.lines, one.came, one.went, one.left_out))
+        state = one.state or "not loaded yet"
+        add_row(made, (one.key, state, _when(one.good_at, "none"), *counts, _when(one.next_at, "when asked")))
     show(made)
     for one in found:
-        say(*_wrong(one))
+        if one.error is not None:
+            say(f"{one.key}:", *_trouble(one.error))
 
 
-def show_load(folder: Path, name: str, *, as_json: bool) -> int:
+def show_load(space: Place, name: str, *, as_json: bool) -> int:
     """One source that is loaded."""
-    space = open_space(folder)
-    if name not in space.settings.sources or "load" not in space.settings.sources[name]:
-        loading.one_source(space, name)
-    with open_records(space) as records:
-        found = [one for one in loading.standings(space, records, now=clock_of(space).now()) if one.name == name]
+    told = space.ask(ShowLoad(name=name))
     if as_json:
-        answer({"source": load_facts(found[0])})
+        answer(told)
         return DONE
-    tell_loads(found)
-    entry = space.settings.sources[name]
-    say(f"as {entry.get('as')}, key {entry['load'].get('key', 'none: a line is what it says')}")
+    tell_loads([told.source])
+    say(f"as {told.source.reading}, key {told.source.line_key or 'none: a line is what it says'}")
     return DONE
 
 
-def _wrong(one: Standing) -> list[str]:
-    if one.error is not None:
-        return [f"{one.name}: {one.error.message}", f"  {one.error.next_step}", f"  [{one.error.code}]"]
-    return [f"{one.name}:", *_trouble(one.pull)] if one.pull.code else []
-
-
-def _state(one: Standing) -> str:
-    return "mistake" if one.error is not None else one.pull.state or "not loaded yet"
-
-
-def load_facts(one: Standing) -> dict[str, Any]:
-    """For machines."""
-    facts = _pull_facts(one.pull)
-    if one.error is not None:
-        error = {"code": one.error.code, "message": one.error.message, "next": one.error.next_step}
-        facts |= {"state": "mistake", "error": error}
-    return {**facts, "next_at": one.next_at.isoformat() if one.next_at else None}
-
-
-def _pull_facts(pull: Pull) -> dict[str, Any]:
-    error = {"code": pull.code, "message": pull.happened, "next": pull.next_step} if pull.code else None
-    return {
-        "key": pull.source,
-        "state": pull.state,
-        "good_at": loading.instant(pull.good_at).isoformat() if pull.good_at else None,
-        "lines": pull.lines,
-        "came": pull.came,
-        "went": pull.went,
-        "left_out": pull.rejected,
-        "error": error,
-    }
-
-
-def _time(microseconds: int | None) -> str:
-    return _when(loading.instant(microseconds)) if microseconds else "none"
-
-
-def _when(instant: datetime | None) -> str:
-    return instant.strftime("%Y-%m-%d %H:%M UTC") if instant else "when asked"
+def _when(instant: str | None, never: str) -> str:
+    return f"{datetime.fromisoformat(instant):%Y-%m-%d %H:%M} UTC" if instant else never

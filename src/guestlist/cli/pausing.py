@@ -1,20 +1,15 @@
 """`guestlist pause | resume`: whether a sync runs."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from guestlist import pausing
-from guestlist.cli.frame import AsJson, SpaceDir, answer, say
-from guestlist.connected.connections import clock_of
+from guestlist.cli.frame import AsJson, answer, say
+from guestlist.cli.place import HERE, SpaceAt
 from guestlist.errors import WrongUseError
-from guestlist.records import open_records
-from guestlist.space import open_space
+from guestlist.operations.pauses import Paused, PauseSync, ResumeAllSyncs, ResumeSync
 
-_ACTOR = "command line"
 Key = Annotated[
     str, typer.Argument(metavar="KEY", help="One sync: audience@destination, or audience while it has one.")
 ]
@@ -29,7 +24,7 @@ def pause(
             "--until", metavar="TIME", help="When it goes on by itself, such as 2026-12-01 or 2026-12-01T09:00."
         ),
     ] = None,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Pause a sync: its audience stays at Meta as it is, until you resume it. Also beside a running service.
@@ -40,21 +35,24 @@ def pause(
 
     guestlist pause left_a_cart@main --until 2026-12-01T09:00
     """
-    here = open_space(space)
-    ends = None if until is None else _instant(until, here.settings.zone)
-    with open_records(here) as records:
-        paused = pausing.pause(here, records.journal, key, until=ends, now=clock_of(here).now(), actor=_ACTOR)
+    paused = space.ask(PauseSync(key=key, until=until))
     if as_json:
-        answer({"sync": paused.key, "paused": True, "until": _iso(paused.paused_until)})
+        answer(paused)
         return
-    say(f"{paused.key} is {pausing.pause_in_words(paused)}. To let it run again: guestlist resume {paused.key}")
+    say(f"{paused.sync} is {_in_words(paused)}. To let it run again: guestlist resume {paused.sync}")
+
+
+def _in_words(paused: Paused) -> str:
+    if paused.until is None:
+        return "paused"
+    return f"paused until {datetime.fromisoformat(paused.until).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 def resume(
     key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="One sync, as of pause.")] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Every sync that is paused, as after a restore.")] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Let a paused sync run again. A running service does so at once.
@@ -67,30 +65,8 @@ def resume(
         raise WrongUseError(
             "no_sync_named", "Name a sync, or all of them.", next_step="For example: guestlist resume --all"
         )
-    here = open_space(space)
-    with open_records(here) as records:
-        now = clock_of(here).now()
-        keys = [key] if key is not None else [one.key for one in records.journal.syncs() if one.paused]
-        ended = [pausing.resume(here, records.journal, one, now=now, actor=_ACTOR) for one in keys]
+    told = space.ask(ResumeAllSyncs() if key is None else ResumeSync(key=key))
     if as_json:
-        answer({"syncs": [{"sync": one, "paused": False, "was_paused": was} for one, was in ended]})
+        answer(told)
         return
-    say(*(f"{one} runs again." if was else f"{one} was not paused." for one, was in ended))
-
-
-def _iso(microseconds: int | None) -> str | None:
-    return None if microseconds is None else datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
-
-
-def _instant(text: str, zone: ZoneInfo) -> datetime:
-    """A date is its first moment; what names no offset is by the space's zone."""
-    try:
-        read = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongUseError(
-            "no_such_time",
-            "What stands after --until is no time.",
-            nothing_lost="Nothing was changed.",
-            next_step="Write it like 2026-12-01 or 2026-12-01T09:00: guestlist pause KEY --until 2026-12-01T09:00",
-        ) from None
-    return read if read.tzinfo else read.replace(tzinfo=zone)
+    say(*(f"{one.sync} runs again." if one.was_paused else f"{one.sync} was not paused." for one in told.syncs))

@@ -19,6 +19,7 @@ from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.emptying import keep_empty
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.syncs import some_of
+from guestlist.owning.reaching import announced
 from guestlist.records import open_records
 from guestlist.results import renew_results
 from guestlist.runs.ending import Ending, ending, worst
@@ -89,8 +90,8 @@ class Rounds:
                 ended = self.once()
                 found = self.ending_of(ended)
             except GuestlistError as error:
-                if error.code != _IN_USE:
-                    raise
+                if error.code != _IN_USE or announced(self._space) is not None:
+                    raise  # a service that can be asked
                 found = self.beside = self._seen_beside(began)
             if found is not Ending.LATER or took() >= seconds:
                 return ended

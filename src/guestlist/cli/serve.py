@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from guestlist.cli.frame import AsJson, answer, say
 from guestlist.clock import WallClock
+from guestlist.connected.watching import token_ends
 from guestlist.errors import WrongUseError
 from guestlist.owning.holding import named
 from guestlist.owning.reaching import new_key
@@ -81,7 +82,7 @@ def serve(
             fronts.append(front)
             keeper = Keeper(here, take_in=front.take_in, log=log, manner=manner)
             served[here.folder.name] = serve_space(keeper, records, key)
-            alarms = Alarms(keeper, records.journal, log)
+            alarms = Alarms(keeper, records.journal, log, token_ends=token_ends)
             opened.callback(alarms.stop)
             alarms.start()
         keepers = [one.keeper for one in served.values()]
@@ -103,7 +104,7 @@ def serve(
 
 def _shown(opened: ExitStack, watched: list[Watched], log: Log, host: str, port: int | None) -> list[Route]:
     """Metrics on a port of their own, or as a route of the application."""
-    shown = opened.enter_context(measuring(watched, log))
+    shown = opened.enter_context(measuring(watched, log, token_ends))
     if port is None:
         return [shown.route()]
     opened.enter_context(shown.served(host, port))

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 
-from guestlist.cli.frame import DONE, AsJson, SpaceDir, add_row, answer, say, show, table
+from guestlist.cli.frame import DONE, AsJson, add_row, answer, say, show, table
 from guestlist.cli.imports import As
-from guestlist.cli.loads import Given, add_load, load_facts, load_one, show_load, tell_loads
+from guestlist.cli.loads import Given, add_load, load_one, show_load, tell_loads
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.connected.connections import clock_of
-from guestlist.loads.loading import standings
 from guestlist.loads.sourcing import remove as remove_load
 from guestlist.operations.sources import AddSource, ListSources, RemoveSource, Sources
 from guestlist.records import open_records
@@ -102,7 +101,7 @@ def load(
     accept: Annotated[
         bool, typer.Option("--accept", help="It is right that so few lines are left: apply the load as it is.")
     ] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
     """Load a source now, whatever its schedule says. Where a service keeps the space, that loads it.
@@ -115,7 +114,7 @@ def load(
 
 
 @commands.command("show")
-def show_source(name: Name, *, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
+def show_source(name: Name, *, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
     """Show how a source that is loaded stands: its last good load, its next one, and what to do if it is not right.
 
     guestlist sources show crm
@@ -130,20 +129,15 @@ def list_sources(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     guestlist sources list
     """
     told = space.ask(ListSources())
-    loads = []
-    if space.url is None:
-        here = open_space(space.folder)
-        with open_records(here) as records:
-            loads = standings(here, records, now=clock_of(here).now())
     if as_json:
-        answer({**told.facts(), "loaded": [load_facts(one) for one in loads]})
+        answer(told)
         return
-    if loads:
-        tell_loads(loads)
+    if told.loaded:
+        tell_loads(told.loaded)
     if told.sources:
         _tell_keys(told)
         say(*told.notes)
-    elif not loads:
+    elif not told.loaded:
         say("There is no source of live messages yet. Add one with: guestlist sources add NAME")
 
 

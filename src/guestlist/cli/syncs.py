@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,23 +12,22 @@ from guestlist.cli.frame import (
     NEEDS_A_PERSON,
     SOMETHING_TO_SEND,
     AsJson,
-    SpaceDir,
     add_row,
     answer,
     say,
     show,
     table,
 )
+from guestlist.cli.ordering import Order, rests
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.cli.remote import Remote
 from guestlist.cli.rounds import Rounds, read_timeout, report_facts, tell_report
-from guestlist.clock import microseconds
-from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.deliver import State
 from guestlist.emptying import empty as empty_audience
 from guestlist.emptying import stake
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.operations.syncs import PlannedSync, PlanSyncs
-from guestlist.records import open_records
+from guestlist.operations.desk import OnDisk
+from guestlist.operations.syncs import ConfirmPlan, PlannedSync, PlanSyncs
 from guestlist.runs.ending import Ending
 from guestlist.space import Space, open_space
 from guestlist.syncing import open_to_sync
@@ -127,14 +125,15 @@ def sync(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="With --empty: it is meant.")] = False,
     anyway: Annotated[bool, typer.Option("--anyway", help="Run it though it is paused.")] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
     """Bring the audiences at Meta to what they should be: who left is removed, who entered is added.
 
     Can be stopped and started at any time; it goes on from what Meta has taken. Ends with 0 when all is right, 1 when a
-    person is needed, 4 when it goes on later by itself. With --wait beside a service, waits for the service's own runs.
-    A paused sync only lets out who must never be sent; named by KEY it ends with 1, unless you say --anyway.
+    person is needed, 4 when it goes on later by itself. Where a service keeps the space, that is told to run them, and
+    with --wait waited for. A paused sync only lets out who must never be sent; named by KEY it ends with 1, unless you
+    say --anyway.
 
     guestlist sync
 
@@ -144,22 +143,31 @@ def sync(
 
     guestlist sync left_a_cart --empty
     """
-    here = open_space(space)
     patience = read_timeout(timeout)
     if empty:
-        return _empty(here, key, yes=yes, as_json=as_json)
+        return _empty(open_space(space.on_disk()), key, yes=yes, as_json=as_json)
     if confirm is not None:
-        # Into the records only, so that it works beside a running sync too.
-        with open_records(here) as records:
-            records.journal.confirm(confirm, now=microseconds(clock_of(here).now()))
-    rounds = Rounds(here, key, full=full, anyway=anyway, quiet=as_json)
-    ended = rounds.until_settled(patience) if wait else rounds.once()
+        space.ask(ConfirmPlan(plan=confirm))
+
+    def here(desk: OnDisk) -> int:
+        rounds = Rounds(desk.space, key, full=full, anyway=anyway, quiet=as_json)
+        return _run_here(rounds, patience if wait else None, as_json=as_json)
+
+    def there(service: Remote) -> int:
+        if anyway:
+            raise rests()
+        order = Order(key=key, full=full, patience=patience if wait else None)
+        return _CODES[order.given_to(service, as_json=as_json)]
+
+    return space.either(here, there)
+
+
+def _run_here(rounds: Rounds, patience: float | None, *, as_json: bool) -> int:
+    ended = rounds.once() if patience is None else rounds.until_settled(patience)
     if as_json:
         syncs = [report_facts(bound.key, report) for bound, report in ended]
         answer({"syncs": syncs, "traits_not_renewed": rounds.stale})
-    if rounds.beside:
-        return _CODES[rounds.beside]
-    return _CODES[rounds.ending_of(ended)]
+    return _CODES[rounds.beside or rounds.ending_of(ended)]
 
 
 _CODES = {Ending.RIGHT: DONE, Ending.LATER: GOES_ON_LATER, Ending.PERSON: NEEDS_A_PERSON}

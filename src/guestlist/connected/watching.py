@@ -113,3 +113,14 @@ def newly_ending(journal: Journal, standing: DestinationStanding) -> Ending | No
         return None
     journal.note_warned(standing.name, soon.step)
     return soon
+
+
+def token_ends(space: Space, journal: Journal) -> dict[str, int]:
+    """By destination, when its token is of no use any more, in microseconds; as far as Meta told."""
+    ends = {}
+    for name in space.settings.destinations:
+        known = journal.known_token(name)
+        told = [at for at in (known.expires_at, known.data_access_ends_at) if at] if known else []
+        if told:
+            ends[name] = min(told)
+    return ends

@@ -20,11 +20,9 @@ from guestlist.space import Space
 from guestlist.store.journal_hooks import Calls, Hook, Kind, Letter
 from guestlist.store.vault import Secret
 
-OVERLAP = timedelta(hours=24)
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _TAKEN_NAMES = ("anchor",)
 _UNTOUCHED = "Nothing was changed."
-ACTOR = "command line"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +47,7 @@ class Added:
     secret: Secret | None
 
 
-def add(space: Space, records: Records, wish: Wish, clock: Clock) -> Added:
+def add(space: Space, records: Records, wish: Wish, clock: Clock, *, actor: str) -> Added:
     """Register where moves are to be sent; it begins with the next evaluation by the space's owner."""
     _check(space, wish)
     now = microseconds(clock.now())
@@ -72,21 +70,21 @@ def add(space: Space, records: Records, wish: Wish, clock: Clock) -> Added:
     # The key first: the owner may begin with a hook the moment it is recorded.
     records.vault.save(sealed_as(wish.name), key, now=now)
     records.journal.add_hook(hook)
-    records.journal.audit(actor=ACTOR, action="hook_added", about=wish.name, counts={}, now=now)
+    records.journal.audit(actor=actor, action="hook_added", about=wish.name, counts={}, now=now)
     return Added(hook=hook, secret=secret)
 
 
-def remove(records: Records, name: str, clock: Clock) -> None:
+def remove(records: Records, name: str, clock: Clock, *, actor: str) -> None:
     """Take a hook away, its key and all that waits for it."""
     named(records, name)
     for owed in records.journal.owed_exits(name):
         records.vault.delete(owed.sealed_as)
     records.journal.remove_hook(name)
     records.vault.delete(sealed_as(name))
-    records.journal.audit(actor=ACTOR, action="hook_removed", about=name, counts={}, now=microseconds(clock.now()))
+    records.journal.audit(actor=actor, action="hook_removed", about=name, counts={}, now=microseconds(clock.now()))
 
 
-def rotate(records: Records, name: str, clock: Clock, *, overlap: timedelta = OVERLAP) -> Secret:
+def rotate(records: Records, name: str, clock: Clock, *, overlap: timedelta, actor: str) -> Secret:
     """A new secret for a webhook, to be shown once. Until `overlap` is over it is signed with those of before, too."""
     hook = named(records, name)
     if hook.kind != "webhook":
@@ -98,7 +96,7 @@ def rotate(records: Records, name: str, clock: Clock, *, overlap: timedelta = OV
         )
     now = microseconds(clock.now())
     secret = Keys(records.vault, hook).rotate(overlap=overlap // timedelta(microseconds=1), now=now)
-    records.journal.audit(actor=ACTOR, action="hook_secret_rotated", about=name, counts={}, now=now)
+    records.journal.audit(actor=actor, action="hook_secret_rotated", about=name, counts={}, now=now)
     return secret
 
 
@@ -129,14 +127,14 @@ def retry(records: Records, name: str, clock: Clock, *, letter: int | None = Non
     return records.journal.ask_letters_again(name, letter, now=microseconds(clock.now()))
 
 
-def drop(records: Records, name: str, letter: int, clock: Clock) -> Letter:
+def drop(records: Records, name: str, letter: int, clock: Clock, *, actor: str) -> Letter:
     """Give up a dead letter."""
     named(records, name)
     found = _letter(records, name, letter)
     records.journal.drop_letter(name, letter)
     counts = {"moves": found.moves, "people": found.people}
     records.journal.audit(
-        actor=ACTOR, action="hook_letter_dropped", about=name, counts=counts, now=microseconds(clock.now())
+        actor=actor, action="hook_letter_dropped", about=name, counts=counts, now=microseconds(clock.now())
     )
     return found
 

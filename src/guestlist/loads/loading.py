@@ -124,8 +124,13 @@ def one_source(space: Space, name: str) -> Scheduled:
     entry = space.settings.sources.get(name)
     if entry is not None and is_pulled(entry):
         return scheduled(read_pulled(name, entry))
+    raise unknown_source(space, name)
+
+
+def unknown_source(space: Space, name: str) -> WrongUseError:
+    """A source was named that is none, or none that is loaded."""
     known_names = [key for key, value in space.settings.sources.items() if is_pulled(value)]
-    raise WrongUseError(
+    return WrongUseError(
         "unknown_source",
         f"There is no source '{name}' that is loaded from somewhere.",
         nothing_lost="Nothing was changed.",

@@ -25,6 +25,10 @@ class KeeperTold(Protocol):
     """What a keeper is told."""
 
     @property
+    def asked(self) -> frozenset[str]:
+        """The syncs that were told to run and have not begun."""
+
+    @property
     def running(self) -> str | None:
         """The sync that is running."""
 

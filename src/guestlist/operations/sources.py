@@ -11,6 +11,7 @@ from guestlist.errors import WrongUseError
 from guestlist.externals import known_in, not_taken
 from guestlist.loads.sourcing import check_name
 from guestlist.operations.desk import Desk
+from guestlist.operations.loads import LoadStanding, load_standings
 from guestlist.operations.operation import Operation, Scope, delete, get, post
 from guestlist.owning.reaching import digest_of
 from guestlist.sources.arrivals import REPEATED, TAKEN
@@ -67,21 +68,22 @@ class SourceKnown(Value):
 
 
 class Sources(Answer):
-    """All of live messages, by key. `notes`: what they tell of that nothing here goes by yet."""
+    """All of live messages, by key, and all that are loaded. `notes`: what they tell of that nothing here goes by yet."""
 
     sources: tuple[SourceKnown, ...]
     notes: tuple[str, ...]
+    loaded: tuple[LoadStanding, ...]
 
 
 class ListSources(Operation[Sources]):
-    """List the sources of live messages, and what became of what they sent."""
+    """List the sources: of live messages with what became of these, and those that are loaded with how they stand."""
 
     route = get("/sources")
 
     def run(self, desk: Desk) -> Sources:
         arrivals = desk.records.journal.arrivals()
         found = tuple(_known(one, arrivals) for one in desk.records.journal.sources())
-        return Sources(sources=found, notes=tuple(not_taken(known_in(desk.space))))
+        return Sources(sources=found, notes=tuple(not_taken(known_in(desk.space))), loaded=load_standings(desk))
 
 
 def _known(source: Source, arrivals: Sequence[Arrival]) -> SourceKnown:

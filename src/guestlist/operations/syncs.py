@@ -41,6 +41,8 @@ Key = Annotated[str, Field(description="audience@destination, or audience while 
 class SyncInFull(Answer):
     """One sync by its records alone: nothing is asked of Meta, so it costs nothing to look often.
 
+    `asked`: it was told to run and has not begun. `again_at`: when it is tried again after what went wrong.
+
     People: `members`, `can_be_sent`, `cannot_be_sent` (by reason), `people_sent`. Rows: `taken` by Meta, `in_doubt`,
     `declined`, `waiting` to be sent by the plan under way. All but `waiting` are of `counted_at`, the end of the last run.
     """
@@ -53,6 +55,7 @@ class SyncInFull(Answer):
     schedule: str | None
     paused: bool
     now: str
+    asked: bool
     running: bool
     members: int | None
     can_be_sent: int | None
@@ -66,6 +69,7 @@ class SyncInFull(Answer):
     last_run: str | None
     last_right: str | None
     next_run: str | None
+    again_at: str | None
     calls_again_at: str | None
     plan_waiting: str | None
     received_to_acknowledged: Waited | None
@@ -148,6 +152,7 @@ def _told(desk: Desk, known: _Known) -> SyncInFull:
         schedule=schedule_text(wish.when) if wish else None,
         paused=sync.paused_at(at),
         now=now_in_words(journal, sync, waits=held is not None, stopped=note is not None, at=at),
+        asked=desk.keeper is not None and sync.key in desk.keeper.asked,
         running=desk.keeper is not None and desk.keeper.running == sync.key,
         members=count.members if count else None,
         can_be_sent=count.can_be_sent if count else None,
@@ -161,6 +166,7 @@ def _told(desk: Desk, known: _Known) -> SyncInFull:
         last_run=iso(timing.at) if timing and timing.ran else None,
         last_right=iso(sync.right_at) if sync.right_at else None,
         next_run=_next_run(desk, wish, timing) if wish and not sync.paused_at(at) else None,
+        again_at=iso(timing.again_at) if timing and timing.again_at else None,
         calls_again_at=_calls_again_at(desk, sync, at),
         plan_waiting=held.id if held else None,
         received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),

@@ -105,6 +105,11 @@ class Keeper:
         self._orders.run_now(key, full=full)
 
     @property
+    def asked(self) -> frozenset[str]:
+        """The syncs that were told to run and have not begun."""
+        return self._orders.asked()
+
+    @property
     def running(self) -> str | None:
         """The sync that is running."""
         return self._orders.running

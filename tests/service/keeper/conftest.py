@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tests.acceptance.sync.kit import Shop, customers, made_shop
 
@@ -126,3 +127,17 @@ def serve(shop: Shop, tmp_path: Path) -> Iterator[Callable[..., Serving]]:
         one.process.wait()
         if one.process.stdout:
             one.process.stdout.close()
+
+
+@pytest.fixture
+def told(shop: Shop, serve: Callable[..., Serving]) -> Iterator[httpx.Client]:
+    """The API of the shop, whose syncs run only when told to."""
+    shop.want(*shop.tiers, sync="{ to: main, every: manual }")
+    running = serve()
+    assert running.process.stdout is not None
+    url = json.loads(running.process.stdout.readline())["url"]
+    until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+    key = shop.process("keys", "add", "test", "--role", "admin", "--json").facts["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=f"{url}/api/v1/spaces/shop", headers=headers, timeout=60) as client:
+        yield client

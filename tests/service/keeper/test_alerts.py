@@ -38,7 +38,9 @@ from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_sources import Arrival, Source
 from guestlist.store.journal_tables import Plan, PlanState, Sync
 
-from .conftest import keeping, until
+from .conftest import Serving, keeping, until
+from .test_metrics import address, scraped
+from .test_tokens import reconnect
 
 NOW = 1_800_000_000_000_000
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
@@ -323,6 +325,27 @@ def test_a_keeper_goes_on_while_alerts_fail_and_tells_when_they_work(shop: Shop,
             alarms.stop()
     people = [value for one in shop.people for value in (*one.emails, one.user_id)]
     assert not [value for value in people for _, text in hook.got if value in text]
+
+
+def test_a_token_that_ends_is_measured_and_told_by_the_service(
+    shop: Shop, hook: Post, serve: Callable[..., Serving]
+) -> None:
+    alerts(shop.space, hook=hook)
+    reconnect(shop, type="USER", expires_in=16 * 24 * 3600)
+    url = address(serve())
+
+    def days_left() -> float:
+        return scraped(f"{url}/metrics")("token_days_left", space="shop", destination="main")
+
+    until(days_left)
+    assert 15.9 < days_left() <= 16
+    assert not hook.got
+    shop.meta.advance(2 * 24 * 3600 + 60)
+    until(lambda: 13.9 < days_left() < 14)
+    until(lambda: hook.got)
+    ((subject, text),) = hook.got
+    assert "token by which 'main' is reached at Meta ends" in subject
+    assert shop.meta.access_token not in text
 
 
 def test_by_tls_with_a_password(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

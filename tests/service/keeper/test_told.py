@@ -1,28 +1,11 @@
 """A running service asked and told by the API and by commands beside it."""
 
-import json
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
-import pytest
 from tests.acceptance.sync.kit import Shop
 
-from .conftest import Serving, until
-
-
-@pytest.fixture
-def told(shop: Shop, serve: Callable[..., Serving]) -> Iterator[httpx.Client]:
-    """The API of the shop, whose syncs run only when told to."""
-    shop.want(*shop.tiers, sync="{ to: main, every: manual }")
-    running = serve()
-    assert running.process.stdout is not None
-    url = json.loads(running.process.stdout.readline())["url"]
-    until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
-    key = shop.process("keys", "add", "test", "--role", "admin", "--json").facts["key"]
-    headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"{url}/api/v1/spaces/shop", headers=headers, timeout=60) as client:
-        yield client
+from .conftest import until
 
 
 def sync_of(told: httpx.Client, key: str = "vip") -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Backups that are ordered from afar: the machine of the space says where they lie, whoever keeps the space makes them."""
+
+import threading
+from pathlib import Path
+
+from guestlist.backups import backing_up
+from guestlist.operations.desk import Desk
+from guestlist.operations.operation import Operation, Scope, get, post
+from guestlist.operations.standing import Stopped, iso
+from guestlist.space import Space, make_private
+from guestlist.store.journal_backups import BackupRecord
+from guestlist.telling.answer import Answer, Value
+
+FOLDER = "backups"
+"""In the folder of the stores, whose rights it has."""
+
+
+def folder_of(space: Space) -> Path:
+    """Where backups lie that were ordered without a place."""
+    return make_private(make_private(space.private) / FOLDER)
+
+
+class BackupKnown(Value):
+    """A backup: made, failed, or still to be made (neither `made_at` nor `error`). `file`: on the machine of the space."""
+
+    id: str
+    file: str
+    with_key: bool
+    asked_at: str
+    made_at: str | None
+    bytes: int | None
+    error: Stopped | None
+
+
+class Backups(Answer):
+    """The latest ones, newest first, also those that were made by commands."""
+
+    backups: tuple[BackupKnown, ...]
+
+
+class ListBackups(Operation[Backups]):
+    """List the latest backups: which were made, which failed and why, which are still to be made."""
+
+    route = get("/backups", Scope.SETTINGS)
+
+    def run(self, desk: Desk) -> Backups:
+        return Backups(backups=tuple(_known(one) for one in desk.records.journal.backups()))
+
+
+class BackupOrdered(Answer):
+    """The backup as it is to be, or is."""
+
+    backup: BackupKnown
+
+
+class OrderBackup(Operation[BackupOrdered]):
+    """Order a backup, without the key, into `.guestlist/backups` of the space. Whoever keeps the space makes it soon."""
+
+    route = post("/backups", Scope.SETTINGS)
+
+    def run(self, desk: Desk) -> BackupOrdered:
+        space, records, to = desk.space, desk.records, folder_of(desk.space)
+        if desk.keeper is None:
+            wait = threading.Event().wait
+            made = backing_up.back_up(space, records, to, with_key=False, clock=desk.clock, wait=wait)
+        else:
+            made = backing_up.order(space, records, to, clock=desk.clock)
+        desk.audit("backup_ordered", made.id)
+        return BackupOrdered(backup=_known(made))
+
+
+def _known(one: BackupRecord) -> BackupKnown:
+    error = None
+    if one.code is not None:
+        error = Stopped(code=one.code, message=one.happened or "", next=one.next_step or "")
+    return BackupKnown(
+        id=one.id,
+        file=one.path,
+        with_key=one.with_key,
+        asked_at=iso(one.asked_at),
+        made_at=iso(one.made_at) if one.made_at else None,
+        bytes=one.size,
+        error=error,
+    )
