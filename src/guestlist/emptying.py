@@ -12,6 +12,7 @@ from guestlist.destinations.meta.client import MetaError
 from guestlist.destinations.meta.deliver import Report, State
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.sweep import forget_sync
+from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Sync
 from guestlist.syncing import Bound, Syncing
 
@@ -30,9 +31,9 @@ class Stake:
     adopted: bool
 
 
-def stake(syncing: Syncing, key: str) -> Stake:
+def stake(journal: Journal, key: str) -> Stake:
     """What emptying or deleting would take."""
-    sync = kept_there(syncing.records.journal, key)
+    sync = kept_there(journal, key)
     return Stake(
         sync=sync.key,
         audience=str(sync.remote_id),
@@ -44,13 +45,18 @@ def stake(syncing: Syncing, key: str) -> Stake:
 
 def empty(syncing: Syncing, key: str, *, actor: str) -> Report:
     """Take out everybody whom Meta has from us, and keep it so. The caller has asked a person."""
-    journal = syncing.records.journal
-    sync = kept_there(journal, key)
     # First: from here on no run puts anybody in, whatever becomes of this one.
-    journal.empty_sync(sync.key, now=syncing.now)
-    counts = {"people": sync.people_sent}
-    journal.audit(actor=actor, action="audience emptied", about=sync.key, counts=counts, now=syncing.now)
+    sync = order(syncing.records.journal, key, actor=actor, now=syncing.now)
     return keep_empty(syncing, _bound(syncing, sync))
+
+
+def order(journal: Journal, key: str, *, actor: str, now: int) -> Sync:
+    """Put on record that nobody is to be in it: whoever runs the sync next takes everybody out."""
+    sync = kept_there(journal, key)
+    journal.empty_sync(sync.key, now=now)
+    counts = {"people": sync.people_sent}
+    journal.audit(actor=actor, action="audience emptied", about=sync.key, counts=counts, now=now)
+    return sync
 
 
 def keep_empty(syncing: Syncing, bound: Bound) -> Report:
@@ -69,7 +75,7 @@ def keep_empty(syncing: Syncing, bound: Bound) -> Report:
 
 def delete(syncing: Syncing, key: str, *, actor: str) -> Stake:
     """Delete the audience at Meta; its sync is paused, and makes a new one once it is resumed."""
-    journal, gone = syncing.records.journal, stake(syncing, key)
+    journal, gone = syncing.records.journal, stake(syncing.records.journal, key)
     sync = kept_there(journal, key)
     client = syncing.connections.client(sync.destination)
     keeper = Upkeep(journal=journal, client=client, clock=syncing.clock)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import available_timezones
 
+from filelock import FileLock
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -69,17 +70,23 @@ class Space:
 
     def write_entry(self, section: str, name: str, entry: dict[str, Any]) -> "Space":
         """Write `section.name` of `guestlist.yaml`, all else and every comment kept; give the space as it is then."""
-        yaml = _yaml()
-        document = _parsed(_text(self.settings_file), self.settings_file, yaml) or {}
-        document.setdefault(section, {})[name] = entry
-        return self._written(document, yaml)
+        with self._writing():
+            yaml = _yaml()
+            document = _parsed(_text(self.settings_file), self.settings_file, yaml) or {}
+            document.setdefault(section, {})[name] = entry
+            return self._written(document, yaml)
 
     def remove_entry(self, section: str, name: str) -> "Space":
         """Take `section.name` out of `guestlist.yaml`; give the space as it is then."""
-        yaml = _yaml()
-        document = _parsed(_text(self.settings_file), self.settings_file, yaml) or {}
-        document.get(section, {}).pop(name, None)
-        return self._written(document, yaml)
+        with self._writing():
+            yaml = _yaml()
+            document = _parsed(_text(self.settings_file), self.settings_file, yaml) or {}
+            document.get(section, {}).pop(name, None)
+            return self._written(document, yaml)
+
+    def _writing(self) -> FileLock:
+        """One at a time: what another writes between the look and the change would be lost."""
+        return FileLock(make_private(self.private) / "settings.lock", mode=0o600)
 
     def _written(self, document: Any, yaml: YAML) -> "Space":
         settings = read_settings(document, self.settings_file)

@@ -1,29 +1,29 @@
 """`guestlist destinations`: connect a Meta ad account, give it another token, let go of it, see what is connected."""
 
 import re
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from guestlist.cli import at_meta, login
-from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
-from guestlist.cli.telling_destinations import tell_destination, token_in_words
-from guestlist.clock import Clock, microseconds
-from guestlist.connected import connecting
-from guestlist.connected import login as logging_in
-from guestlist.connected.connections import clock_at, clock_of
-from guestlist.connected.watching import standing_of
-from guestlist.destinations.meta.client import GRAPH_URL
-from guestlist.destinations.meta.connect import Connected, Credentials, secret_names
-from guestlist.destinations.settings import read_destination
+from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, answer, say, show, table
+from guestlist.cli.place import HERE, SpaceAt
+from guestlist.cli.telling_destinations import tell_destination
 from guestlist.errors import WrongUseError
-from guestlist.operations.destinations import DestinationTold, told_of
-from guestlist.owning.holding import lives
-from guestlist.records import Records, open_records
-from guestlist.space import Space, open_space
-from guestlist.store.journal_tables import Sync
+from guestlist.operations.destinations import (
+    META,
+    AudienceKept,
+    ConnectDestination,
+    ConnectedTold,
+    DisconnectDestination,
+    ListDestinations,
+    ReconnectDestination,
+    ShowDestination,
+)
+from guestlist.operations.hidden import hide
 from guestlist.store.vault import Secret
 
 commands = typer.Typer(
@@ -36,7 +36,6 @@ commands = typer.Typer(
 at_meta.teach(commands)
 
 _LARGEST_SECRET = 10_000
-_ACTOR = "command line"
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="What audiences call it: sync: NAME. The first is often main.")
 ]
@@ -71,7 +70,7 @@ def connect(
     browser: Browser = True,
     port: Port = login.PORT,
     graph_url: GraphUrl = None,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
     """Connect a Meta ad account. The token is tried at Meta before anything is kept.
@@ -85,21 +84,21 @@ def connect(
 
     guestlist destinations connect main --login --app-id 1234 --app-secret-file secret.txt
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        clock = clock_at(graph_url) if graph_url else clock_of(here)
-        if log_in:
-            found = login.log_in(here, records, clock, _wanted(name, app_id, app_secret_file, ad_account, graph_url,
-                                                               browser=browser, port=port, as_json=as_json))  # fmt: skip
-        else:
-            _refuse_left_out("--ad-account", ad_account)
-            settings = connecting.planned_settings(here, name, str(ad_account), graph_url)
-            connecting.refuse_other_account(here, records, name, settings.account)
-            credentials = _credentials(records, name, token_file, app_secret_file)
-            found = connecting.connect(
-                here, records, name, settings, credentials, actor=_ACTOR, now=microseconds(clock.now())
+    if log_in:
+        found = login.log_in(space, _wanted(name, app_id, app_secret_file, ad_account, graph_url,
+                                            browser=browser, port=port, as_json=as_json))  # fmt: skip
+    else:
+        _refuse_left_out("--ad-account", ad_account)
+        found = space.ask(
+            ConnectDestination(
+                name=name,
+                account=str(ad_account),
+                token=_token(token_file),
+                app_secret=_app_secret(app_secret_file),
+                graph_url=graph_url,
             )
-    return _tell(name, found, "Next: guestlist plan, then guestlist sync", clock=clock, as_json=as_json)
+        )
+    return _tell(found, "Next: guestlist plan, then guestlist sync", as_json=as_json)
 
 
 @commands.command()
@@ -112,7 +111,7 @@ def reconnect(
     app_id: AppId = None,
     browser: Browser = True,
     port: Port = login.PORT,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
     """Give a destination another token, for the same ad account. What waited goes on where it stood.
@@ -123,126 +122,89 @@ def reconnect(
 
     guestlist destinations reconnect main --login --app-id 1234 --app-secret-file secret.txt
     """
-    here = open_space(space)
-    settings, clock = read_destination(here.settings, name), clock_of(here)
-    with open_records(here) as records:
-        if log_in:
-            found = login.log_in(
-                here, records, clock, _wanted(name, app_id, app_secret_file, settings.account, settings.graph_url,
-                                              browser=browser, port=port, as_json=as_json))  # fmt: skip
-        else:
-            credentials = _credentials(records, name, token_file, app_secret_file)
-            found = connecting.reconnect(here, records, name, credentials, actor=_ACTOR, now=microseconds(clock.now()))
-        owner, now = records.journal.owner(), microseconds(clock.now())
-    kept = lives(owner, now=now)
-    goes_on = "The running service goes on by itself." if kept else "What waited goes on with: guestlist sync"
-    return _tell(name, found, goes_on, clock=clock, as_json=as_json)
+    if log_in:
+        there = space.ask(ShowDestination(name=name))
+        simulated = None if there.at == META else there.at
+        found = login.log_in(space, _wanted(name, app_id, app_secret_file, there.account, simulated,
+                                            browser=browser, port=port, as_json=as_json))  # fmt: skip
+    else:
+        token, app_secret = _token(token_file), _app_secret(app_secret_file)
+        found = space.ask(ReconnectDestination(name=name, token=token, app_secret=app_secret))
+    goes_on = "What waited goes on with: guestlist sync"
+    if found.kept_by_service:
+        goes_on = "The running service goes on by itself."
+    return _tell(found, goes_on, as_json=as_json)
 
 
 @commands.command()
-def disconnect(name: Name, *, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def disconnect(name: Name, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """Forget a destination's token. Its settings and records stay, and so do its audiences at Meta, as they are.
 
     guestlist destinations disconnect main
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        gone = connecting.disconnect(here, records, name, actor=_ACTOR, now=microseconds(clock_of(here).now()))
+    gone = space.ask(DisconnectDestination(name=name))
     if as_json:
-        answer(
-            {"destination": name, "account": gone.account, "audiences_at_meta": [_audience(s) for s in gone.audiences]}
-        )
+        answer(gone)
         return
     say(
         f"Disconnected '{name}': its token is forgotten. The token itself still works; revoke it at Meta if it should not."
     )
-    if gone.audiences:
+    if gone.audiences_at_meta:
         say(f"At Meta, in {gone.account}, these stay as they are, and nobody is added or removed any more:")
-        _tell_audiences(gone.audiences)
+        _tell_audiences(gone.audiences_at_meta)
         say(f"To go on: guestlist destinations reconnect {name}")
 
 
 @commands.command("list")
-def list_destinations(*, space: SpaceDir = Path(), as_json: AsJson = False) -> None:
+def list_destinations(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """List the destinations of this space. Asks Meta nothing; `guestlist doctor` does.
 
     guestlist destinations list
     """
-    here = open_space(space)
-    with open_records(here) as records:
-        now = microseconds(clock_of(here).now())
-        logging_in.sweep(records, now=now)
-        listed = [
-            _listed(here, records, told_of(standing_of(here, records.journal, name, now=now)))
-            for name in here.settings.destinations
-        ]
+    told = space.ask(ListDestinations())
     if as_json:
-        answer({"destinations": listed})
+        answer(told)
         return
-    if not listed:
+    if not told.destinations:
         say("No destination is connected yet: guestlist destinations connect --help")
         return
     shown = table("destination", "account", "at", "token", "app secret", "audiences", right=["audiences"])
-    for one in listed:
-        cells = [one[name] for name in ("destination", "account", "at", "token_told", "app_secret", "audiences")]
-        add_row(shown, [_word(value) for value in cells])
+    for one in told.destinations:
+        app_secret = "kept" if one.app_secret else "none"
+        add_row(shown, (one.destination, one.account, _word(one.at), one.token_told, app_secret, one.audiences))
     show(shown)
 
 
 @commands.command("show")
-def show_destination(name: Name, *, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
+def show_destination(name: Name, *, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
     """Show one destination: whether we may send there, for how long, and its audiences. Asks Meta nothing.
 
     guestlist destinations show main
     """
-    here = open_space(space)
-    settings = read_destination(here.settings, name)
-    with open_records(here) as records:
-        standing = told_of(standing_of(here, records.journal, name, now=microseconds(clock_of(here).now())))
-        audiences = [one for one in records.journal.syncs() if one.destination == name and one.remote_id]
+    told = space.ask(ShowDestination(name=name))
     if as_json:
-        answer({**standing.facts(), "audiences": [_audience(one) for one in audiences]})
+        answer(told)
     else:
-        where = "" if settings.graph_url == GRAPH_URL else f", a simulated Meta at {_word(settings.graph_url)}"
-        say(f"{name}: {settings.account}{where}", f"  Token: {token_in_words(standing)}")
-        if standing.token_checked:
-            say(f"  Meta was last asked about it on {standing.token_checked[:16]} UTC")
-        tell_destination(standing)
-        _tell_audiences(audiences)
-    return NEEDS_A_PERSON if standing.needs_a_person else DONE
+        where = "" if told.at == META else f", a simulated Meta at {_word(told.at)}"
+        say(f"{name}: {told.account}{where}", f"  Token: {told.token_in_words}")
+        if told.token_checked:
+            say(f"  Meta was last asked about it on {told.token_checked[:16]} UTC")
+        tell_destination(told)
+        _tell_audiences(told.audiences)
+    return NEEDS_A_PERSON if told.needs_a_person else DONE
 
 
-def _tell_audiences(audiences: "list[Sync] | tuple[Sync, ...]") -> None:
+def _tell_audiences(audiences: Sequence[AudienceKept]) -> None:
     if not audiences:
         return
     shown = table("sync", "audience at Meta", "name", "people sent", right=["people sent"])
     for one in audiences:
-        add_row(shown, (one.key, one.remote_id, one.remote_name, f"{one.people_sent:,}"))
+        add_row(shown, (one.sync, one.id, one.name, f"{one.people_sent:,}"))
     show(shown)
 
 
-def _audience(sync: Sync) -> dict[str, Any]:
-    return {"sync": sync.key, "id": sync.remote_id, "name": sync.remote_name, "people_sent": sync.people_sent}
-
-
-def _listed(space: Space, records: Records, standing: DestinationTold) -> dict[str, Any]:
-    settings = read_destination(space.settings, standing.destination)
-    _, app_secret = secret_names(standing.destination)
-    return {
-        **standing.facts(),
-        "at": "Meta" if settings.graph_url == GRAPH_URL else settings.graph_url,
-        "version": settings.version,
-        "token": standing.token_kept,
-        "token_told": "parked" if standing.parked else token_in_words(standing),
-        "app_secret": records.journal.secret(app_secret) is not None,
-        "audiences": sum(1 for sync in records.journal.syncs() if sync.destination == standing.destination),
-    }
-
-
-def _word(value: object) -> object:
-    if isinstance(value, bool):
-        return "kept" if value else "none"
-    return value.removeprefix("http://") if isinstance(value, str) else value
+def _word(url: str) -> str:
+    return url.removeprefix("http://")
 
 
 # --- what was typed ---
@@ -283,12 +245,13 @@ def _refuse_left_out(option: str, value: object) -> None:
         )
 
 
-def _credentials(records: Records, name: str, token_file: Path | None, app_secret_file: Path | None) -> Credentials:
-    _refuse_left_out("--token-file", token_file)
-    token = _secret(Path(str(token_file)), "access token", "--token-file")
-    if app_secret_file is not None:
-        return Credentials(token=token, app_secret=_secret(app_secret_file, "app secret", "--app-secret-file"))
-    return connecting.with_kept_secret(records, name, token)
+def _token(file: Path | None) -> SecretStr:
+    _refuse_left_out("--token-file", file)
+    return hide(_secret(Path(str(file)), "access token", "--token-file"))
+
+
+def _app_secret(file: Path | None) -> SecretStr | None:
+    return None if file is None else hide(_secret(file, "app secret", "--app-secret-file"))
 
 
 def _secret(place: Path, what: str, option: str) -> Secret:
@@ -320,16 +283,16 @@ def _no_secret(happened: str, option: str) -> WrongUseError:
 # --- what came of it ---
 
 
-def _tell(name: str, found: Connected, next_step: str, *, clock: Clock, as_json: bool) -> int:
-    account = found.account
+def _tell(found: ConnectedTold, next_step: str, *, as_json: bool) -> int:
     if as_json:
-        answer(_facts(name, found))
+        answer(found)
     else:
+        account = f"{found.account} '{found.account_name}' ({found.currency}, {found.time_zone})"
         say(
-            f"Connected '{name}': {account.id} '{account.name}' ({account.currency}, {account.time_zone}).",
-            f"  The token is {_kind(found)} '{found.who}'; {_expiry(found.token.expires_at, clock)}.",
+            f"Connected '{found.destination}': {account}.",
+            f"  The token is {_kind(found)} '{found.token_of}'; {_expiry(found)}.",
         )
-        if account.list_terms_accepted:
+        if found.terms_accepted:
             say("  Meta's custom audience terms are accepted.", next_step)
         else:
             say(
@@ -337,35 +300,14 @@ def _tell(name: str, found: Connected, next_step: str, *, clock: Clock, as_json:
                 f"  Someone with a role in the business opens {found.terms_link}",
                 "  and accepts. Then: guestlist doctor",
             )
-    return DONE if account.list_terms_accepted else NEEDS_A_PERSON
+    return DONE if found.terms_accepted else NEEDS_A_PERSON
 
 
-def _kind(found: Connected) -> str:
-    return {"SYSTEM_USER": "of the system user", "USER": "the personal one of"}.get(found.token.kind, "of")
+def _kind(found: ConnectedTold) -> str:
+    return {"SYSTEM_USER": "of the system user", "USER": "the personal one of"}.get(found.token_kind, "of")
 
 
-def _expiry(seconds: int | None, clock: Clock) -> str:
-    if seconds is None:
+def _expiry(found: ConnectedTold) -> str:
+    if found.token_expires is None:
         return "it does not expire"
-    days = (seconds - int(clock.now().timestamp())) // 86_400
-    return f"it is valid until {_day(seconds)}, {days} days from now"
-
-
-def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-
-
-def _facts(name: str, found: Connected) -> dict[str, Any]:
-    expires = found.token.expires_at
-    return {
-        "destination": name,
-        "account": found.account.id,
-        "account_name": found.account.name,
-        "currency": found.account.currency,
-        "time_zone": found.account.time_zone,
-        "token_of": found.who,
-        "token_kind": found.token.kind,
-        "token_expires": None if expires is None else _day(expires),
-        "terms_accepted": found.account.list_terms_accepted,
-        "terms_link": found.terms_link,
-    }
+    return f"it is valid until {found.token_expires}, {found.token_days_left} days from now"

@@ -1,55 +1,11 @@
 """`guestlist doctor`: is everything in order, at Meta and here?"""
 
-import shutil
-import sys
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-from guestlist.audiences.document import read_folder
-from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, answer, say
-from guestlist.clock import microseconds
-from guestlist.connected import parking, watching
-from guestlist.connected.connections import clock_of
-from guestlist.destinations.meta.client import MetaClient
-from guestlist.destinations.meta.connect import connection, kept_credentials, terms_link
-from guestlist.destinations.meta.doctor import Health, Line, examine
-from guestlist.destinations.settings import read_destination
-from guestlist.errors import GuestlistError
-from guestlist.records import Records, open_records
-from guestlist.space import Space, open_space
-
-_GB = 1e9
-_BY_ITSELF = frozenset({"meta_quota_high"})
-"""What mends without a person."""
+from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, answer, say
+from guestlist.cli.place import HERE, SpaceAt
+from guestlist.operations.doctor import Examine, Finding
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Found:
-    """One line of the doctor, of one destination."""
-
-    destination: str
-    line: Line
-
-    @property
-    def needs_a_person(self) -> bool:
-        return self.line.health is not Health.OK and self.line.code not in _BY_ITSELF
-
-    def facts(self) -> dict[str, Any]:
-        line = self.line
-        return {
-            "destination": self.destination,
-            "check": line.check,
-            "health": line.health.value,
-            "found": line.found,
-            "next_step": line.next_step or None,
-            "code": line.code or None,
-        }
-
-
-def doctor(*, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
+def doctor(*, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
     """Check token, rights, account, terms, quota, names and clock of every destination, and the disk.
 
     Nobody is sent, and nothing is changed, but that a parked destination goes on where the reason is gone.
@@ -58,99 +14,19 @@ def doctor(*, space: SpaceDir = Path(), as_json: AsJson = False) -> int:
 
     guestlist doctor
     """
-    here = open_space(space)
-    found = []
-    for one in _examined(here):
-        found.append(one)
-        if not as_json:
-            _tell_line(one)
-            sys.stdout.flush()
+    told = space.ask(Examine())
     if as_json:
-        answer({"fine": not any(one.needs_a_person for one in found), "lines": [one.facts() for one in found]})
-    elif not found:
+        answer(told)
+    elif not told.lines:
         say("No destination is connected yet: guestlist destinations connect --help")
-    return NEEDS_A_PERSON if not found or any(one.needs_a_person for one in found) else DONE
+    else:
+        for one in told.lines:
+            _tell_line(one)
+    return DONE if told.lines and told.fine else NEEDS_A_PERSON
 
 
-def _tell_line(one: _Found) -> None:
-    line = one.line
-    mark = "fine" if line.health is Health.OK else "to do" if one.needs_a_person else "note"
-    say(f"{one.destination}  {mark:5}  {line.check}: {line.found}")
-    if line.next_step:
-        say(f"    {line.next_step}  [{line.code}]")
-
-
-def _examined(space: Space) -> Iterator[_Found]:
-    with open_records(space) as records:
-        for name in space.settings.destinations:
-            for line in _lines(space, records, name, _names(space, name)):
-                yield _Found(destination=name, line=line)
-    if space.settings.destinations:
-        yield _Found(destination="space", line=_disk(space))
-
-
-def _names(space: Space, destination: str) -> list[str]:
-    """The names of the audiences that go there; none while a file has a mistake, which `audiences check` tells."""
-    try:
-        definitions = read_folder(space.audiences)
-    except GuestlistError:
-        return []
-    return [one.name for one in definitions if any(sync.to == destination for sync in one.syncs)]
-
-
-def _disk(space: Space) -> Line:
-    """An erasure writes a store anew, beside the old one."""
-    free = shutil.disk_usage(space.private).free
-    held = sum(file.stat().st_size for file in space.private.rglob("*") if file.is_file())
-    found = f"{free / _GB:,.1f} GB of the disk are free; the space takes {held / _GB:,.1f} GB."
-    if free >= max(held, _GB):
-        return Line(check="disk", health=Health.OK, found=found)
-    step = "Make room: an erasure and a full import write the data once more beside what is there."
-    return Line(check="disk", health=Health.WARNING, found=found, next_step=step, code="disk_low")
-
-
-def _lines(space: Space, records: Records, name: str, names: list[str]) -> Iterator[Line]:
-    try:
-        settings = read_destination(space.settings, name)
-        reached = connection(settings, kept_credentials(records.vault, name))
-    except GuestlistError as error:
-        yield Line(
-            check="settings", health=Health.BROKEN, found=error.message, next_step=error.next_step, code=error.code
-        )
-        return
-    now = microseconds(clock_of(space).now())
-    with MetaClient(reached) as client:
-        for line in examine(client, now=now // 1_000_000, names=names):
-            yield _with_link(line, settings.account)
-        _know_token(records, name, client, now)
-        yield from _parked(records, name, settings.account, client, now)
-
-
-def _know_token(records: Records, name: str, client: MetaClient, now: int) -> None:
-    """Once a day: what `status` tells of it without asking."""
-    if watching.due(records.journal.known_token(name), now=now):
-        with suppress(GuestlistError):
-            facts = client.token()
-            if facts.valid:
-                watching.know(records.journal, name, facts, now=now)
-
-
-def _parked(records: Records, name: str, account: str, client: MetaClient, now: int) -> Iterator[Line]:
-    """What parked the destination may be over: then it goes on from here."""
-    parked = records.journal.parked(name)
-    if parked is None:
-        return
-    if parking.look_whether_over(records.journal, parked, account, client, now=now):
-        found = "It was parked, and goes on now: by itself where the service runs, else with guestlist sync."
-        yield Line(check="parked", health=Health.OK, found=found)
-        return
-    error = parking.error_of(records.journal.parked(name) or parked)
-    yield Line(check="parked", health=Health.BROKEN, found=error.message, next_step=error.next_step, code=error.code)
-
-
-def _with_link(line: Line, account: str) -> Line:
-    """The terms are accepted per account: the link leads to the right one."""
-    if line.check != "terms" or line.health is Health.OK:
-        return line
-    step = f"Someone with a role in the business opens {terms_link(account)} and accepts. Then run: guestlist doctor."
-    return Line(check=line.check, health=line.health, found=line.found, next_step=step, code=line.code)
+def _tell_line(one: Finding) -> None:
+    mark = "fine" if one.health == "ok" else "to do" if one.needs_a_person else "note"
+    say(f"{one.destination}  {mark:5}  {one.check}: {one.found}")
+    if one.next_step:
+        say(f"    {one.next_step}  [{one.code}]")

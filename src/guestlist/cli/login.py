@@ -8,20 +8,19 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
 import typer
+from pydantic import SecretStr
 
 from guestlist.cli.frame import add_row, console, table
-from guestlist.clock import Clock, microseconds, stopwatch
-from guestlist.connected import login as logging_in
-from guestlist.destinations.meta.answers import Account
-from guestlist.destinations.meta.client import GRAPH_URL
-from guestlist.destinations.meta.connect import Connected
-from guestlist.destinations.meta.oauth import App
-from guestlist.destinations.meta.token_life import may_write
+from guestlist.cli.place import Place
+from guestlist.clock import stopwatch
+from guestlist.connected.login import LIFE
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.records import Records
-from guestlist.space import Space
+from guestlist.operations.destinations import ConnectedTold
+from guestlist.operations.hidden import hide
+from guestlist.operations.logins import AccountOffered, BeginLogin, ChooseAccount, FinishLogin, LoginBegun
 from guestlist.store.vault import Secret
 
+_ROLES = {"manage": "may manage", "advertise": "may advertise", "look": "may only look", "not told": "role not told"}
 PORT, PATH = 8740, "/connect/meta"
 _NOTHING = "Nothing was changed."
 _PAGE = (
@@ -53,33 +52,30 @@ class _Back:
     refused: bool
 
 
-def log_in(space: Space, records: Records, clock: Clock, wanted: Wanted) -> Connected:
+def log_in(space: Place, wanted: Wanted) -> ConnectedTold:
     """All of it; raises what stands in the way, nothing changed by then."""
     listener = _Listener(wanted.port) if wanted.browser else None
     try:
-        port = listener.port if listener else wanted.port
-        begun = logging_in.begin(space, records, wanted.name, _app(wanted, port), now=_now(clock))
+        begun = space.ask(_begin(wanted, listener.port if listener else wanted.port))
         back = listener.wait(begun) if listener else _pasted(begun)
     finally:
         if listener:
             listener.close()
-    choice = logging_in.finish(space, records, state=back.state, code=back.code, refused=back.refused, now=_now(clock))
-    if choice.declined:
-        _aside(f"Not granted in the login, and not needed: {', '.join(choice.declined)}.")
-    account = wanted.ad_account or choice.settled or _chosen(choice.accounts, as_json=wanted.as_json)
-    return logging_in.choose(space, records, choice.id, account, actor="command line", now=_now(clock))
+    code = hide(back.code) if back.code else None
+    found = space.ask(FinishLogin(state=hide(back.state), code=code, refused=back.refused))
+    if found.declined:
+        _aside(f"Not granted in the login, and not needed: {', '.join(found.declined)}.")
+    account = wanted.ad_account or found.settled or _chosen(found.accounts, as_json=wanted.as_json)
+    return space.ask(ChooseAccount(choice=SecretStr(found.choice), account=account))
 
 
-def _now(clock: Clock) -> int:
-    return microseconds(clock.now())
-
-
-def _app(wanted: Wanted, port: int) -> App:
-    return App(
-        id=wanted.app_id,
-        secret=wanted.app_secret,
+def _begin(wanted: Wanted, port: int) -> BeginLogin:
+    return BeginLogin(
+        name=wanted.name,
+        app_id=wanted.app_id,
+        app_secret=hide(wanted.app_secret),
         redirect_uri=f"http://localhost:{port}{PATH}",
-        graph_url=wanted.graph_url or GRAPH_URL,
+        graph_url=wanted.graph_url,
     )
 
 
@@ -115,13 +111,13 @@ class _Listener:
     def port(self) -> int:
         return int(self._server.server_address[1])
 
-    def wait(self, begun: logging_in.Begun) -> _Back:
-        self._state = begun.state
+    def wait(self, begun: LoginBegun) -> _Back:
+        self._state = Secret(begun.state)
         _aside("Log in at Meta with a person who may manage the ad account:", f"  {begun.url}")
         if not webbrowser.open(begun.url):
             _aside("No browser could be opened here: open that address in one of this machine, or use --no-browser.")
         waited = stopwatch()
-        while self.back is None and waited() < logging_in.LIFE:
+        while self.back is None and waited() < LIFE:
             self._server.handle_request()
         if self.back is None:
             raise GuestlistError(
@@ -172,7 +168,7 @@ _HEADERS = {
 }
 
 
-def _pasted(begun: logging_in.Begun) -> _Back:
+def _pasted(begun: LoginBegun) -> _Back:
     _aside(
         "Open this address in any browser and log in with a person who may manage the ad account:",
         f"  {begun.url}",
@@ -202,9 +198,9 @@ def _read(query: str) -> _Back | None:
 # --- the account ---
 
 
-def _chosen(accounts: Sequence[Account], *, as_json: bool) -> str:
+def _chosen(accounts: Sequence[AccountOffered], *, as_json: bool) -> str:
     if as_json or not sys.stdin.isatty():
-        told = ", ".join(f"{one.id} '{one.name}' ({_role(one)})" for one in accounts)
+        told = ", ".join(f"{one.account} '{one.name}' ({_ROLES[one.may]})" for one in accounts)
         raise WrongUseError(
             "login_which_account",
             f"This login reaches {len(accounts)} ad accounts: {told}.",
@@ -213,17 +209,9 @@ def _chosen(accounts: Sequence[Account], *, as_json: bool) -> str:
         )
     made = table("", "ad account", "name", "role", right=[""])
     for number, one in enumerate(accounts, start=1):
-        add_row(made, (number, one.id, one.name, _role(one)))
+        add_row(made, (number, one.account, one.name, _ROLES[one.may]))
     console(sys.stderr).print(made)
     while True:
         number = int(typer.prompt("Which one? Its number", type=int, err=True))
         if 1 <= number <= len(accounts):
-            return accounts[number - 1].id
-
-
-def _role(account: Account) -> str:
-    if account.tasks is None:
-        return "role not told"
-    if may_write(account):
-        return "may manage" if "MANAGE" in account.tasks else "may advertise"
-    return "may only look"
+            return accounts[number - 1].account

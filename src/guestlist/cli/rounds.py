@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
@@ -18,6 +17,7 @@ from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.emptying import keep_empty
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.operations.at_meta import SyncReport, report_of
 from guestlist.operations.syncs import some_of
 from guestlist.owning.reaching import announced
 from guestlist.records import open_records
@@ -74,7 +74,7 @@ class Rounds:
                     report = _run(syncing, bound, _Manner(full=self._full, anyway=self._anyway, tell=tell))
                 ended.append((bound, report))
                 if not self._quiet:
-                    tell_report(bound.definition.name.ljust(width), report)
+                    tell_report(bound.definition.name.ljust(width), report_of(bound.key, report))
             if self._key is None:
                 ended += _hand_over_left_alone(syncing)
             renew_results(self._space, syncing.warehouse, syncing.records.journal)
@@ -172,60 +172,37 @@ def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]
         yield lambda at: bar.update(task, completed=at.done, total=at.of)
 
 
-def tell_report(name: str, report: Report) -> None:
+def tell_report(name: str, report: SyncReport) -> None:
     """What a sync came to, in words."""
-    parts = [f"{report.added:,} rows added", f"{report.removed:,} removed"]
+    parts = [f"{report.added_rows:,} rows added", f"{report.removed_rows:,} removed"]
     for count, word in (
-        (report.in_doubt, "in doubt, asked again"),
-        (report.declined, "declined by Meta"),
-        (report.refused, "refused"),
-        (report.debt, "still to be removed"),
+        (report.in_doubt_rows, "in doubt, asked again"),
+        (report.declined_rows, "declined by Meta"),
+        (report.refused_rows, "refused"),
+        (report.rows_still_to_remove, "still to be removed"),
     ):
         if count:
             parts.append(f"{count:,} {word}")
-    parts.append(f"{report.requests:,} {'call' if report.requests == 1 else 'calls'}")
+    parts.append(f"{report.calls:,} {'call' if report.calls == 1 else 'calls'}")
     say(f"{name}  {_STATE[report.state]}  {', '.join(parts)}")
-    if report.held:
-        say(f"  Plan {report.held} waits for a yes: too many people would leave at once. See: guestlist plan",
-            f"  If that is right: guestlist sync --confirm {report.held}")  # fmt: skip
-    if report.state is State.PAUSED:
+    if report.plan_waiting:
+        say(f"  Plan {report.plan_waiting} waits for a yes: too many people would leave at once. See: guestlist plan",
+            f"  If that is right: guestlist sync --confirm {report.plan_waiting}")  # fmt: skip
+    if report.state == State.PAUSED.value:
         say("  To let it run again: guestlist resume KEY. To run it once all the same: guestlist sync KEY --anyway")
     if report.again_at:
         say(f"  Goes on at {_time(report.again_at)} or later: run guestlist sync then.")
     if report.error:
         say(f"  {report.error.message}")
-        for line in (report.error.nothing_lost, report.error.next_step):
+        for line in (report.error.nothing_lost, report.error.next):
             if line:
                 say(f"  {line}")
         say(f"  [{report.error.code}]")
 
 
-_STATE = {State.DONE: "right", State.HELD: "held", State.WAITING: "waits", State.STOPPED: "stopped",
-          State.CANCELLED: "cancelled", State.PAUSED: "paused"}  # fmt: skip
+_STATE = {State.DONE.value: "right", State.HELD.value: "held", State.WAITING.value: "waits",
+          State.STOPPED.value: "stopped", State.CANCELLED.value: "cancelled", State.PAUSED.value: "paused"}  # fmt: skip
 
 
-def report_facts(key: str, report: Report) -> dict[str, Any]:
-    """What a sync came to, for JSON."""
-    error = report.error
-    return {
-        "sync": key,
-        "state": report.state.value,
-        "added_rows": report.added,
-        "removed_rows": report.removed,
-        "in_doubt_rows": report.in_doubt,
-        "declined_rows": report.declined,
-        "refused_rows": report.refused,
-        "rows_still_to_remove": report.debt,
-        "calls": report.requests,
-        "plan_waiting": report.held,
-        "again_at": _iso(report.again_at),
-        "error": None if error is None else {"code": error.code, "message": error.message, "next": error.next_step},
-    }
-
-
-def _iso(microseconds: int | None) -> str | None:
-    return None if microseconds is None else datetime.fromtimestamp(microseconds // 1_000_000, UTC).isoformat()
-
-
-def _time(microseconds: int) -> str:
-    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).strftime("%H:%M UTC")
+def _time(instant: str) -> str:
+    return f"{datetime.fromisoformat(instant):%H:%M} UTC"

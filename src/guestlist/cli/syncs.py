@@ -19,18 +19,15 @@ from guestlist.cli.frame import (
     table,
 )
 from guestlist.cli.ordering import Order, rests
-from guestlist.cli.place import HERE, SpaceAt
+from guestlist.cli.place import HERE, Place, SpaceAt
 from guestlist.cli.remote import Remote
-from guestlist.cli.rounds import Rounds, read_timeout, report_facts, tell_report
+from guestlist.cli.rounds import Rounds, read_timeout, tell_report
 from guestlist.destinations.meta.deliver import State
-from guestlist.emptying import empty as empty_audience
-from guestlist.emptying import stake
-from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.errors import WrongUseError
+from guestlist.operations.at_meta import EmptySync, report_of
 from guestlist.operations.desk import OnDisk
 from guestlist.operations.syncs import ConfirmPlan, PlannedSync, PlanSyncs
 from guestlist.runs.ending import Ending
-from guestlist.space import Space, open_space
-from guestlist.syncing import open_to_sync
 
 _SECONDS_PER_CALL = 0.4
 _FEW = 100
@@ -145,7 +142,7 @@ def sync(
     """
     patience = read_timeout(timeout)
     if empty:
-        return _empty(open_space(space.on_disk()), key, yes=yes, as_json=as_json)
+        return _empty(space, key, yes=yes, as_json=as_json)
     if confirm is not None:
         space.ask(ConfirmPlan(plan=confirm))
 
@@ -165,7 +162,7 @@ def sync(
 def _run_here(rounds: Rounds, patience: float | None, *, as_json: bool) -> int:
     ended = rounds.once() if patience is None else rounds.until_settled(patience)
     if as_json:
-        syncs = [report_facts(bound.key, report) for bound, report in ended]
+        syncs = [report_of(bound.key, report).facts() for bound, report in ended]
         answer({"syncs": syncs, "traits_not_renewed": rounds.stale})
     return _CODES[rounds.beside or rounds.ending_of(ended)]
 
@@ -173,7 +170,7 @@ def _run_here(rounds: Rounds, patience: float | None, *, as_json: bool) -> int:
 _CODES = {Ending.RIGHT: DONE, Ending.LATER: GOES_ON_LATER, Ending.PERSON: NEEDS_A_PERSON}
 
 
-def _empty(space: Space, key: str | None, *, yes: bool, as_json: bool) -> int:
+def _empty(space: Place, key: str | None, *, yes: bool, as_json: bool) -> int:
     if key is None:
         raise WrongUseError(
             "sync_not_named",
@@ -181,21 +178,17 @@ def _empty(space: Space, key: str | None, *, yes: bool, as_json: bool) -> int:
             nothing_lost="Nothing was sent.",
             next_step="For example: guestlist sync left_a_cart --empty",
         )
-    with open_to_sync(space) as syncing:
-        going = stake(syncing, key)
-        if not yes:
-            raise GuestlistError(
-                "yes_needed",
-                f"{going.people:,} people would be taken out of '{going.name}' ({going.audience}) at Meta, and nobody put "
-                f"in again until: guestlist resume {going.sync}",
-                nothing_lost="Nothing was sent. People whom only others put there would stay.",
-                next_step=f"If that is meant: guestlist sync {going.sync} --empty --yes",
-            )
-        syncing.refresh()
-        report = empty_audience(syncing, key, actor="command line")
+    told = space.ask(EmptySync(key=key, yes=yes))
+    (gone,) = told.syncs
     if as_json:
-        answer({"syncs": [{"emptied": going.people, **report_facts(going.sync, report)}], "traits_not_renewed": {}})
+        answer(told)
+    elif gone.state == "ordered":
+        say(f"The running service takes everybody out of '{gone.name}'. See: guestlist status")
     else:
-        tell_report(going.name, report)
-        say(f"It stays empty until: guestlist resume {going.sync}")
-    return DONE if report.state is State.DONE else NEEDS_A_PERSON
+        tell_report(gone.name, gone)
+    if not as_json:
+        say(f"It stays empty until: guestlist resume {gone.sync}")
+    return _EMPTIED.get(gone.state, NEEDS_A_PERSON)
+
+
+_EMPTIED = {State.DONE.value: DONE, "ordered": GOES_ON_LATER}

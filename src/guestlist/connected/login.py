@@ -53,6 +53,14 @@ class Choice:
     settled: str | None  # the only account that can be chosen, where that is known
 
 
+@dataclass(frozen=True, kw_only=True)
+class Aim:
+    """What a login is for, and at which Meta."""
+
+    destination: str
+    graph_url: str
+
+
 def begin(space: Space, records: Records, name: str, app: App, *, bound_to: str = "", now: int) -> Begun:
     """Begin a login for a destination, new or known."""
     planned_settings(space, name, "act_1", app.graph_url)  # refuses a name that cannot be one
@@ -128,6 +136,16 @@ def choose(
     found = connect(space, records, name, settings, credentials, actor=actor, now=now)
     records.vault.delete(_place(_GRANT, choice))
     return found
+
+
+def aim_of(records: Records, ticket: Secret) -> Aim:
+    """What a login is for, by its state or choice."""
+    for kind in (_LOGIN, _GRANT):
+        sealed = records.vault.load(_place(kind, ticket))
+        if sealed is not None:
+            kept = orjson.loads(sealed.reveal())
+            return Aim(destination=kept["destination"], graph_url=kept["graph_url"])
+    raise _unknown(_USED)
 
 
 def no_such_account(account: str, accounts: list[str] | tuple[str, ...]) -> WrongUseError:

@@ -119,7 +119,7 @@ class WriteAudience(Operation[DefinitionKnown]):
     if_match: IfMatch = None
 
     def run(self, desk: Desk) -> DefinitionKnown:
-        with _writing(desk.space):
+        with writing(desk.space):
             place = _checked_place(desk.space, self.key, self.if_match)
             text = self._text(keys_in(desk.space.audiences))
             _check_with(desk.space, place, text)
@@ -163,7 +163,7 @@ class RemoveAudience(Operation[AudienceRemoved]):
     if_match: IfMatch = None
 
     def run(self, desk: Desk) -> AudienceRemoved:
-        with _writing(desk.space):
+        with writing(desk.space):
             read_one(desk.space, self.key)
             place = _checked_place(desk.space, self.key, self.if_match)
             _check_with(desk.space, place, None)
@@ -177,7 +177,7 @@ class RemoveAudience(Operation[AudienceRemoved]):
 
 
 @contextmanager
-def _writing(space: Space) -> Iterator[None]:
+def writing(space: Space) -> Iterator[None]:
     """One at a time: between the look at a file and its change nobody else changes it."""
     with FileLock(make_private(space.private) / "definitions.lock", mode=0o600):
         yield
@@ -199,14 +199,20 @@ def _checked_place(space: Space, key: str, if_match: str | None) -> Path:
         raise changed_meanwhile(f"The audience `{key}`")
     if if_match == "*" and not place.exists():
         raise changed_meanwhile(f"The audience `{key}`")
-    if place.exists() and read_one(space, key)[1].owner != "page":
+    if place.exists():
+        check_is_changed_here(space, key)
+    return place
+
+
+def check_is_changed_here(space: Space, key: str) -> None:
+    """Refuse what people keep as a file."""
+    if read_one(space, key)[1].owner != "page":
         raise WrongUseError(
             "owned_by_files",
-            f"The audience `{key}` is kept as a file by people: {place.name}.",
+            f"The audience `{key}` is kept as a file by people: {_place(space, key).name}.",
             nothing_lost="Nothing was changed.",
             next_step="Change the file; or write `owner: page` in it, and it is changed here from then on.",
         )
-    return place
 
 
 def _check_with(space: Space, place: Path, text: str | None) -> None:

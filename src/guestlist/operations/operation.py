@@ -102,7 +102,7 @@ V_co = TypeVar("V_co", bound=Value, covariant=True)
 class Request(BaseModel):
     """Something that can be asked of a space or told to it. Its fields are its parameters."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     route: ClassVar[Route]
     tells_secret: ClassVar[bool] = False

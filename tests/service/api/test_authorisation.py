@@ -29,6 +29,7 @@ class Asked(NamedTuple):
 
 
 NOBODY = "user_id:nobody"
+LOGIN = {"app_id": "none", "app_secret": "s", "redirect_uri": "https://page.example.org/"}
 TABLE = {
     "show_status": Asked("read", "GET", "/status"),
     "list_runs": Asked("read", "GET", "/runs"),
@@ -93,6 +94,22 @@ TABLE = {
     "order_backup": Asked("settings:write", "POST", "/backups"),
     "remove_source": Asked("settings:write", "DELETE", "/sources/none"),
     "read_match_keys": Asked("people", "POST", "/match-keys", body={"records": []}),
+    "list_destinations": Asked("read", "GET", "/destinations"),
+    "show_destination": Asked("read", "GET", "/destinations/none"),
+    "connect_destination": Asked("settings:write", "PUT", "/destinations/No", body={"account": "1", "token": "t"}),
+    "reconnect_destination": Asked("settings:write", "POST", "/destinations/none/reconnect", body={"token": "t"}),
+    "disconnect_destination": Asked("settings:write", "POST", "/destinations/none/disconnect"),
+    "begin_login": Asked("settings:write", "POST", "/destinations/No/login", body=LOGIN),
+    "finish_login": Asked("settings:write", "POST", "/login/finish", body={"state": "none"}),
+    "choose_account": Asked("settings:write", "POST", "/login/choose", body={"choice": "none", "account": "act_1"}),
+    "list_audiences_at_meta": Asked("read", "GET", "/destinations/none/audiences"),
+    "adopt_audience": Asked("settings:write", "POST", "/audiences/none/adopt", body={"audience": "1", "to": "none"}),
+    "list_shares": Asked("read", "GET", "/syncs/none/shares"),
+    "share_audience": Asked("settings:write", "POST", "/syncs/none/share", body={"accounts": ["act_1"]}),
+    "unshare_audience": Asked("settings:write", "POST", "/syncs/none/unshare", body={"accounts": ["act_1"]}),
+    "empty_sync": Asked("settings:write", "POST", "/syncs/none/empty"),
+    "delete_audience_at_meta": Asked("settings:write", "DELETE", "/syncs/none/audience"),
+    "examine": Asked("read", "POST", "/doctor"),
     "list_keys": Asked("keys:write", "GET", "/keys"),
     "add_key": Asked("keys:write", "POST", "/keys", body={"name": "No Name"}),
     "remove_key": Asked("keys:write", "DELETE", "/keys/none"),

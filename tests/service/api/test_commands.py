@@ -46,12 +46,19 @@ READING = [
     "traits show email --reveal",
     "traits show none",
     "sources list",
+    "destinations list",
+    "destinations show none",
+    "destinations shares none",
+    "doctor",
     "keys list",
     "audit --last 3",
     "status",
     "runs",
 ]
-MISTAKEN = {"audiences members none", "profile show user_id:nobody", "erase --receipt er-none", "traits show none"}
+MISTAKEN = {
+    *("audiences members none", "profile show user_id:nobody", "erase --receipt er-none", "traits show none"),
+    *("destinations show none", "destinations shares none", "doctor"),
+}
 OF_THE_MOMENT = {"seconds", "used_at", "kept_by"}
 """What differs each time, or tells of the service itself."""
 Told = Mapping[str, tuple[int, Any]]

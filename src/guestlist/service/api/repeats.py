@@ -71,9 +71,9 @@ def _again(known: Repeatable, asked: Repeatable) -> Response:
     if known.body is None:
         raise GuestlistError(
             "shown_once",
-            "This was done before; its answer held a key, which is shown once and kept nowhere.",
+            "This was done before; its answer held a secret, which is shown once and kept nowhere.",
             nothing_lost="Nothing was done a second time.",
-            next_step="If the key was lost on its way, take it away and make another one.",
+            next_step="If it was lost on its way: take the key away and make another one, or begin the login again.",
         )
     headers = {"Idempotency-Replayed": "true"}
     return Response(known.body, known.status, headers, "application/json")

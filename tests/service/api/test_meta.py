@@ -1,0 +1,273 @@
+"""Meta connected by HTTP, against the simulator: a token, a login in three steps, another token, audiences at Meta."""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from fakemeta.harness import Running, running
+from guestlist.cli import run
+from guestlist.clock import pause, stopwatch
+
+from .conftest import Made, Served, serving
+
+BACK = "https://page.example.org/connected"
+PATIENCE_S = 60.0
+SYNCED = "{ key: buyers, name: Buyers, who: { event: Bought }, sync: { to: main, every: 1h } }"
+
+
+@dataclass(kw_only=True)
+class Page:
+    """A page of one's own that uses the API, the simulated Meta, and every answer that ever came."""
+
+    served: Served
+    meta: Running
+    said: list[str] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, /, *, by: str = "admin", again: str | None = None, **given: Any) -> Any:
+        with self.served.client(by) as client:
+            headers = {} if again is None else {"Idempotency-Key": again}
+            in_body = method in {"POST", "PUT"}
+            sent: dict[str, Any] = {"json": given} if in_body else {"params": given}
+            answered = client.request(method, path, headers=headers, **sent)
+        self.said.append(answered.text)
+        return {"status": answered.status_code, **answered.json()}
+
+    def connect(self, **given: Any) -> Any:
+        token = {"account": self.meta.ad_account, "token": self.meta.access_token, "graph_url": self.meta.graph_url}
+        return self.ask("PUT", "/destinations/main", **{**token, **given})
+
+    def begin(self, **given: Any) -> Any:
+        app = {"app_id": self.meta.app_id, "app_secret": self.meta.app_secret, "graph_url": self.meta.graph_url}
+        return self.ask("POST", "/destinations/main/login", redirect_uri=BACK, **{**app, **given})
+
+    def answer_dialog(self, begun: Any, **answer: Any) -> dict[str, str]:
+        back = httpx.URL(self.meta.answer_dialog(begun["url"], **answer))
+        assert str(back).startswith(BACK)
+        return {name: value for name, value in back.params.items() if name in {"state", "code"}}
+
+    def until(self, right: Callable[[Any], bool]) -> Any:
+        """The sync, once it is so."""
+        waited = stopwatch()
+        while True:
+            told = self.ask("GET", "/syncs/buyers@main")
+            if told["status"] == 200 and right(told):
+                return told
+            assert waited() < PATIENCE_S, (told, self.served.log[-3000:])
+            pause(0.2)
+
+    def synced(self) -> str:
+        """Connected, and the audience there; its id."""
+        assert self.connect()["status"] == 200
+        assert self.ask("PUT", "/audiences/buyers/definition", yaml=SYNCED)["status"] == 200
+        self.ask("POST", "/syncs/run", key="buyers")
+        return str(self.until(lambda told: told["last_right"] is not None and told["people_sent"])["audience_id"])
+
+    @property
+    def secrets(self) -> list[str]:
+        tokens = [one["access_token"] for one in self.meta.get("tokens")["tokens"]]
+        return [*tokens, self.meta.app_secret, *self.meta.world.grants.codes]
+
+    def check_that_no_secret_was_told(self) -> None:
+        self.ask("GET", "/audit")
+        told = "\n".join((*self.said, self.served.log))
+        files = b"".join(one.read_bytes() for one in sorted(self.served.folder.rglob("*")) if one.is_file())
+        for secret in self.secrets:
+            assert secret not in told
+            assert secret.encode() not in files
+
+
+@pytest.fixture
+def meta() -> Iterator[Running]:
+    with running() as simulated:
+        simulated.post("app", redirect_uris=[BACK, "http://localhost:8740/connect/meta"])
+        yield simulated
+
+
+@pytest.fixture
+def page(made: Made, meta: Running, tmp_path: Path) -> Iterator[Page]:
+    here = made.copy_to(tmp_path / "both")
+    with (here.folder / "guestlist.yaml").open("a") as settings:
+        settings.write("allowed_hosts: [127.0.0.1]\n")
+    with serving(here) as served:
+        yield Page(served=served, meta=meta)
+
+
+def test_connected_by_a_token_and_disconnected(page: Page) -> None:
+    told = page.connect()
+    assert (told["status"], told["account"], told["terms_accepted"]) == (200, page.meta.ad_account, True)
+    assert (told["token_kind"], told["token_expires"], told["kept_by_service"]) == ("SYSTEM_USER", None, True)
+    (listed,) = page.ask("GET", "/destinations")["destinations"]
+    assert (listed["destination"], listed["at"], listed["app_secret"]) == ("main", page.meta.graph_url, False)
+    assert page.ask("GET", "/destinations/main")["token_kept"] is True
+    examined = page.ask("POST", "/doctor")
+    assert (examined["fine"], {one["destination"] for one in examined["lines"]}) == (True, {"main", "space"})
+
+    assert page.ask("POST", "/destinations/main/disconnect")["audiences_at_meta"] == []
+    assert page.ask("GET", "/destinations/main")["token_kept"] is False
+    did = [(one["action"], one["actor"], one["about"]) for one in page.ask("GET", "/audit", limit=2)["entries"]]
+    assert did == [(f"destination {what}", "key admin", "main") for what in ("disconnected", "connected")]
+    page.check_that_no_secret_was_told()
+
+
+def test_what_is_not_connected(page: Page) -> None:
+    for given, status, code in [
+        ({"token": "EAAmistyped"}, 409, "meta_token_invalid"),
+        ({"account": "1234"}, 400, "meta_bad_account_id"),
+        ({"account": "act_999"}, 409, "meta_not_found"),
+        ({"graph_url": "https://graph.example.org"}, 400, "meta_host_not_allowed"),
+        ({"graph_url": "http://localhost:9"}, 409, "address_internal"),
+        ({"token": f"{page.meta.access_token} and more"}, 422, "wrong_parameters"),
+    ]:
+        told = page.connect(**given)
+        assert (told["status"], told["code"]) == (status, code), (given, told)
+    assert page.ask("GET", "/destinations")["destinations"] == []
+    assert page.ask("GET", "/destinations/main")["status"] == 404
+    page.check_that_no_secret_was_told()
+
+
+def test_a_login_in_three_steps(page: Page) -> None:
+    other = page.meta.post("accounts", name="Another")["ad_account"]
+    begun = page.begin(session="browser-1")
+    back = page.answer_dialog(begun)
+    assert back["state"] == begun["state"]
+    finished = page.ask("POST", "/login/finish", **back, session="browser-1")
+    assert (finished["destination"], finished["who"], finished["settled"]) == ("main", "Alex Admin", None)
+    offered = {one["account"]: one["may"] for one in finished["accounts"]}
+    assert offered == {page.meta.ad_account: "manage", other: "manage"}
+    step = {"choice": finished["choice"], "session": "browser-1"}
+    assert page.ask("POST", "/login/choose", **step, account="act_999")["code"] == "meta_login_other_account"
+    told = page.ask("POST", "/login/choose", **step, account=other)
+    assert (told["status"], told["account"], told["token_kind"]) == (200, other, "USER")
+    assert page.ask("POST", "/login/choose", **step, account=other)["code"] == "login_not_known"
+    assert page.ask("GET", "/destinations/main")["account"] == other
+    page.check_that_no_secret_was_told()
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"session": "browser-2"}, 404, "login_not_known"),
+        ({"by": "settings:write"}, 404, "login_not_known"),
+        ({"state": "another"}, 404, "login_not_known"),
+        ({"refused": True}, 409, "meta_login_cancelled"),
+        ({"code": "AQmistyped"}, 409, "meta_login_refused"),
+    ],
+)
+def test_logins_that_come_to_nothing(page: Page, change: dict[str, Any], status: int, code: str) -> None:
+    back = page.answer_dialog(page.begin(session="browser-1"))
+    told = page.ask("POST", "/login/finish", **{**back, "session": "browser-1", **change})
+    assert (told["status"], told["code"]) == (status, code), told
+    assert page.ask("GET", "/destinations")["destinations"] == []
+
+
+def test_what_holds_a_secret_is_not_kept_to_be_told_again(page: Page) -> None:
+    begun = page.begin(again="once")
+    assert page.begin(again="once")["code"] == "shown_once"
+    back = page.answer_dialog(begun)
+    assert page.ask("POST", "/login/finish", **back, again="twice")["status"] == 200
+    assert page.ask("POST", "/login/finish", **back, again="twice")["code"] == "shown_once"
+
+
+def test_reconnected_after_the_password_was_changed(page: Page) -> None:
+    page.synced()
+    page.meta.post("tokens/change", revoke=460)
+    page.ask("POST", "/syncs/run", key="buyers", full=True)
+    stopped = page.until(lambda told: told["error"] is not None)
+    assert stopped["error"]["code"] == "meta_password_changed"
+    parked = page.ask("GET", "/destinations/main")
+    assert (parked["parked"], parked["error"]["code"]) == (True, "meta_password_changed")
+    (line,) = [one for one in page.ask("POST", "/doctor")["lines"] if one["check"] == "token"]
+    assert (line["health"], line["code"]) == ("broken", "meta_password_changed")
+
+    before = stopped["last_right"]
+    token = page.meta.post("tokens")["access_token"]
+    assert page.ask("POST", "/destinations/main/reconnect", token=token)["kept_by_service"] is True
+    page.until(lambda told: told["error"] is None and told["last_right"] != before)
+    assert page.ask("GET", "/destinations/main")["parked"] is False
+    page.check_that_no_secret_was_told()
+
+
+def test_an_audience_is_shared_emptied_and_deleted(page: Page) -> None:
+    audience = page.synced()
+    (there,) = page.ask("GET", "/destinations/main/audiences")["audiences"]
+    assert (there["id"], there["sync"], there["can_be_adopted"]) == (audience, "buyers@main", False)
+
+    other = page.meta.post("accounts", name="Other")["ad_account"]
+    assert page.ask("POST", "/syncs/buyers/share", accounts=[other])["changed"] == [other]
+    assert page.ask("GET", "/syncs/buyers/shares", by="viewer")["shared_with"] == [other]
+    assert page.ask("POST", "/syncs/buyers/unshare", accounts=[other])["shared_with"] == []
+
+    refused = page.ask("POST", "/syncs/buyers/empty")
+    assert (refused["status"], refused["code"]) == (409, "yes_needed")
+    ordered = page.ask("POST", "/syncs/buyers/empty", yes=True)["syncs"][0]
+    assert (ordered["state"], ordered["emptied"]) == ("ordered", 1)
+    assert page.until(lambda told: not told["people_sent"])["now"] == "kept empty"
+
+    refused = page.ask("DELETE", "/syncs/buyers/audience")
+    assert (refused["status"], refused["code"]) == (409, "yes_needed")
+    assert page.meta.get("audiences")["audiences"]
+    gone = page.ask("DELETE", "/syncs/buyers/audience", yes=True)
+    assert (gone["status"], gone["audience"], gone["deleted"]) == (200, audience, True)
+    assert page.meta.get("audiences")["audiences"] == []
+    assert page.ask("GET", "/syncs/buyers")["paused"] is True
+    assert page.ask("GET", "/syncs/buyers/shares")["status"] == 404
+    page.check_that_no_secret_was_told()
+
+
+def test_an_audience_of_somebody_else_is_adopted(page: Page) -> None:
+    page.connect()
+    theirs = httpx.post(
+        f"{page.meta.graph_url}/v25.0/{page.meta.ad_account}/customaudiences",
+        params={
+            "access_token": page.meta.access_token,
+            "name": "Theirs",
+            "subtype": "CUSTOM",
+            "customer_file_source": "USER_PROVIDED_ONLY",
+        },
+        trust_env=False,
+    ).json()["id"]
+    page.ask("PUT", "/audiences/buyers/definition", yaml=SYNCED)
+    told = page.ask("POST", "/audiences/buyers/adopt", audience=theirs)
+    assert (told["status"], told["adopt"], told["name"]) == (200, theirs, "Theirs")
+    document = page.ask("GET", "/audiences/buyers/definition")["document"]
+    assert str(document["sync"]["adopt"]) == theirs
+    files = page.ask("POST", "/audiences/viewers/adopt", audience=theirs)
+    assert (files["status"], files["code"]) == (409, "owned_by_files")
+    unknown = page.ask("POST", "/audiences/buyers/adopt", audience="238")
+    assert (unknown["status"], unknown["code"]) == (404, "audience_not_there")
+
+
+def test_commands_work_by_the_address_of_the_service(
+    page: Page, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GUESTLIST_API_KEY", page.served.keys["admin"])
+    token, secret = tmp_path / "token", tmp_path / "secret"
+    token.write_text(page.meta.access_token)
+    secret.write_text(page.meta.app_secret)
+    there = ("--space", page.served.url)
+    known = ("--ad-account", page.meta.ad_account, "--token-file", str(token), "--graph-url", page.meta.graph_url)
+    assert run(["destinations", "connect", "main", *known, *there]) == 0
+    assert run(["doctor", *there]) == 0
+
+    class Keyboard:
+        """Reads the dialog's address on the screen, answers it, pastes where that led."""
+
+        def isatty(self) -> bool:
+            return False
+
+        def readline(self) -> str:
+            shown = capsys.readouterr().err
+            (url,) = [word for word in shown.split() if "/dialog/oauth" in word]
+            return page.meta.answer_dialog(url) + "\n"
+
+    monkeypatch.setattr(sys, "stdin", Keyboard())
+    app = ("--login", "--no-browser", "--app-id", page.meta.app_id, "--app-secret-file", str(secret))
+    assert run(["destinations", "reconnect", "main", *app, *there]) == 0
+    assert "the personal one of 'Alex Admin'" in capsys.readouterr().out
+    assert page.ask("GET", "/destinations/main")["token_kind"] == "USER"
+    page.check_that_no_secret_was_told()
