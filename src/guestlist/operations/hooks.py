@@ -16,6 +16,8 @@ from guestlist.store.vault import Secret
 from guestlist.telling import masking
 from guestlist.telling.answer import Answer, Value
 
+_LARGEST = 2**53
+"""What JSON readers take for a whole number."""
 Name = Annotated[str, Field(description="Small letters, digits, _ and -.")]
 
 
@@ -255,7 +257,7 @@ class RetryHook(Operation[Retried]):
 
     route = post("/hooks/{name}/retry", Scope.SYNCS)
     name: Name
-    letter: Annotated[int | None, Field(description="One dead letter; all when left out.")] = None
+    letter: Annotated[int | None, Field(ge=1, le=_LARGEST, description="One dead letter; all when left out.")] = None
 
     def run(self, desk: Desk) -> Retried:
         asked = registry.retry(desk.records, self.name, desk.clock, letter=self.letter)
@@ -277,7 +279,7 @@ class DropLetter(Operation[Dropped]):
 
     route = delete("/hooks/{name}/letters/{letter}", Scope.SETTINGS)
     name: Name
-    letter: Annotated[int, Field(description="The dead letter, by its number.")]
+    letter: Annotated[int, Field(ge=1, le=_LARGEST, description="The dead letter, by its number.")]
 
     def run(self, desk: Desk) -> Dropped:
         gone = registry.drop(desk.records, self.name, self.letter, desk.clock, actor=desk.actor)
