@@ -12,6 +12,7 @@ from guestlist.cli import at_meta, login
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.telling_destinations import tell_destination
+from guestlist.connected.connecting import check_typed
 from guestlist.errors import WrongUseError
 from guestlist.operations.destinations import (
     META,
@@ -89,6 +90,7 @@ def connect(
                                             browser=browser, port=port, as_json=as_json))  # fmt: skip
     else:
         _refuse_left_out("--ad-account", ad_account)
+        check_typed(name, str(ad_account))
         found = space.ask(
             ConnectDestination(
                 name=name,

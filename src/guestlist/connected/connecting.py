@@ -29,8 +29,8 @@ class LetGo:
     audiences: tuple[Sync, ...]
 
 
-def planned_settings(space: Space, name: str, account: str, graph_url: str | None) -> DestinationSettings:
-    """The destination as it will stand in guestlist.yaml; what a person wrote there stays."""
+def check_typed(name: str, account: str) -> None:
+    """Refuse what can be no destination, before a secret is read."""
     if not _NAME.fullmatch(name):
         raise WrongUseError(
             "bad_destination_name",
@@ -43,6 +43,11 @@ def planned_settings(space: Space, name: str, account: str, graph_url: str | Non
             "An ad account id is act_ and digits.",
             next_step="Ads Manager shows the digits in its address, after act=.",
         )
+
+
+def planned_settings(space: Space, name: str, account: str, graph_url: str | None) -> DestinationSettings:
+    """The destination as it will stand in guestlist.yaml; what a person wrote there stays."""
+    check_typed(name, account)
     given = {"graph_url": graph_url.rstrip("/")} if graph_url else {}
     return parse_destination(name, {**_written(space, name), "account": account, **given})
 

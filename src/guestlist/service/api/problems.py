@@ -23,7 +23,7 @@ _STATUS: Mapping[str, int] = {
     "unknown_sync": 404,
     "unknown_source": 404,
     "unknown_trait": 404,
-    "unknown_destination": 404,
+    "destination_unknown": 404,
     "no_such_receipt": 404,
     "no_such_report": 404,
     "nobody_known": 404,
