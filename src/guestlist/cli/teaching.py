@@ -19,7 +19,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Audiences": {
         "audiences": (
             "audiences:commands",
-            "check, list, show, convert, preview, members, explain,\ndiff, history, changes, export, adopt, take and more.",
+            (
+                "check, list, show, convert, preview, members, explain,\n"
+                "diff, history, changes, export, adopt, external, take."
+            ),
         ),
         "traits": ("traits:commands", "check, list, show: what is worked out of people."),
         "match-keys": ("match_keys:match_keys", "What Meta would get of a file's people, cell by cell."),
@@ -31,7 +34,10 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Meta": {
         "destinations": (
             "destinations:commands",
-            "connect, reconnect, disconnect, list, show, audiences, share\nand more: the ad accounts, and what is there.",
+            (
+                "connect, reconnect, disconnect, list, show, audiences,\n"
+                "share, unshare, shares, delete-audience: the ad accounts."
+            ),
         ),
         "doctor": ("doctor:doctor", "Is all in order, at Meta and on this machine?"),
         "plan": ("syncs:plan", "What a sync would send now. Sends nothing."),
