@@ -2,13 +2,20 @@
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
+
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def microseconds(instant: datetime) -> int:
     """An instant as the records keep it: microseconds since 1970."""
     return int(instant.timestamp() * 1_000_000)
+
+
+def instant(at: int) -> datetime:
+    """The instant that the records keep so, in UTC, to the microsecond."""
+    return _BEGINNING + timedelta(microseconds=at)
 
 
 class Clock(Protocol):

@@ -24,7 +24,7 @@ from guestlist.store.archive import Manifest, need_room, sync_folder, unpack_arc
 from guestlist.store.journal import Journal
 from guestlist.store.journal_backups import Restore
 
-_PRIVATE, _STAGED = ".guestlist", ".guestlist.backups.restoring"
+_PRIVATE, _STAGED = ".guestlist", ".guestlist.restoring"
 _NOTHING_CHANGED = "Nothing was changed."
 _OURS = (_PRIVATE, SETTINGS_FILE, *DEFINITIONS)
 

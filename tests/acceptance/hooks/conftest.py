@@ -1,7 +1,7 @@
 """A space whose people move in and out of an audience, and an address that is told of it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,9 +80,6 @@ def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
 def receiver() -> Iterator[Receiver]:
     with receiving() as opened:
         yield opened
-
-
-Wait = Callable[[], None]
 
 
 @pytest.fixture
