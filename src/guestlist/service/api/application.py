@@ -17,7 +17,7 @@ from guestlist.service.api.routes import add_route
 from guestlist.service.api.served import Served
 
 _ABOUT = """\
-All that the command line does, by HTTP. Send `Authorization: Bearer KEY`; a key is made by `guestlist keys add`.
+What the command line does, by HTTP. Send `Authorization: Bearer KEY`; a key is made by `guestlist keys add`.
 
 Errors are `application/problem+json` with a stable `code` and the next step. Writes heed `Idempotency-Key`.
 """
