@@ -29,6 +29,7 @@ from guestlist.sources.pulled import is_pulled, read_pulled
 from guestlist.sources.tables import read_whole
 from guestlist.space import Space
 from guestlist.store import Table, Warehouse, queries
+from guestlist.store.in_memory import in_memory
 
 _STANDS = "Nothing was changed: what was known before stands, and nothing of it is sent."
 
@@ -276,7 +277,7 @@ def _up_to(question: Question, warehouse: Warehouse) -> dict[str, Table]:
         "trait": past(told.trait, "at"),
         "identifier": past(warehouse.table("identifier"), "first_seen"),
         "membership": stays.mutate(exited_at=ibis.ifelse(left, stays.exited_at, ibis.null(stays.exited_at.type()))),
-        "as_of": ibis.memtable({"at": [until]}, schema={"at": "timestamp('UTC')"}),
+        "as_of": in_memory({"at": [until]}, schema={"at": "timestamp('UTC')"}),
     }
     assert set(relations) == set(RELATIONS)
     return relations

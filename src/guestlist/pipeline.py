@@ -30,6 +30,7 @@ from guestlist.profiles.traits import renew_traits, traits
 from guestlist.profiles.withdrawn import holding, note_lapsed, take_back, untold
 from guestlist.sources.landing import number_messages
 from guestlist.store import Table, Warehouse
+from guestlist.store.in_memory import in_memory
 
 _NEW_SHARE = 0.1
 _UNORDERED_SHARE = 0.1
@@ -122,13 +123,13 @@ def _resolve_all(warehouse: Warehouse, rules: IdentityRules, fingerprint: str, *
 
 def _note(warehouse: Warehouse, done: _Resolved) -> None:
     told = {
-        "messages": [done.messages],
-        "rules": [done.rules],
-        "ordinal": [done.known.ordinal],
-        "kinds": [list(done.known.kinds)],
-        "unordered": [done.unordered],
+        "messages": done.messages,
+        "rules": done.rules,
+        "ordinal": done.known.ordinal,
+        "kinds": list(done.known.kinds),
+        "unordered": done.unordered,
     }
-    warehouse.replace("resolved", ibis.memtable(told, schema=_RESOLVED))
+    warehouse.replace("resolved", in_memory([told], schema=_RESOLVED))
 
 
 def resolved_mark(warehouse: Warehouse) -> str | None:

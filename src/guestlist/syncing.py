@@ -15,7 +15,6 @@ from typing import Any
 
 import ibis
 import orjson
-import pyarrow as pa
 
 from guestlist import asking, pipeline
 from guestlist.audiences.definition import AnyOf, Definition
@@ -53,6 +52,7 @@ from guestlist.runs.counting import note_counts
 from guestlist.runs.interlude import HaltedError, Interlude
 from guestlist.space import Space
 from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.store.journal_tables import Sync
 from guestlist.store.ledger import Ledger
 
@@ -177,7 +177,7 @@ class Syncing:
         with self.ledger.transaction():
             for name in ("ledger_person", "op_person"):
                 self.ledger.follow_survivors(name, merged)
-            self.ledger.replace("followed", ibis.memtable({"resolved": [mark]}))
+            self.ledger.replace("followed", in_memory({"resolved": [mark]}))
 
     def _merged(self) -> Any:
         alias = self.warehouse.table("alias")
@@ -404,9 +404,9 @@ class Syncing:
 
     def _do_not_send(self) -> DoNotSend:
         listed = sorted(entry.token.hex() for entry in self.records.journal.do_not_send())
-        tokens = ibis.memtable(pa.table({"token": pa.array(listed, pa.string())}))
+        tokens = in_memory({"token": listed}, schema={"token": "string"})
         # Their identifiers are gone from this machine; their rows are found by the ids they had.
-        erased = ibis.memtable({"profile_id": self.records.journal.erased_people()}, schema={"profile_id": "string"})
+        erased = in_memory({"profile_id": self.records.journal.erased_people()}, schema={"profile_id": "string"})
         pepper = self.records.pepper
         return DoNotSend(
             tokens=tokens,

@@ -1,5 +1,6 @@
 """The promises of the house: set-up says what is missing, packages share no code, errors speak to people."""
 
+import json
 import os
 import subprocess
 import sys
@@ -58,3 +59,22 @@ def test_an_error_says_what_happened_that_nothing_is_lost_what_next_and_its_code
     assert str(error) == (
         "The token for act_123 was revoked. Nothing is lost: 3 batches wait. Connect it again. [meta_token_invalid]"
     )
+
+
+def test_nothing_needs_pandas(tmp_path: Path) -> None:
+    """It does not come with this; what would ask for it is walked through by commands, as any user does."""
+    (tmp_path / "people.csv").write_text("id,email,plan\nu1,ann@example.org,gold\nu2,bo@example.org,free\n")
+    (tmp_path / "pandas.py").write_text("raise ModuleNotFoundError\n")
+    for words in (
+        ["init", "shop"],
+        ["import", "people.csv", "--as", "people", "--space", "shop"],
+        ["audiences", "preview", "gold", "--json", "--space", "shop"],
+    ):
+        if words[0] == "audiences":
+            gold = tmp_path / "shop" / "audiences" / "gold.yaml"
+            gold.write_text("key: gold\nname: Gold\nwho: { trait: plan, equals: gold }\n")
+        told = subprocess.run(
+            [sys.executable, "-m", "guestlist.cli", *words], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert told.returncode == 0, told.stderr
+    assert json.loads(told.stdout)["members"] == 1

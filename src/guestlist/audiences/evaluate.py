@@ -18,6 +18,7 @@ from guestlist.audiences.scanning import scanned
 from guestlist.audiences.times import end_of, start_of
 from guestlist.audiences.traits.keeping import held
 from guestlist.clock import microseconds
+from guestlist.store.in_memory import in_memory
 
 INTERVAL = ("audience", "profile_id", "entered_at")
 AUDIENCE_GROUP = {"audience": "string", "profile_id": "string", "name": "string", "drawn_at": "timestamp('UTC')"}
@@ -185,7 +186,7 @@ def _begin(warehouse: Warehouse, definitions: Iterable[Definition], at: datetime
     known = begun(warehouse)
     new = sorted({each.key for each in definitions if each.since == "now"} - known.keys())
     if new:
-        warehouse.append("begun", ibis.memtable({"audience": new, "at": [at] * len(new)}, schema=BEGUN))
+        warehouse.append("begun", in_memory({"audience": new, "at": [at] * len(new)}, schema=BEGUN))
     return known | dict.fromkeys(new, at)
 
 

@@ -3,10 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import ibis
-import pyarrow as pa
-
 from guestlist.destinations.meta.sweep import forget_people
+from guestlist.store.in_memory import in_memory
 from guestlist.store.journal import Journal
 from guestlist.store.ledger import Ledger
 from guestlist.store.rewriting import rewrite
@@ -32,7 +30,7 @@ def close(journal: Journal, ledger: Path, receipts: Sequence[str], *, now: int) 
 
 
 def _is_over(journal: Journal, ledger: Ledger, receipt: str, delay: int, now: int) -> bool:
-    people = ibis.memtable(pa.table({"profile_id": pa.array(journal.erased_people(receipt), pa.string())}))
+    people = in_memory({"profile_id": journal.erased_people(receipt)}, schema={"profile_id": "string"})
     whose = ledger.table("ledger_person").semi_join(people, "profile_id")
     lines = ledger.table("ledger").semi_join(whose, ["sync", "row_key"])
     found = ledger.read(lines.select("live", "remove_sent_at")).to_pylist()

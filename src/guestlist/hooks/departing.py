@@ -6,13 +6,13 @@ The exit names them by ids alone. These are sealed in the vault until it is sent
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
-import ibis
 import orjson
 
 from guestlist.hooks.moves import Move
 from guestlist.hooks.shapes import IDS
 from guestlist.records import Records
 from guestlist.store import Table, Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.store.journal_hooks import Hook, OwedExit
 from guestlist.store.vault import Secret
 
@@ -41,7 +41,7 @@ def owed_move(owed: OwedExit, ids: Secret) -> Move:
 
 
 def _these(profile_ids: Collection[str]) -> Table:
-    return ibis.memtable({"profile_id": sorted(profile_ids)}, schema={"profile_id": "string"})
+    return in_memory({"profile_id": sorted(profile_ids)}, schema={"profile_id": "string"})
 
 
 def _ids(warehouse: Warehouse, profile_id: str) -> list[tuple[str, str]]:

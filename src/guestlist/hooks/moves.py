@@ -17,6 +17,7 @@ from guestlist.audiences.traits.keeping import COMPUTED_TRAIT
 from guestlist.profiles.relations import ALIAS, IDENTIFIER
 from guestlist.store import Table, Warehouse
 from guestlist.store.functions import microseconds_of
+from guestlist.store.in_memory import in_memory
 from guestlist.store.journal import Journal
 from guestlist.store.journal_hooks import Hook
 
@@ -61,7 +62,7 @@ def attend(warehouse: Warehouse, journal: Journal, *, now: int) -> None:
 
 def _begin(warehouse: Warehouse, journal: Journal, hook: Hook, now: int) -> None:
     with warehouse.transaction():
-        warehouse.delete_keys("move", ibis.memtable({"hook": [hook.name]}), ["hook"])
+        warehouse.delete_keys("move", in_memory({"hook": [hook.name]}), ["hook"])
         upto = max(_last(warehouse), now)
         _anchor(warehouse, upto)
         if hook.from_start and warehouse.has("membership"):
@@ -88,7 +89,7 @@ def _anchor(warehouse: Warehouse, number: int) -> None:
         "at": _instant(number),
         "hook": _ANCHOR,
     }
-    warehouse.append("move", ibis.memtable([line], schema=MOVE))
+    warehouse.append("move", in_memory([line], schema=MOVE))
 
 
 def _let_go(warehouse: Warehouse, journal: Journal) -> None:
@@ -97,7 +98,7 @@ def _let_go(warehouse: Warehouse, journal: Journal) -> None:
     gone = move.filter(move.number <= passed, move.number < _last(warehouse)).select("number")
     held = journal.held_moves()
     if held:
-        gone = gone.anti_join(ibis.memtable({"number": held}, schema={"number": "int64"}), "number")
+        gone = gone.anti_join(in_memory({"number": held}, schema={"number": "int64"}), "number")
     if warehouse.read(gone.limit(1)).num_rows:
         warehouse.delete_keys("move", gone, ["number"])
 

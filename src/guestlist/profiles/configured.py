@@ -6,8 +6,9 @@ from itertools import product
 
 import ibis
 
-from guestlist.profiles.relations import IDENTIFIER_USE, Column, Table, in_memory
+from guestlist.profiles.relations import IDENTIFIER_USE, Column, Table
 from guestlist.store.functions import json_kind, json_text
+from guestlist.store.in_memory import in_memory
 from guestlist.values.email import SEPARATORS
 
 _PERSONS = "identify"

@@ -12,9 +12,10 @@ import ibis
 import orjson
 
 from guestlist.profiles.do_not_send import identifier_token_column
-from guestlist.profiles.relations import Column, Table, in_memory
+from guestlist.profiles.relations import Column, Table
 from guestlist.profiles.views import known_identifiers
 from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.values.email import read_email
 
 _OF_A_PERSON = (

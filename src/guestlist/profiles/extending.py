@@ -15,10 +15,11 @@ from guestlist.profiles.identity import HUB, VALUE, Known, counting, joined, new
 from guestlist.profiles.joining import People, Scope, join_up
 from guestlist.profiles.nodes import next_number, number, spell
 from guestlist.profiles.places import with_countries
-from guestlist.profiles.relations import IDENTIFIER_USE, LOST_SENDER, SPELLING, Table, in_memory
+from guestlist.profiles.relations import IDENTIFIER_USE, LOST_SENDER, SPELLING, Table
 from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.views import aliases
 from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,12 +24,12 @@ from guestlist.profiles.relations import (
     SPLIT_FROM,
     Materialise,
     Table,
-    in_memory,
 )
 from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.views import write_views
 from guestlist.store import Warehouse
 from guestlist.store.functions import microseconds_of
+from guestlist.store.in_memory import in_memory
 
 VALUE = ["type", "raw", "country"]
 HUB = {"node": "int64", "people": "int64"}

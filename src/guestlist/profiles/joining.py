@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import ibis
-import pyarrow as pa
 
 from guestlist.profiles.components import components
 from guestlist.profiles.nodes import kind_of
-from guestlist.profiles.relations import Table, in_memory
+from guestlist.profiles.relations import Table
 from guestlist.profiles.replay import Nodes, Replayed, Told, microseconds, replay
 from guestlist.profiles.rules import IdentityRules
 from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 
 _PLACED = {"strength": "int64", "oldest": "int64", "merged_by": "int64"}
 _ASIDE = {"strength": "int64", "kept": "int64", "ordinal": "int64", "reason": "string"}
@@ -216,7 +216,7 @@ def _placed(result: Replayed) -> Table:
     for merged in result.merged:
         by[merged.node] = merged.message
     columns = {"strength": range(len(by)), "oldest": result.oldest, "merged_by": by}
-    return ibis.memtable(pa.table(columns, schema=ibis.schema(_PLACED).to_pyarrow()))
+    return in_memory(columns, _PLACED)
 
 
 def _aside(result: Replayed) -> Table:

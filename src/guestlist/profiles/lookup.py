@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import ibis
 
-from guestlist.profiles.relations import Materialise, Table, in_memory
+from guestlist.profiles.relations import Materialise, Table
 from guestlist.profiles.rules import IdentityRules, Normaliser
+from guestlist.store.in_memory import in_memory
 
 PROFILE = "profile_id"
 """Stands where a type of identifier may: our own id of a person, also one from before a merge."""

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from guestlist.profiles.do_not_send import identifier_token_column
-from guestlist.profiles.relations import Column, Materialise, Table, in_memory
+from guestlist.profiles.relations import Column, Materialise, Table
 from guestlist.profiles.rules import Blocked, IdentityRules, Normaliser
+from guestlist.store.in_memory import in_memory
 
 KIND_BITS = 40
 """A node's number has the place of its type in the order of strength above these bits: the least is the strongest."""

@@ -3,9 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
-import ibis
-import pyarrow as pa
-
 Table: TypeAlias = Any
 Column: TypeAlias = Any
 """Ibis has no usable types for columns reached by name."""
@@ -104,8 +101,3 @@ class Materialise(Protocol):
     """Write an intermediate result under a name and give back the table that reads it."""
 
     def __call__(self, name: str, expr: Table, /) -> Table: ...
-
-
-def in_memory(columns: Mapping[str, list[Any]], schema: Mapping[str, str]) -> Table:
-    """A table of values computed in Python."""
-    return ibis.memtable(pa.table(dict(columns), schema=ibis.schema(schema).to_pyarrow()))

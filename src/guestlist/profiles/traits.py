@@ -5,9 +5,10 @@ from collections.abc import Iterable
 import ibis
 
 from guestlist.profiles.external import tells_membership
-from guestlist.profiles.relations import Column, Materialise, Table, in_memory
+from guestlist.profiles.relations import Column, Materialise, Table
 from guestlist.store import Warehouse
 from guestlist.store.functions import without_field
+from guestlist.store.in_memory import in_memory
 from guestlist.values.engage import KEY_PROPERTY
 
 DEEPEST = 8
@@ -93,7 +94,7 @@ def _leaves(said: Table, materialise: Materialise) -> Table:
     levels = [level]
     for depth in range(1, DEEPEST):
         inner = level.filter(_is_object(level.raw))
-        if not inner.count().execute():
+        if not inner.count().to_pyarrow().as_py():
             break
         level = materialise(f"trait_level_{depth}", _opened(inner.select("person", "version", doc="raw", path="key")))
         levels.append(level)

@@ -13,6 +13,7 @@ from guestlist.destinations.meta.schemas import AWAITED
 from guestlist.profiles.identity import newest
 from guestlist.store import Table, Warehouse
 from guestlist.store.functions import microseconds_of
+from guestlist.store.in_memory import in_memory
 from guestlist.store.journal import Journal
 from guestlist.store.journal_keeping import Waited, step
 from guestlist.store.journal_tables import BatchState
@@ -30,13 +31,13 @@ def note_moves(warehouse: Warehouse, ledger: Ledger, syncs: Iterable[tuple[str, 
     moved = _moved(warehouse, last if upto is None else upto, at) if known else None
     with ledger.transaction():
         if moved is not None and moved.num_rows:
-            bound = ibis.memtable(
+            bound = in_memory(
                 pa.table({"sync": [sync for sync, _ in known], "audience": [audience for _, audience in known]})
             )
             lines = ibis.memtable(moved).join(bound, "audience").select(*AWAITED)
             ledger.merge("awaited", ledger.materialise("moved", lines), _WHOM)
         if last != upto:
-            ledger.replace("measured", ibis.memtable({"ordinal": [last]}))
+            ledger.replace("measured", in_memory({"ordinal": [last]}))
 
 
 def _measured(ledger: Ledger) -> int | None:
@@ -86,7 +87,7 @@ def _acknowledged(ledger: Ledger, journal: Journal, sync: str, awaited: Table) -
     """(sync, profile_id, waited): by the last batch that took a row of theirs since they moved; milliseconds."""
     first = ledger.read(awaited.aggregate(first=awaited.moved_at.min())).to_pylist()[0]["first"]
     taken = [batch for batch in journal.sent_since(sync, first) if batch.state is BatchState.APPLIED]
-    batches = ibis.memtable(
+    batches = in_memory(
         pa.table(
             {
                 "sent_at": pa.array([batch.sent_at for batch in taken], pa.int64()),

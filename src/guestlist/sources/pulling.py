@@ -22,6 +22,7 @@ from guestlist.sources.staging import DOCUMENTS, FILE, KEYS, LINES, MOST_REJECTI
 from guestlist.sources.tabular import columns_of_json, content_of, read_table
 from guestlist.sources.times import INSTANT
 from guestlist.store import Table, Warehouse
+from guestlist.store.in_memory import in_memory
 
 WHOLE_EVERY = timedelta(days=1)
 """So often all lines are read, also where a change column or the age of files tells that they are as they were."""
@@ -214,11 +215,11 @@ class _Reading:
         What a line says is read only where it said something else before, or nothing: into `pulled_said`.
         """
         parts = [part for part in (self._tabular(), self._documents()) if part is not None]
-        marks = [self._marked(lines) for lines in parts] or [ibis.memtable([], schema=_MARKS)]
+        marks = [self._marked(lines) for lines in parts] or [in_memory([], schema=_MARKS)]
         marks = self.warehouse.materialise("pulled_marks", self._keyed(ibis.union(*marks) if marks[1:] else marks[0]))
         same = known.filter(known.message_id.notnull())
         new = self.warehouse.materialise("pulled_new", marks.anti_join(same, ["key", "digest"]).select(LINE))
-        said = [self._said(lines.semi_join(new, LINE)) for lines in parts] or [ibis.memtable([], schema=_SAID)]
+        said = [self._said(lines.semi_join(new, LINE)) for lines in parts] or [in_memory([], schema=_SAID)]
         said = self.warehouse.materialise("pulled_said", ibis.union(*said) if said[1:] else said[0])
         read = marks.left_join(said.select(LINE, "reason", "field", "value"), LINE).drop(f"{LINE}_right")
         return self.warehouse.materialise("pulled_read", self._judged(read))
@@ -320,7 +321,7 @@ class _Reading:
 
     def _counted(self, known: Table, fresh: Table, gone: Table, over: Table, read: Table) -> Landing:
         numbers = self.warehouse.read(
-            ibis.memtable({"one": [1]}).select(
+            in_memory({"one": [1]}).select(
                 held=known.filter(known.message_id.notnull()).count().as_scalar(),
                 fresh=fresh.count().as_scalar(),
                 gone=gone.filter(gone.message_id.notnull()).count().as_scalar(),
@@ -385,7 +386,7 @@ class _Reading:
                                    ["source", "key", "file", "line"])  # fmt: skip
         rows = [*self._unreadable(), *self._unfit(read)][:MOST_REJECTIONS]
         columns = {name: [row[place] for row in rows] for place, name in enumerate(PULLED_REJECTED)}
-        self.warehouse.append("pulled_rejected", ibis.memtable(columns, schema=PULLED_REJECTED))
+        self.warehouse.append("pulled_rejected", in_memory(columns, schema=PULLED_REJECTED))
 
     def _unreadable(self) -> Iterator[tuple[object, ...]]:
         for file, one in self.staged.rejections:
@@ -402,22 +403,16 @@ class _Reading:
         repeated = self.warehouse.read(read.filter(read.reason == Unfit.REPEATED.value).count()).as_py()
         partly = self.staged.keys or bool(self.staged.kept)
         line = {
-            "source": [name],
-            "load": [self.last.load + 1],
-            "definition": [self.source.digest],
-            "watermark": [self.staged.watermark],
-            "whole_at": [self.last.whole_at if partly else now],
-            "at": [now],
-            "lines": [landing.lines],
-            "repeated": [int(repeated)],
+            "source": name,
+            "load": self.last.load + 1,
+            "definition": self.source.digest,
+            "watermark": self.staged.watermark,
+            "whole_at": self.last.whole_at if partly else now,
+            "at": now,
+            "lines": landing.lines,
+            "repeated": int(repeated),
         }
-        self.warehouse.merge("pulled_load", ibis.memtable(line, schema=PULLED_LOAD), ["source"])
+        self.warehouse.merge("pulled_load", in_memory([line], schema=PULLED_LOAD), ["source"])
         self.warehouse.delete_keys("pulled_file", self._own("pulled_file").select("source", "file"), ["source", "file"])
-        marks = self.staged.marks
-        files = {
-            "source": [name for _ in marks],
-            "file": [one.file for one in marks],
-            "size": [one.size for one in marks],
-            "stamp": [one.stamp for one in marks],
-        }
-        self.warehouse.append("pulled_file", ibis.memtable(files, schema=PULLED_FILE))
+        files = [{"source": name, "file": one.file, "size": one.size, "stamp": one.stamp} for one in self.staged.marks]
+        self.warehouse.append("pulled_file", in_memory(files, schema=PULLED_FILE))

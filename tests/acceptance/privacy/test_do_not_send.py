@@ -2,12 +2,12 @@
 
 import hashlib
 
-import ibis
 import pytest
 
 from guestlist.profiles.do_not_send import listed_profiles
 from guestlist.records import find_people, open_records
 from guestlist.space import open_space
+from guestlist.store.in_memory import in_memory
 
 from .conftest import CANARIES, Desk
 
@@ -90,7 +90,7 @@ def test_it_survives_importing_again_and_finds_the_whole_person(desk: Desk) -> N
     with open_records(here) as records, here.open_warehouse() as warehouse:
         find_people(here, warehouse, records)
         known = warehouse.table("identifier")
-        tokens = ibis.memtable({"token": [entry.token.hex() for entry in records.journal.do_not_send()]})
+        tokens = in_memory({"token": [entry.token.hex() for entry in records.journal.do_not_send()]})
         found = warehouse.read(listed_profiles(known, tokens, records.pepper)).to_pylist()
     assert [row["profile_id"] for row in found] == [desk.people()["user_id", "u1042"]]
 

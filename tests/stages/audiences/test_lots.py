@@ -11,6 +11,7 @@ from tests.stages.audiences.test_membership import Space
 from guestlist.audiences.document import read
 from guestlist.audiences.evaluate import AUDIENCE_GROUP, sent_to
 from guestlist.pipeline import find_members
+from guestlist.store.in_memory import in_memory
 
 PEOPLE = [f"p{n}" for n in range(2_000)]
 EVENTS = [event(who, "V", "2026-03-01") for who in PEOPLE]
@@ -109,7 +110,7 @@ def test_people_who_become_one_keep_the_group_that_was_drawn_first(tmp_path: Pat
     schema = ibis.schema(AUDIENCE_GROUP).to_pyarrow()
     space.warehouse.append("audience_group", pa.Table.from_pylist(drawn, schema=schema))
     merged = {"profile_id": ["old", "new", "other"], "survivor": ["new", "new", "other"]}
-    space.warehouse.replace("alias", ibis.memtable(merged))
+    space.warehouse.replace("alias", in_memory(merged))
 
     find_members(space.warehouse, [read("key: x\nwho: {event: V}\nholdout: 50%")], at=utc("2026-03-03"), zone=BERLIN)
     assert groups(space, "x") == {"new": "a", "other": "b"}
@@ -119,7 +120,7 @@ def test_people_known_by_a_browser_alone_can_be_left_out(tmp_path: Path) -> None
     space = Space(tmp_path, [event(who, "V", "2026-03-01") for who in "abc"] + [event("d", "W", "2026-03-01")])
     held = [("anonymous_id", "a"), ("anonymous_id", "b"), ("email", "b"), ("card", "c"), ("anonymous_id", "d")]
     named = {"type": [kind for kind, _ in held], "profile_id": [who for _, who in held]}
-    rows = ibis.memtable(named).mutate(first_seen=ibis.literal(utc("2026-03-01"), "timestamp('UTC')"))
+    rows = in_memory(named).mutate(first_seen=ibis.literal(utc("2026-03-01"), "timestamp('UTC')"))
     space.warehouse.replace("identifier", rows)
 
     space.evaluate(

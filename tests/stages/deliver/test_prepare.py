@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import ibis
 import pytest
 from tests.stages.deliver.shop import SETTINGS, Customer, digest, do_not_send, fill, members, open_warehouse
 
@@ -15,6 +14,7 @@ from guestlist.destinations.meta.rows import Identifier, read_record, row_key
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.profiles.relations import SPLIT_OFF
 from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.store.ledger import Ledger
 
 PEOPLE = [
@@ -47,7 +47,7 @@ class Space:
     def prepare(self, people: list[Customer]) -> Prepared:
         fill(self.warehouse, people)
         lines = [dict(zip(SPLIT_OFF, line, strict=True)) for line in self.split]
-        self.warehouse.replace("split_off", ibis.memtable(lines, schema=SPLIT_OFF))
+        self.warehouse.replace("split_off", in_memory(lines, schema=SPLIT_OFF))
         return prepare(
             self.warehouse,
             self.ledger,
@@ -188,9 +188,7 @@ def test_an_entry_of_the_list_costs_only_the_rows_that_it_touches(space: Space) 
 
 
 def test_a_value_shared_by_many_points_at_nobody(space: Space) -> None:
-    space.refused = ibis.memtable(
-        {"key": ["EMAIL"], "sent": [digest("team@example.com")], "reason": ["shared_by_many"]}
-    )
+    space.refused = in_memory({"key": ["EMAIL"], "sent": [digest("team@example.com")], "reason": ["shared_by_many"]})
     people = [Customer(id=n, emails=[f"{n}@example.com"], traits={"email": "team@example.com"}) for n in "ab"]
     wanted = space.want(people)
     assert [len(space.rows(n)) for n in "ab"] == [1, 1]
@@ -250,10 +248,8 @@ def test_merged_people_follow_the_survivor(space: Space) -> None:
         {"sync": "s", "row_key": f"00000000-0000-0000-0000-00000000000{n}", "profile_id": who}
         for n, who in [(1, "a"), (1, "b"), (2, "a")]
     ]
-    space.ledger.append("ledger_person", ibis.memtable(lines, schema=RELATIONS["ledger_person"]))
+    space.ledger.append("ledger_person", in_memory(lines, schema=RELATIONS["ledger_person"]))
     for _ in range(2):
-        space.ledger.follow_survivors(
-            "ledger_person", ibis.memtable({"profile_id": ["a", "b"], "survivor": ["b", "b"]})
-        )
+        space.ledger.follow_survivors("ledger_person", in_memory({"profile_id": ["a", "b"], "survivor": ["b", "b"]}))
         told = space.ledger.read(space.ledger.table("ledger_person")).to_pylist()
         assert sorted((str(line["row_key"])[-1], line["profile_id"]) for line in told) == [("1", "b"), ("2", "b")]

@@ -11,8 +11,9 @@ from tests.stages.profiles.warehouse import START
 
 from guestlist.profiles.do_not_send import identifier_token, listed_profiles, token
 from guestlist.profiles.events import events
-from guestlist.profiles.relations import MESSAGE_PROFILE, in_memory
+from guestlist.profiles.relations import MESSAGE_PROFILE
 from guestlist.profiles.traits import traits
+from guestlist.store.in_memory import in_memory
 
 Row = dict[str, Any]
 

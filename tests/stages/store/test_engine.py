@@ -17,6 +17,7 @@ from ibis import _
 from guestlist.errors import GuestlistError
 from guestlist.store import Warehouse
 from guestlist.store.functions import object_text
+from guestlist.store.in_memory import in_memory
 from guestlist.store.ledger import Ledger
 
 PEOPLE = pa.table({"id": [1, 2, 3], "name": ["Ada", "Bo", None]})
@@ -47,7 +48,7 @@ def test_appending_makes_the_relation_then_adds_by_column_name(warehouse: Wareho
         pa.table({"id": [7]}),
         pa.table({"id": [7]}).to_reader(),
         pa.table({"id": [7]}).to_batches()[0],
-        ibis.memtable({"id": [7]}),
+        in_memory({"id": [7]}),
     ],
     ids=["table", "reader", "batch", "expression"],
 )
@@ -154,7 +155,7 @@ MANY = 130_000  # more than the engine keeps in one group of lines
         lambda ledger: ledger.append("old", NONE),
         lambda ledger: ledger.append("old", ledger.table("old").filter(_.id < 0)),
         lambda ledger: ledger.merge("old", NONE, ["id"]),
-        lambda ledger: ledger.add_unknown("old", PEOPLE, ["id"], keys=ibis.memtable(PEOPLE)),
+        lambda ledger: ledger.add_unknown("old", PEOPLE, ["id"], keys=in_memory(PEOPLE)),
         lambda ledger: ledger.replace_lines("old", PEOPLE.select(["id"]), NONE, ["id"]),
     ],
     ids=["create", "replace", "append", "expression", "merge", "add_unknown", "replace_lines"],
@@ -263,7 +264,7 @@ def test_times_are_read_in_utc_wherever_the_machine_is(tmp_path: Path) -> None:
         from guestlist.store import Warehouse
         with Warehouse(Path(sys.argv[1])) as warehouse:
             noon = ibis.timestamp("2026-01-01T12:00:00").cast("timestamp('UTC')")
-            warehouse.replace("a", ibis.memtable({"x": [1]}).select(at=noon))
+            warehouse.replace("a", in_memory({"x": [1]}).select(at=noon))
             for one in (warehouse, warehouse.beside()):
                 told = one.table("a").select(at=one.table("a").at.cast("string"))
                 print(*(batch.to_pylist() for batch in one.stream(told)))

@@ -10,6 +10,7 @@ import pytest
 
 from guestlist.errors import GuestlistError
 from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.store.queries import QueryLimits, ask
 
 LIMITS = QueryLimits(rows=100, columns=3, row_bytes=1024, seconds=60)
@@ -18,8 +19,8 @@ LIMITS = QueryLimits(rows=100, columns=3, row_bytes=1024, seconds=60)
 @pytest.fixture
 def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
     with Warehouse(tmp_path / "w.duckdb", memory_limit="200MB") as opened:
-        opened.replace("event", ibis.memtable({"profile_id": ["ann@example.org", "b"], "total": [1.5, 2.0]}))
-        opened.replace("form", ibis.memtable({"raw": ["secret"]}))
+        opened.replace("event", in_memory({"profile_id": ["ann@example.org", "b"], "total": [1.5, 2.0]}))
+        opened.replace("form", in_memory({"raw": ["secret"]}))
         yield opened
 
 

@@ -12,6 +12,7 @@ from guestlist.asking import refresh
 from guestlist.audiences.traits.document import REDUCERS, read
 from guestlist.space import make_space, open_space
 from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 
 GUIDE = (Path(__file__).parents[3] / "docs" / "traits.md").read_text(encoding="utf-8")
 EXAMPLES = [read(text) for text in re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)]
@@ -63,9 +64,9 @@ def write(warehouse: Warehouse) -> None:
     ):
         warehouse.replace(name, rows)
     known = {"type": ["email"] * 2, "value": ["ann@example.org", "ben@example.org"], "profile_id": ["a", "b"]}
-    warehouse.replace("identifier", ibis.memtable(known).mutate(first_seen=ibis.timestamp("2025-01-01")))
-    warehouse.replace("alias", ibis.memtable({"profile_id": ["a"], "survivor": ["a"]}))
-    warehouse.replace("message", ibis.memtable({"message_id": ["m"]}).mutate(at=ibis.timestamp("2025-01-01")))
+    warehouse.replace("identifier", in_memory(known).mutate(first_seen=ibis.timestamp("2025-01-01")))
+    warehouse.replace("alias", in_memory({"profile_id": ["a"], "survivor": ["a"]}))
+    warehouse.replace("message", in_memory({"message_id": ["m"]}).mutate(at=ibis.timestamp("2025-01-01")))
 
 
 @pytest.mark.parametrize("key", [key for one in EXAMPLES for key in one.keys])

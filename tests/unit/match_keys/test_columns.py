@@ -14,6 +14,7 @@ from guestlist.destinations.meta.manifest import KEYS, MANY
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.destinations.meta.rows import Row, keys_of, read_record, row_key
+from guestlist.store.in_memory import in_memory
 from guestlist.values.text import sha256
 
 IDFA = "AECE52E7-03EE-455A-B3C4-E57283966239"
@@ -177,7 +178,7 @@ def test_blanked_values_leave_rows_and_their_reason() -> None:
     store = Store(engine)
     grow_forms(table, store, by)
     refused = {"key": "EMAIL", "sent": sha256("hub@example.org"), "reason": "shared_by_many"}
-    blanks = ibis.memtable([{"profile_id": who, **refused} for who in ("one", "two", "all")])
+    blanks = in_memory([{"profile_id": who, **refused} for who in ("one", "two", "all")])
     rows = prepare_rows(table, store.forms(), by, blanks=blanks).order_by("profile_id", "n").to_pyarrow().to_pylist()
     assert [(r["profile_id"], r["EMAIL"], r["EMAIL_reason"], r["cannot"]) for r in rows] == [
         ("all", "", "shared_by_many", "only_unusable"),

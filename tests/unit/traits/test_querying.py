@@ -2,11 +2,11 @@
 
 from typing import Any
 
-import ibis
 import pytest
 
 from guestlist.audiences.traits.definition import SqlTrait
 from guestlist.audiences.traits.querying import values
+from guestlist.store.in_memory import in_memory
 
 TRAIT = SqlTrait(key="points", name="Points", query="", columns=(("points", "points"),), identifier="email")
 PEOPLE = {"ann@example.org": "ann", "ann@example.com": "ann", "ben@example.org": "ben"}
@@ -31,7 +31,7 @@ def test_of_several_lines_the_same_one_counts_in_whatever_order(
     lines: list[tuple[str, str | None]], points: dict[str, str], turned: bool
 ) -> None:
     told = [{"email": email, "points": value} for email, value in (reversed(lines) if turned else lines)]
-    rows = ibis.memtable(told, schema={"email": "string", "points": "string"})
+    rows = in_memory(told, schema={"email": "string", "points": "string"})
     ((key, found),) = values(TRAIT, rows, known)
     assert key == "points"
     assert {row["profile_id"]: row["value"] for row in found.to_pyarrow().to_pylist()} == points

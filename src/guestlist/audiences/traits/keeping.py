@@ -8,6 +8,7 @@ import ibis
 import ibis.expr.types as ir
 
 from guestlist.audiences.question import stamp
+from guestlist.store.in_memory import in_memory
 
 NAME = "computed_trait"
 COMPUTED_TRAIT = {
@@ -67,7 +68,7 @@ def keep_only(warehouse: Warehouse, keys: Iterable[str]) -> None:
 
 def note_dropped(warehouse: Warehouse, key: str, lines: int) -> None:
     """Remember how many lines of a trait's query were left out."""
-    told = ibis.memtable({"key": [key], "lines": [lines]}, schema=QUERY_DROPPED)
+    told = in_memory({"key": [key], "lines": [lines]}, schema=QUERY_DROPPED)
     warehouse.create(DROPPED, QUERY_DROPPED)
     warehouse.delete_keys(DROPPED, told.select("key"), ["key"])
     if lines:

@@ -22,6 +22,7 @@ from guestlist.destinations.meta.match_keys import MatchKeySettings, Source, key
 from guestlist.destinations.meta.relations import Materialise
 from guestlist.destinations.meta.row_keys import digest
 from guestlist.destinations.meta.rows import FALSE_WORDS
+from guestlist.store.in_memory import in_memory
 from guestlist.values.country import country_of_hash
 from guestlist.values.email import SEPARATORS
 from guestlist.values.reading import Flag, Reason
@@ -43,7 +44,7 @@ _LONGEST_VALUE = 1_000_000
 def _hashed_countries() -> Table:
     # One memory table for all expressions: one that is made again is then known to the compiler.
     digests = country_of_hash()
-    return ibis.memtable(pa.table({"digest": list(digests), "code": list(digests.values())}))
+    return in_memory({"digest": list(digests), "code": list(digests.values())})
 
 
 def trait_columns(settings: MatchKeySettings) -> dict[str, str]:

@@ -3,8 +3,6 @@
 import secrets
 from dataclasses import dataclass, field, replace
 
-import ibis
-
 from guestlist.destinations.meta.guard import Cause, Held, exodus, judge
 from guestlist.destinations.meta.guard import Exodus as People
 from guestlist.destinations.meta.keymask import Table
@@ -15,6 +13,7 @@ from guestlist.destinations.meta.prepare import Wanted
 from guestlist.destinations.meta.relations import SYNCS, Relations
 from guestlist.destinations.meta.settle import Settings
 from guestlist.instruments import measured
+from guestlist.store.in_memory import in_memory
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Batch, PlanState
 from guestlist.store.journal_tables import Plan as PlanRecord
@@ -73,7 +72,7 @@ def relations(ledger: Ledger, wanted: Wanted, terms: Terms, *, now: int, removes
 
     # By names that are the same for every sync, so that a plan is compiled once for all of them.
     return Relations(
-        syncs=ledger.materialise("syncs", ibis.memtable([line], schema=SYNCS)),
+        syncs=ledger.materialise("syncs", in_memory([line], schema=SYNCS)),
         wanted=ledger.view("given_wanted", wanted.rows),
         wanted_person=ledger.view("given_wanted_person", wanted.persons),
         ledger=ledger.view("given_ledger", mine("ledger")),

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-import ibis
-
 from guestlist.destinations.meta.fold import fold
 from guestlist.destinations.meta.keymask import Table
 from guestlist.destinations.meta.relations import NAMED, OUTCOME, Batches
+from guestlist.store.in_memory import in_memory
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Batch
 from guestlist.store.ledger import Ledger
@@ -33,7 +32,7 @@ def fold_answered(ledger: Ledger, journal: Journal, batches: Sequence[Batch], *,
 
 
 def _fold(ledger: Ledger, batches: Sequence[Batch]) -> None:
-    outcome = ibis.memtable(
+    outcome = in_memory(
         [
             {
                 "sync": batch.sync,
@@ -72,4 +71,4 @@ def write_named(ledger: Ledger, batch: Batch, named: Iterable[tuple[object, str]
     lines = [{"sync": batch.sync, "batch": batch.id, "row_key": key, "reason": reason} for key, reason in named]
     if lines:
         with ledger.transaction():
-            ledger.append("named", ibis.memtable(lines, schema=NAMED))
+            ledger.append("named", in_memory(lines, schema=NAMED))

@@ -15,6 +15,7 @@ from guestlist.destinations.meta.manifest import KEYS, ROWS_PER_REQUEST, WEAK, K
 from guestlist.destinations.meta.pace import Direction
 from guestlist.destinations.meta.plan import TRIES, Plan
 from guestlist.destinations.meta.relations import OP, OP_PERSON
+from guestlist.store.in_memory import in_memory
 from guestlist.store.ledger import Ledger
 
 PLANNED_OP = {**OP, "plan": "string", "ordinal": "int32"}
@@ -88,7 +89,7 @@ class Packer:
 
     def clear(self) -> None:
         """Forget the operations of the sync."""
-        mine = ibis.memtable({"sync": [self.sync]})
+        mine = in_memory({"sync": [self.sync]})
         for name in ("op", "op_person", "named"):
             self.ledger.delete_keys(name, mine, ["sync"])
 
@@ -198,7 +199,7 @@ class Packer:
 
     def passed(self, parcel: Parcel, op: Table, op_person: Table) -> int:
         """Write what the last gate let through, in place of the batch's operations. Gives how many rows are left."""
-        mine = ibis.memtable({"batch": [parcel.batch]})
+        mine = in_memory({"batch": [parcel.batch]})
         with self.ledger.transaction():
             kept = self.ledger.materialise("passed_op", op.select(*_OP))
             persons = self.ledger.materialise("passed_person", op_person.select(*OP_PERSON))

@@ -19,10 +19,11 @@ from guestlist.destinations.meta.keymask import KEY_COLUMNS
 from guestlist.destinations.meta.manifest import KEYS, Key
 from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
 from guestlist.destinations.meta.profile_table import held_traits, present_traits, profile_table, used
-from guestlist.destinations.meta.refusals import DoNotSend, Refusal, in_memory, split_off, withdraw
+from guestlist.destinations.meta.refusals import DoNotSend, Refusal, fetched, split_off, withdraw
 from guestlist.destinations.meta.relations import KEY, LISTED_KEY
 from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.store.engine import Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.store.ledger import Ledger
 from guestlist.values.reading import Reason
 
@@ -100,7 +101,7 @@ def prepare(
     off from somebody (relation `split_off`) is not sent for them either.
     """
     split = warehouse.read(split_off(warehouse, settings))
-    refusal, under = Refusal(do_not_send, in_memory(warehouse, refused), split), _digest(settings)
+    refusal, under = Refusal(do_not_send, fetched(warehouse, refused), split), _digest(settings)
     withdraw(ledger, destination, settings, refusal)
     people = warehouse.materialise("people_to_prepare", members.select("profile_id").distinct())
     prints = warehouse.materialise("fingerprints", _fingerprints(warehouse, people, settings, split))
@@ -218,7 +219,7 @@ def _without_refused(
     """The rows, made again for profiles that carry a refused value: these are then in `carriers`."""
     among = warehouse.materialise("refused_values", refusal.among(rows, settings))
     if not warehouse.count("refused_values") and not refusal.split.num_rows:
-        warehouse.materialise("carriers", ibis.memtable({"profile_id": []}, schema={"profile_id": "string"}))
+        warehouse.materialise("carriers", in_memory({"profile_id": []}, schema={"profile_id": "string"}))
         return rows
     refused = warehouse.materialise("refused_of_people", refusal.whose(rows, among))
     who = warehouse.materialise("carriers", refused.select("profile_id").distinct())
@@ -339,7 +340,7 @@ def want(
 def _listed_keys(ledger: Ledger, sync: str, destination: str, do_not_send: DoNotSend) -> Table:
     """The keys at Meta by this sync whose value is listed."""
     if do_not_send.nobody:
-        return ibis.memtable([], schema=LISTED_KEY)
+        return in_memory([], schema=LISTED_KEY)
     there = ledger.table("ledger").filter(lambda t: (t.sync == sync) & (t.live != 0))
     row = ledger.table("row").filter(lambda t: t.destination == destination)
     row = row.semi_join(there, "row_key")

@@ -16,6 +16,7 @@ from guestlist.destinations.meta.columns import Column, Table
 from guestlist.destinations.meta.manifest import HASHED, IDENTIFIERS, STRONG, UNHASHED, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.store.engine import Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.store.ledger import Ledger
 from guestlist.values.reading import Reason
 
@@ -49,7 +50,7 @@ def refused_values(identity_decision: Table) -> Table:
 def split_off(warehouse: Warehouse, settings: MatchKeySettings) -> Table:
     """Which values (profile_id, key, sent) were split off from whom: only from them they are kept back."""
     if not warehouse.has("split_off"):
-        return ibis.memtable([], schema={name: _CARRIED[name] for name in ("profile_id", "key", "sent")})
+        return in_memory([], schema={name: _CARRIED[name] for name in ("profile_id", "key", "sent")})
     split = warehouse.table("split_off")
     found = [_as_sent(split)]
     if settings.extern_id is not None:
@@ -100,7 +101,7 @@ class Refusal:
 
     def whose(self, rows: Table, among: Table) -> Table:
         """(profile_id, key, sent, reason) of the refused values in these rows; `among` is what `among` gives."""
-        found = [ibis.memtable([], schema=_CARRIED)]
+        found = [in_memory([], schema=_CARRIED)]
         for key in STRONG:
             carried = rows.filter(rows[key] != "").select("profile_id", key=ibis.literal(key), sent=rows[key])
             found.append(carried.join(among, ["key", "sent"]).select(*_CARRIED))
@@ -127,7 +128,7 @@ def _plain(sent: Column) -> Column:
     return sent.re_replace(r"^\s+|\s+$", "")
 
 
-def in_memory(warehouse: Warehouse, refused: Table | None) -> pa.Table | None:
+def fetched(warehouse: Warehouse, refused: Table | None) -> pa.Table | None:
     """The refused values, for both stores."""
     return None if refused is None else warehouse.read(refused.select("key", "sent", "reason"))
 
@@ -158,4 +159,4 @@ def withdraw(ledger: Ledger, destination: str, settings: MatchKeySettings, refus
         )
         touched = touched.distinct().mutate(destination=ibis.literal(destination))
         ledger.delete_keys("profile_row", ledger.materialise("touched_people", touched), ["destination", "profile_id"])
-        ledger.replace_lines("refused_under", under, ibis.memtable(said, schema=REFUSED_UNDER), ["destination"])
+        ledger.replace_lines("refused_under", under, in_memory(said, schema=REFUSED_UNDER), ["destination"])

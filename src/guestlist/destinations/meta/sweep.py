@@ -4,6 +4,7 @@ import ibis
 
 from guestlist.destinations.meta.settle import Settings
 from guestlist.store.engine import Rows
+from guestlist.store.in_memory import in_memory
 from guestlist.store.ledger import Ledger
 
 
@@ -45,7 +46,7 @@ def sweep(ledger: Ledger, destination: str, syncs: list[str], settle: Settings, 
 
 def forget_sync(ledger: Ledger, sync: str) -> None:
     """Forget what Meta has by this sync: its audience is gone."""
-    mine = ibis.memtable({"sync": [sync]})
+    mine = in_memory({"sync": [sync]})
     with ledger.transaction():
         for name in ("ledger", "ledger_person", "op", "op_person", "named"):
             ledger.delete_keys(name, mine, ["sync"])
