@@ -155,7 +155,7 @@ MANY = 130_000  # more than the engine keeps in one group of lines
         lambda ledger: ledger.append("old", NONE),
         lambda ledger: ledger.append("old", ledger.table("old").filter(_.id < 0)),
         lambda ledger: ledger.merge("old", NONE, ["id"]),
-        lambda ledger: ledger.add_unknown("old", PEOPLE, ["id"], keys=in_memory(PEOPLE)),
+        lambda ledger: ledger.add_unknown("old", PEOPLE, ["id"], keys=ibis.memtable(PEOPLE)),
         lambda ledger: ledger.replace_lines("old", PEOPLE.select(["id"]), NONE, ["id"]),
     ],
     ids=["create", "replace", "append", "expression", "merge", "add_unknown", "replace_lines"],
@@ -262,6 +262,7 @@ def test_times_are_read_in_utc_wherever_the_machine_is(tmp_path: Path) -> None:
         import sys, ibis
         from pathlib import Path
         from guestlist.store import Warehouse
+        from guestlist.store.in_memory import in_memory
         with Warehouse(Path(sys.argv[1])) as warehouse:
             noon = ibis.timestamp("2026-01-01T12:00:00").cast("timestamp('UTC')")
             warehouse.replace("a", in_memory({"x": [1]}).select(at=noon))
