@@ -142,7 +142,7 @@ class Stream:
         if self._listed is None or self._listed[0] != mark:
             self._listed = (mark, frozenset(entry.token for entry in journal.do_not_send()))
         tokens = self._listed[1]
-        return bool(tokens) and any(identifier_token(pepper, *one) in tokens for one in move.identifiers)
+        return bool(tokens) and any(identifier_token(pepper, *one) in tokens for one in move.known)
 
     # --- what was refused ---------------------------------------------------------------------------------------------
 

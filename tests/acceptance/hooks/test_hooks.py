@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from guestlist.space import open_space
+
 from .conftest import Typed
 from .receiver import Answer, Receiver
 
@@ -217,6 +219,47 @@ def test_nobody_on_the_do_not_send_list_is_told_of_as_entering(typed: Typed, rec
     assert receiver.told() == [("entered", "u1"), ("exited", "u1")]
     assert [move.get("traits") for move in receiver.taken] == [{"plan": "gold"}, None]
     assert typed.hook()["left_out"] == 1
+
+
+def loaded(typed: Typed, *lines: str) -> None:
+    """A source whose file has these lines now: user id, e-mail, plan."""
+    (typed.folder / "people.csv").write_text("\n".join(["id,email,plan", *lines, ""]))
+    entry = {
+        "as": "people",
+        "columns": {"id": "user_id", "email": "email", "plan": "plan"},
+        "load": {"files": "people.csv", "key": "id"},
+    }
+    open_space(typed.folder).write_entry("sources", "people", entry)
+    typed.done("sources", "load", "people")
+
+
+def test_whose_line_a_source_takes_back_exits_by_what_it_was_told_of_by(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    loaded(typed, "u1,ann@example.org,gold", "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    assert typed.send() == {"crm": (3, None)}
+    loaded(typed, "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    assert typed.send() == {"crm": (1, None)}
+    assert receiver.told()[3:] == [("exited", "u1")]
+
+
+def test_whose_line_was_taken_back_before_they_were_erased_exits_too(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    loaded(typed, "u1,ann@example.org,gold", "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    typed.send()
+    loaded(typed, "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    assert typed("erase", "user_id:u1").code in {0, 1}
+    typed.send()
+    assert receiver.told()[3:] == [("exited", "u1")]
+
+
+def test_who_is_listed_by_an_email_that_lapsed_is_not_told_of_as_entering(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver, "--also", "email")
+    loaded(typed, "u1,old@example.org,free", "u2,bo@example.org,free")
+    typed.send()
+    typed.done("do-not-send", "add", "email:old@example.org")
+    loaded(typed, "u1,new@example.org,gold", "u2,bo@example.org,gold")
+    assert typed.send() == {"crm": (1, None)}
+    assert receiver.told() == [("entered", "u2")]
 
 
 def test_who_is_erased_exits_by_ids_alone_and_what_waits_of_them_is_gone(typed: Typed, receiver: Receiver) -> None:
