@@ -222,9 +222,7 @@ def _lapsed(beside: Warehouse, known: Table, holding: _Theirs) -> _Theirs:
     if not beside.count("lapsed"):
         return {}
     every = _identifiers(beside, known, "known_identifier")
-    return {
-        whose: [one for one in theirs if one not in holding.get(whose, ())] for whose, theirs in every.items()
-    }
+    return {whose: [one for one in theirs if one not in holding.get(whose, ())] for whose, theirs in every.items()}
 
 
 def _identifiers(beside: Warehouse, known: Table, name: str) -> _Theirs:

@@ -272,6 +272,11 @@ class Inbox:
             self._changed.notify_all()
 
 
+def sealed_name(path: Path) -> Path:
+    """What an open segment is called once it is sealed."""
+    return path.with_suffix(_SEALED)
+
+
 def _seal(path: Path) -> None:
     try:
         path.rename(path.with_suffix(_SEALED))
