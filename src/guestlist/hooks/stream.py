@@ -65,7 +65,8 @@ class Stream:
         if hook.again_at is not None and hook.again_at > self._now:
             return (hook.again_at - self._now) / 1_000_000
         for owed in self.records.journal.owed_exits(self.name):
-            return self._tell_exit(hook, owed)
+            if owed.letter is None:
+                return self._tell_exit(hook, owed)
         for letter in self.records.journal.letters(self.name):
             if letter.asked_at is not None:
                 return self._send_again(hook, letter)
@@ -149,16 +150,17 @@ class Stream:
     def _send_again(self, hook: Hook, letter: Letter) -> float:
         journal = self.records.journal
         numbers = journal.letter_moves(letter.id, limit=LOT)
-        there = self.moves.numbered(hook, numbers)
+        owed = self._owed_in(letter)
+        there = [move for one in owed if (move := self._owed_move(one))] + self.moves.numbered(hook, numbers)
         some = [one for move in there if (one := self._may_send(move, hook))]
         first = next(portions(some, most=self._most), [])
         if not first:
-            journal.delivered(letter.id, numbers)
+            self._delivered(letter, numbers, owed)
             return 0
         answer = self._post(hook, first)
         if answer.verdict is Verdict.TAKEN:
             last = first[-1].move.number
-            journal.delivered(letter.id, [number for number in numbers if number <= last])
+            self._delivered(letter, [number for number in numbers if number <= last], owed)
             self._count(hook, len(first))
             return 0
         if answer.verdict is Verdict.LATER or (answer.verdict is Verdict.SMALLER and len(first) > 1):
@@ -168,6 +170,12 @@ class Stream:
         if answer.verdict is not Verdict.SMALLER:
             journal.stop_hook(self.name, answer.code)
         return 0
+
+    def _delivered(self, letter: Letter, numbers: Sequence[int], owed: Sequence[OwedExit]) -> None:
+        for one in owed:
+            if -one.id in numbers:
+                self._forget_exit(one)
+        self.records.journal.delivered(letter.id, numbers)
 
     def _not_taken(self, hook: Hook, answer: Answer, some: Sequence[Told], passed: Callable[[], None]) -> float:
         if answer.verdict is Verdict.SMALLER and len(some) > 1:
@@ -216,26 +224,26 @@ class Stream:
     # --- exits of people who were erased ------------------------------------------------------------------------------
 
     def _tell_exit(self, hook: Hook, owed: OwedExit) -> float:
-        journal, vault = self.records.journal, self.records.vault
-        sealed = vault.load(owed.sealed_as)
-        one = None if sealed is None else told(owed_move(owed, sealed), hook)
+        move = self._owed_move(owed)
+        one = None if move is None else told(move, hook)
         if one is not None:
             answer = self._post(hook, [one])
-            if answer.verdict is Verdict.TAKEN:
-                self._count(hook, 1)
-            elif answer.verdict is not Verdict.SMALLER:
-                return self._put_off_exit(hook, answer)
-        journal.exit_told(owed.id)
-        vault.delete(owed.sealed_as)
+            if answer.verdict is not Verdict.TAKEN:
+                return self._not_taken(hook, answer, [one], lambda: None)
+            self._count(hook, 1)
+        self._forget_exit(owed)
         return 0
 
-    def _put_off_exit(self, hook: Hook, answer: Answer) -> float:
-        """It cannot become a dead letter, whose people are looked up: it waits where it is."""
-        if answer.verdict is Verdict.LATER:
-            return self._not_taken(hook, answer, (), lambda: None)
-        self.records.journal.stop_hook(self.name, answer.code)
-        self.note("hook_stopped", hook, answer.code, 0)
-        return 0
+    def _owed_move(self, owed: OwedExit) -> Move | None:
+        sealed = self.records.vault.load(owed.sealed_as)
+        return None if sealed is None else owed_move(owed, sealed)
+
+    def _owed_in(self, letter: Letter) -> list[OwedExit]:
+        return [one for one in self.records.journal.owed_exits(self.name) if one.letter == letter.id]
+
+    def _forget_exit(self, owed: OwedExit) -> None:
+        self.records.journal.exit_told(owed.id)
+        self.records.vault.delete(owed.sealed_as)
 
     # --- one request --------------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from guestlist.records import open_records
 from guestlist.space import open_space
 
 from .conftest import Typed
@@ -284,6 +285,35 @@ def test_who_is_erased_exits_by_ids_alone_and_what_waits_of_them_is_gone(typed: 
     stores = b"".join(path.read_bytes() for path in (typed.folder / ".guestlist").glob("*") if path.is_file())
     assert b"cy@example.org" not in stores
     assert b"u1" not in re.findall(rb"\bu1\b", stores)
+
+
+@pytest.mark.usefixtures("no_waits")
+@pytest.mark.parametrize("refusal", [400, 413, 422, 410])
+@pytest.mark.parametrize("given_up", [False, True])
+def test_an_exit_of_somebody_erased_that_is_refused_waits_in_a_letter_that_names_nobody(
+    typed: Typed, receiver: Receiver, refusal: int, *, given_up: bool
+) -> None:
+    typed.add(receiver)
+    typed.say(u1="gold", u2="gold")
+    typed.send()
+    receiver.received.clear()
+    receiver.always = lambda _: refusal
+    assert typed("erase", "user_id:u1").code in {0, 1}
+    typed.send()
+    assert len(receiver.received) == (1 if refusal == 410 else 3)
+    (letter,) = typed.done("hooks", "failed", "crm", "--json").facts["letters"]
+    assert (letter["code"], letter["moves"], letter["people"]) == (f"http_{refusal}", 1, 1)
+    receiver.always = lambda _: 200
+    if given_up:
+        typed.done("hooks", "drop", "crm", "--letter", letter["letter"])
+    typed.done("hooks", "retry", "crm")
+    typed.say(u2="free")
+    typed.send()
+    assert receiver.told() == [("exited", user) for user in ("u1", "u2")[given_up:]]
+    assert typed.hook()["letters"] == 0
+    with open_records(open_space(typed.folder)) as records:
+        assert records.journal.owed_exits("crm") == []
+        assert not [one.name for one in records.journal.secrets() if one.name.startswith("exit")]
 
 
 def test_nothing_about_people_or_keys_is_printed(typed: Typed, receiver: Receiver) -> None:
