@@ -5,7 +5,7 @@ does not answer the stream waits, and the moves with it. What an address refuses
 people nothing later is sent until that was, or is given up. So nobody who exited is told of as having entered last.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -83,12 +83,9 @@ class Stream:
         if not self._lot and not self._read_lot(hook, upto):
             return None
         held = self._held()
-        some = [
-            (move, one) for move in self._lot if (one := self._may_send(move, hook)) and move.profile_id not in held
-        ]
-        first = next(portions([one for _, one in some], most=self._most), [])
+        first, next_one = self._portion(hook, [move for move in self._lot if move.profile_id not in held])
         # All that lies before the next one to be sent is dealt with by the same record.
-        rest = some[len(first)][0].number if len(first) < len(some) else last_number(self._lot) + 1
+        rest = last_number(self._lot) + 1 if next_one is None else next_one.move.number
         dealt = [move for move in self._lot if move.number < rest]
         if not first:
             self._pass(dealt, first, held)
@@ -99,6 +96,21 @@ class Stream:
             self._taken(hook, len(first))
             return 0
         return self._not_taken(hook, answer, first, lambda: self._pass(dealt, [], held, buried=first))
+
+    def _portion(self, hook: Hook, moves: Iterable[Move]) -> tuple[list[Told], Told | None]:
+        """What the next request takes, and the one that comes after it; no more is made into documents than that."""
+        self._know_listed()
+        made: list[Told] = []
+
+        def making() -> Iterator[Told]:
+            for move in moves:
+                one = self._may_send(move, hook)
+                if one is not None:
+                    made.append(one)
+                    yield one
+
+        first = next(portions(making(), most=self._most), [])
+        return first, made[-1] if len(made) > len(first) else None
 
     def _read_lot(self, hook: Hook, upto: int) -> bool:
         """Read on; says whether there is something for this hook."""
@@ -138,12 +150,14 @@ class Stream:
         return None if move.inside else told(move, replace(hook, also=())) or told(move, replace(hook, also=contacts))
 
     def _is_listed(self, move: Move) -> bool:
-        journal, pepper = self.records.journal, self.records.pepper
+        tokens = self._listed[1] if self._listed else frozenset()
+        return bool(tokens) and any(identifier_token(self.records.pepper, *one) in tokens for one in move.known)
+
+    def _know_listed(self) -> None:
+        journal = self.records.journal
         mark = journal.do_not_send_mark()
         if self._listed is None or self._listed[0] != mark:
             self._listed = (mark, frozenset(entry.token for entry in journal.do_not_send()))
-        tokens = self._listed[1]
-        return bool(tokens) and any(identifier_token(pepper, *one) in tokens for one in move.known)
 
     # --- what was refused ---------------------------------------------------------------------------------------------
 
@@ -152,8 +166,7 @@ class Stream:
         numbers = journal.letter_moves(letter.id, limit=LOT)
         owed = self._owed_in(letter)
         there = [move for one in owed if (move := self._owed_move(one))] + self.moves.numbered(hook, numbers)
-        some = [one for move in there if (one := self._may_send(move, hook))]
-        first = next(portions(some, most=self._most), [])
+        first, _ = self._portion(hook, there)
         if not first:
             self._delivered(letter, numbers, owed)
             return 0
