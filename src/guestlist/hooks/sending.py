@@ -157,14 +157,19 @@ class Senders:
 
     def _keep_sending(self, name: str, wake: Event) -> None:
         with _opened(self._stores, self._records, name, self._clock, self._note) as stream:
-            while not self._stopping.is_set() and stream.hook() is not None:
+            while not self._stopping.is_set():
                 wait = self._step(stream)
+                if wait is None:
+                    return
                 if wait:
                     wake.wait(wait)
                     wake.clear()
 
-    def _step(self, stream: Stream) -> float:
+    def _step(self, stream: Stream) -> float | None:
+        """Seconds to the next; None where the hook was taken away."""
         try:
+            if stream.hook() is None:
+                return None
             with self._stores.at_work() as may:
                 wait = stream.step() if may else None
         except GuestlistError as error:
