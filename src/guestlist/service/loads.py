@@ -1,13 +1,11 @@
 """Sources loaded on time, beside all else: fetched each in a thread of its own, landed by the keeper in its turn."""
 
-import shutil
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
 from guestlist.clock import microseconds
 from guestlist.errors import GuestlistError
 from guestlist.loads.loading import (
-    FOLDER,
     Job,
     Scheduled,
     begin,
@@ -16,6 +14,7 @@ from guestlist.loads.loading import (
     note_failed,
     note_landed,
     scheduled_sources,
+    sweep,
 )
 from guestlist.service.failing import LOST, strange
 from guestlist.service.logs import Log
@@ -72,7 +71,7 @@ class Loads:
     def _sweep(self, syncing: Syncing) -> None:
         """What an earlier process fetched and did not land."""
         if not self._swept:
-            shutil.rmtree(syncing.space.private / FOLDER, ignore_errors=True)
+            sweep(syncing.space, syncing.clock)
             self._swept = True
 
     def _ended(self) -> list[str]:
