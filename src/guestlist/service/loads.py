@@ -33,6 +33,7 @@ class _Fetching:
 
     job: Job
     halted: Event
+    pull: Pull
     staged: Staged | None = None
     error: GuestlistError | None = None
     over: Event = field(default_factory=Event)
@@ -107,11 +108,11 @@ class Loads:
                         whole=one.name in self._again, halted=halted.is_set)  # fmt: skip
         except GuestlistError as error:
             note_failed(records, one.name, error, began=began, now=began)
+            records.journal.load_done(pull)
             return
         finally:
             self._again.discard(one.name)
-            records.journal.load_begun(pull)
-        fetching = _Fetching(job, halted)
+        fetching = _Fetching(job, halted, pull)
         self._under_way[one.name] = fetching
         Thread(target=fetching.run, name=f"load of {one.name}", daemon=True).start()
 
@@ -124,13 +125,14 @@ class Loads:
         finally:
             fetching.job.clear()
 
-    def _failed(self, name: str, error: GuestlistError, began: int, syncing: Syncing, log: Log) -> int:
-        note_failed(syncing.records, name, error, began=began, now=syncing.now)
+    def _failed(self, name: str, error: GuestlistError, fetching: _Fetching, syncing: Syncing, log: Log) -> int:
+        note_failed(syncing.records, name, error, began=fetching.job.began, now=syncing.now)
+        syncing.records.journal.load_done(fetching.pull)
         log.event("loaded", source=name, state="failed", code=error.code, space=syncing.space.folder.name)
         return 0
 
     def _land(self, name: str, fetching: _Fetching, syncing: Syncing, log: Log) -> int:
-        job, began = fetching.job, fetching.job.began
+        job = fetching.job
         space = syncing.space.folder.name
         try:
             if fetching.error is not None:
@@ -140,13 +142,15 @@ class Loads:
         except GuestlistError as error:
             if error.code == LOST:
                 raise
-            return self._failed(name, error, began, syncing, log)
+            return self._failed(name, error, fetching, syncing, log)
         except Exception as error:  # noqa: BLE001 what one source cannot land must not keep the space from its syncs
-            return self._failed(name, strange(error), began, syncing, log)
+            return self._failed(name, strange(error), fetching, syncing, log)
         if landing.end is End.AGAIN:
             self._again.add(name)
             return 0
-        note_landed(syncing.records, name, landing, began=began)
+        note_landed(syncing.records, name, landing, began=job.began)
+        # Only now: a load that a process ends in the middle of, or that reads all once more, is still the one asked for.
+        syncing.records.journal.load_done(fetching.pull)
         log.event("loaded", source=name, state=landing.end.value, came=landing.came, went=landing.went,
                   left_out=landing.rejected, space=space)  # fmt: skip
         return landing.came + landing.went
