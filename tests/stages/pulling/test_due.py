@@ -1,7 +1,8 @@
 """Sources in a running service: what is due is loaded, once, and what a person asked for outlives a restart."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -146,3 +147,42 @@ def test_that_so_few_lines_are_right_holds_where_all_are_read_once_more(shop: Sh
         service.ask(accept=True)
         assert service.go_on() == ["loaded"]
         assert service.pull().lines == 1
+
+
+def test_a_server_that_restarts_in_the_middle_of_a_load_is_told_of_and_asked_again(
+    shop: Shop, server: Postgres
+) -> None:
+    server.say(
+        "DROP TABLE IF EXISTS people",
+        "DROP TABLE IF EXISTS orders",
+        "CREATE TABLE people (id text, email text, plan text)",
+        "INSERT INTO people SELECT i, 'p' || i || '@example.org', 'free' FROM generate_series(1, 4) i",
+    )
+    shop.source(postgres="sealed", query="SELECT people.* FROM people, gate", key="id", every="1h")
+    server.say("DROP VIEW IF EXISTS gate", "CREATE VIEW gate AS SELECT 1")
+    shop.seal(server.dsn)
+    for service in opened(shop):
+        assert service.go_on() == ["loaded"]
+        server.say(
+            "INSERT INTO people VALUES ('5', 'p5@example.org', 'free')",
+            "CREATE OR REPLACE VIEW gate AS SELECT 1 FROM pg_sleep(300)",
+        )
+        service.ask()
+        service.look()
+        wait_until(lambda: ("PgSleep",) in server.ask("SELECT wait_event FROM pg_stat_activity WHERE wait_event > ''"))
+        server.restart()
+        assert service.go_on() == ["failed"]
+        told = service.pull()
+        assert (told.code, told.lines, told.good_at is not None) == ("source_unreachable", 4, True)
+        assert told.happened == "The Postgres server did not answer as it should: the connection broke off."
+        server.say("CREATE OR REPLACE VIEW gate AS SELECT 1")
+        service.clock.instant += timedelta(minutes=1)  # by itself, long before the hour is over
+        assert service.go_on() == ["loaded"]
+        assert (service.pull().lines, service.pull().code) == (5, None)
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.02)
