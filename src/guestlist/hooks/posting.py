@@ -76,17 +76,19 @@ class Poster:
             verdict = Verdict.LATER if error.code == "address_unknown" else Verdict.REFUSED
             return Answer(verdict=verdict, code=error.code)
         sent = {**headers, "Host": pinned.host, "Content-Type": "application/json", "User-Agent": "Guestlist"}
-        request = self._client.build_request(
-            "POST", pinned.url, content=body, headers=sent,
-            extensions={"sni_hostname": pinned.name, "trace": self._line.trace},
-        )  # fmt: skip
         try:
+            request = self._client.build_request(
+                "POST", pinned.url, content=body, headers=sent,
+                extensions={"sni_hostname": pinned.name, "trace": self._line.trace},
+            )  # fmt: skip
             with self._line.within(self._seconds):
                 answer = self._client.send(request, stream=True)
                 try:
                     return _read(answer, now)
                 finally:
                     answer.close()
+        except httpx.InvalidURL:
+            return Answer(verdict=Verdict.REFUSED, code="url_refused")
         except (httpx.HTTPError, OSError) as error:
             return Answer(verdict=Verdict.LATER, code=_code(error))
 
