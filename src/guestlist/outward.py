@@ -5,6 +5,7 @@ another address a moment later gains nothing.
 """
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,16 @@ class Pinned:
     url: str
     host: str
     name: str
+
+
+def keep_out_of_logs() -> None:
+    """Whoever makes requests calls this: httpx logs each URL, and some hold a key, a token or a proof."""
+    logging.getLogger("httpx").addFilter(_nothing)
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def system_addresses(host: str, port: int) -> Sequence[str]:

@@ -1,5 +1,7 @@
 """Where requests may go, and that they go to the address that was checked."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -122,3 +124,13 @@ def test_what_is_no_url_is_told_of(url: str) -> None:
 def test_a_host_in_other_letters_is_asked_by_its_name_in_ascii() -> None:
     found = pinned("https://b\u00fccher.example/", "93.184.216.34")
     assert (found.host, found.name) == ("xn--bcher-kva.example", "xn--bcher-kva.example")
+
+
+@pytest.mark.parametrize("module", ["sources.fetching", "alerting.channels", "cli.remote", "hooks.posting"])
+def test_whoever_makes_requests_keeps_urls_out_of_the_log(module: str) -> None:
+    words = (
+        f"import logging, guestlist.{module}; logging.basicConfig(level=0); "
+        "logging.getLogger('httpx').info('https://example.org/?key=k'); logging.getLogger('httpcore.http11').debug('k')"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

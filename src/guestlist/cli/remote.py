@@ -11,7 +11,7 @@ import orjson
 
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.operation import Export, Operation, Request, Upload
-from guestlist.outward import NowhereError, parted
+from guestlist.outward import NowhereError, keep_out_of_logs, parted
 from guestlist.settings import api_key_given
 from guestlist.store.vault import Secret
 from guestlist.telling.answer import Answer, Value
@@ -22,6 +22,8 @@ V = TypeVar("V", bound=Value)
 _API = "/api/v1/spaces/"
 _PATIENCE = httpx.Timeout(120.0, connect=10.0)
 _PATIENCE_WITH_FILES = httpx.Timeout(3600.0, connect=10.0)
+
+keep_out_of_logs()
 
 
 class Remote:

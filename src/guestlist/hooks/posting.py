@@ -3,7 +3,6 @@
 The answer's body is never read into anything: somebody else's text may hold anything.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import httpx
 
 from guestlist.errors import GuestlistError
 from guestlist.hooks.deadline import Line
-from guestlist.outward import Resolve, pin, system_addresses
+from guestlist.outward import Resolve, keep_out_of_logs, pin, system_addresses
 
 SECONDS = 20.0
 _LONGEST_ASKED_WAIT = 3_600.0
@@ -24,8 +23,7 @@ _TOO_MANY, _TIMEOUT, _TOO_EARLY, _GONE = 429, 408, 425, 410
 _OF_THE_CONTENT = frozenset({400, 406, 409, 413, 415, 422})
 """Statuses that speak of what was sent, not of the address or the key: a smaller part of it may be taken."""
 
-logging.getLogger("httpx").addFilter(lambda _record: False)  # it logs each URL, which may hold a key
-logging.getLogger("httpcore").setLevel(logging.WARNING)
+keep_out_of_logs()
 
 
 class Verdict(Enum):

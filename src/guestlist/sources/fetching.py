@@ -13,7 +13,17 @@ import httpx
 
 from guestlist.clock import stopwatch
 from guestlist.errors import GuestlistError
-from guestlist.outward import NowhereError, Pinned, Resolve, Why, aim, is_allowed, parted, system_addresses
+from guestlist.outward import (
+    NowhereError,
+    Pinned,
+    Resolve,
+    Why,
+    aim,
+    is_allowed,
+    keep_out_of_logs,
+    parted,
+    system_addresses,
+)
 
 MOST_BYTES = 2 * 1024**3
 MOST_SECONDS = 1800.0
@@ -21,6 +31,8 @@ _MOST_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
 _WAITS = httpx.Timeout(30.0)
 _SAFE = "Nothing was changed: what was loaded last stands."
+
+keep_out_of_logs()
 
 
 @dataclass(frozen=True, kw_only=True)
