@@ -131,8 +131,9 @@ def _by_the_keeper(
     if found.code is None:
         return found
     records.journal.forget_backup(found.id)
+    code = found.code
     raise GuestlistError(
-        found.code, found.happened or "", nothing_lost="Nothing was changed.", next_step=found.next_step or ""
+        code, found.happened or "", nothing_lost="Nothing was changed.", next_step=found.next_step or ""
     )
 
 
