@@ -5,9 +5,11 @@ another address a moment later gains nothing.
 """
 
 import ipaddress
+import logging
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import urlsplit, urlunsplit
 
 from guestlist.errors import GuestlistError, WrongUseError
@@ -15,6 +17,7 @@ from guestlist.errors import GuestlistError, WrongUseError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 """Host and port -> the addresses of that host; OSError where there are none."""
+_LONGEST = 8_000
 _PORTS = {"https": 443, "http": 80}
 _EMBEDDING = (
     (ipaddress.IPv6Network("64:ff9b::/96"), 0),  # NAT64: the last 32 bits are an address of IPv4
@@ -33,54 +36,119 @@ class Pinned:
     name: str
 
 
+def keep_out_of_logs() -> None:
+    """Whoever makes requests calls this: httpx logs each URL, and some hold a key, a token or a proof."""
+    logging.getLogger("httpx").addFilter(_nothing)
+    logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+
+def _nothing(_record: logging.LogRecord) -> bool:
+    return False
+
+
 def system_addresses(host: str, port: int) -> Sequence[str]:
     """What the system's resolver says."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(one[4][0]).partition("%")[0] for one in found]
 
 
+class Why(Enum):
+    """Why no request goes somewhere."""
+
+    NO_URL = "it is no http or https address"
+    LOGIN = "it holds a password"
+    INTERFACE = "it is of one network interface"
+    UNKNOWN = "its host has no address"
+    INTERNAL = "its host is inside a network of one's own"
+
+
+class NowhereError(Exception):
+    """No request goes there. Callers say so in the words of what they do."""
+
+    def __init__(self, why: Why) -> None:
+        super().__init__(why.value)
+        self.why = why
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parted:
+    """A URL that can be asked, in its parts. `host` as it stands in headers and certificates, in ASCII."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+
+    @property
+    def is_usual(self) -> bool:
+        return self.port == _PORTS[self.scheme]
+
+
+def parted(url: str) -> Parted:
+    """What of a URL decides where a request goes."""
+    try:
+        parts = urlsplit(url)
+        host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
+    except ValueError:
+        raise NowhereError(Why.NO_URL) from None
+    if parts.scheme not in _PORTS or not host or not url.isprintable() or len(url) > _LONGEST:
+        raise NowhereError(Why.NO_URL)
+    if parts.username or parts.password:
+        raise NowhereError(Why.LOGIN)
+    if "%" in host:
+        raise NowhereError(Why.INTERFACE)
+    port = _PORTS[parts.scheme] if port is None else port
+    return Parted(scheme=parts.scheme, host=host, port=port, path=parts.path or "/", query=parts.query)
+
+
+def aim(url: str, *, allowed: Sequence[str], resolve: Resolve) -> Pinned:
+    """The address that a request to this URL goes to. `allowed`: hosts (with or without a port), addresses, networks.
+
+    A name of which only some addresses are public is refused whole.
+    """
+    parts = parted(url)
+    try:
+        found = [ipaddress.ip_address(one) for one in resolve(parts.host, parts.port)]
+    except (OSError, ValueError):
+        found = []
+    if not found:
+        raise NowhereError(Why.UNKNOWN)
+    if not is_allowed(parts.host, parts.port, allowed):
+        for one in found:
+            if not is_public(one) and not is_allowed(str(one), parts.port, allowed):
+                raise NowhereError(Why.INTERNAL)
+    host = _literal(parts.host)
+    return Pinned(
+        url=urlunsplit((parts.scheme, f"{_literal(str(found[0]))}:{parts.port}", parts.path, parts.query, "")),
+        host=host if parts.is_usual else f"{host}:{parts.port}",
+        name=parts.host,
+    )
+
+
+def _literal(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
 def checked_url(url: str, *, allowed: Sequence[str] = ()) -> str:
     """The URL, if it may be registered: https, or any kind to a host that is allowed; addresses are looked at later."""
-    parts = urlsplit(url)
     try:
-        port = parts.port
-    except ValueError:
-        port = -1
-    if parts.scheme not in _PORTS or not parts.hostname or port == -1 or parts.username or parts.password:
-        raise _refused("That is no URL that requests can go to.", "Give one such as https://example.org/hooks")
-    if parts.scheme != "https" and not is_allowed(parts.hostname, port or _PORTS[parts.scheme], allowed):
+        parts = parted(url)
+    except NowhereError:
+        raise _refused(
+            "That is no URL that requests can go to.", "Give one such as https://example.org/hooks"
+        ) from None
+    if parts.scheme != "https" and not is_allowed(parts.host, parts.port, allowed):
         raise _refused("Only https keeps what is sent from others.", "Give a URL that begins with https://")
     return url
 
 
 def pin(url: str, *, allowed: Sequence[str] = (), resolve: Resolve = system_addresses) -> Pinned:
-    """The address that a request to this URL goes to. `allowed`: hosts (with or without a port), addresses, networks."""
-    parts = urlsplit(checked_url(url, allowed=allowed))
-    host = parts.hostname or ""
-    port = parts.port or _PORTS[parts.scheme]
+    """Where a request to a registered URL goes, as `aim` has it."""
     try:
-        found = [ipaddress.ip_address(one) for one in resolve(host, port)]
-    except (OSError, UnicodeError, ValueError):
-        found = []
-    if not found:
-        raise GuestlistError(
-            "address_unknown",
-            "The host of this URL has no address.",
-            nothing_lost="Nothing was sent.",
-            next_step="Check the URL, and whether this machine can look up names.",
-        )
-    if not is_allowed(host, port, allowed):
-        for one in found:
-            if not is_public(one) and not is_allowed(str(one), port, allowed):
-                raise _internal()
-    chosen = found[0]
-    place = f"[{chosen}]" if chosen.version == 6 else str(chosen)
-    usual = port == _PORTS[parts.scheme]
-    return Pinned(
-        url=urlunsplit((parts.scheme, f"{place}:{port}", parts.path or "/", parts.query, "")),
-        host=parts.netloc if usual or parts.port else f"{host}:{port}",
-        name=host,
-    )
+        return aim(checked_url(url, allowed=allowed), allowed=allowed, resolve=resolve)
+    except NowhereError as error:
+        raise _unknown() if error.why is Why.UNKNOWN else _internal() from None
 
 
 def is_public(address: Address) -> bool:
@@ -121,6 +189,15 @@ def _holds(network: str, address: Address) -> bool:
         return address in ipaddress.ip_network(network, strict=False)
     except ValueError:
         return False
+
+
+def _unknown() -> GuestlistError:
+    return GuestlistError(
+        "address_unknown",
+        "The host of this URL has no address.",
+        nothing_lost="Nothing was sent.",
+        next_step="Check the URL, and whether this machine can look up names.",
+    )
 
 
 def _internal() -> GuestlistError:

@@ -91,6 +91,9 @@ def write_results(
         ]
         if identifiers:
             written.append(_write(folder, IDENTIFIERS, _read(warehouse, IDENTIFIERS, _identifiers(warehouse))))
+        else:  # one of before names people who are erased by now
+            for place in _places(folder, IDENTIFIERS):
+                place.unlink(missing_ok=True)
     except OSError as error:
         raise GuestlistError(
             "results_unwritable",
@@ -110,7 +113,7 @@ def renew_results(space: Space, warehouse: Warehouse, journal: Journal) -> list[
 
 
 def _write(folder: Path, name: str, batches: Iterable[pa.RecordBatch]) -> Written:
-    place, fresh = folder / f"{name}.parquet", folder / f".{name}.parquet.new"
+    place, fresh = _places(folder, name)
     fresh.unlink(missing_ok=True)
     fresh.touch(mode=0o600)
     lines = 0
@@ -120,6 +123,11 @@ def _write(folder: Path, name: str, batches: Iterable[pa.RecordBatch]) -> Writte
             lines += batch.num_rows
     fresh.replace(place)
     return Written(name=name, path=place, lines=lines)
+
+
+def _places(folder: Path, name: str) -> tuple[Path, Path]:
+    """Where a file stands, and where it is written before."""
+    return folder / f"{name}.parquet", folder / f".{name}.parquet.new"
 
 
 def _schema(name: str) -> pa.Schema:
@@ -162,9 +170,9 @@ def _moves(warehouse: Warehouse) -> Table | None:
         return None
     membership = warehouse.table("membership")
     entered = membership.select("audience", "profile_id", at="entered_at", change=ibis.literal("entered"))
-    left = membership.filter(membership.exited_at.notnull())
-    left = left.select("audience", "profile_id", at="exited_at", change=ibis.literal("left"))
-    return entered.union(left)
+    exited = membership.filter(membership.exited_at.notnull())
+    exited = exited.select("audience", "profile_id", at="exited_at", change=ibis.literal("exited"))
+    return entered.union(exited)
 
 
 def _identifiers(warehouse: Warehouse) -> Table | None:

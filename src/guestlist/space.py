@@ -16,6 +16,7 @@ from ruamel.yaml.error import YAMLError
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.settings import SpaceSettings, read_settings
 from guestlist.store import Warehouse
+from guestlist.store.private_files import sync_folder
 from guestlist.values.country import read_country
 
 SETTINGS_FILE = "guestlist.yaml"
@@ -212,3 +213,4 @@ def write_whole(place: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(place)
+    sync_folder(place.parent)

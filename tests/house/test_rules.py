@@ -181,11 +181,10 @@ def test_the_environment_is_read_in_one_place() -> None:
 
 
 def test_only_the_demo_reaches_out_without_the_client_and_only_to_its_simulator() -> None:
-    # The service is reached, and reaches nobody; alerts go by mail. The fetcher judges where names lead.
+    # The service is reached, and reaches nobody; alerts go by mail. Where names lead is judged in one place.
     theirs = (
         "guestlist/demo/simulator.py",
         "guestlist/service/serving.py",
-        "guestlist/sources/fetching.py",
         "guestlist/alerting/channels.py",
         "guestlist/outward.py",
     )

@@ -1,11 +1,15 @@
 """Where requests may go, and that they go to the address that was checked."""
 
+import subprocess
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from guestlist.errors import GuestlistError
 from guestlist.outward import Pinned, checked_url, pin
+from guestlist.sources.fetching import Fetcher
 
 
 def pinned(url: str, *addresses: str, allowed: Sequence[str] = ()) -> Pinned:
@@ -101,3 +105,32 @@ def test_a_host_without_an_address_may_have_one_later() -> None:
         pin("https://example.org", resolve=nowhere)
     assert caught.value.code == "address_unknown"
     assert "example.org" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://[::1", "https://[x]/", "https://example.org:port/", "https://a..b/", f"https://{'a' * 64}.example.org/",
+     "https://example.org/\x01", "https://example.org/" + "a" * 70_000, "https://[fe80::1%25eth0]/", "https://%41/"],
+)  # fmt: skip
+def test_what_is_no_url_is_told_of(url: str) -> None:
+    with pytest.raises(GuestlistError) as caught:
+        checked_url(url)
+    assert caught.value.code == "url_refused"
+    with pytest.raises(GuestlistError) as caught:
+        Fetcher().fetch(url, Path("nowhere"))
+    assert caught.value.code == "source_address_refused"
+
+
+def test_a_host_in_other_letters_is_asked_by_its_name_in_ascii() -> None:
+    found = pinned("https://b\u00fccher.example/", "93.184.216.34")
+    assert (found.host, found.name) == ("xn--bcher-kva.example", "xn--bcher-kva.example")
+
+
+@pytest.mark.parametrize("module", ["sources.fetching", "alerting.channels", "cli.remote", "hooks.posting"])
+def test_whoever_makes_requests_keeps_urls_out_of_the_log(module: str) -> None:
+    words = (
+        f"import logging, guestlist.{module}; logging.basicConfig(level=0); "
+        "logging.getLogger('httpx').info('https://example.org/?key=k'); logging.getLogger('httpcore.http11').debug('k')"
+    )
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert done.stderr == ""

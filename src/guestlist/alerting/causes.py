@@ -132,7 +132,8 @@ def _tokens(scene: Scene) -> Iterator[Cause]:
             key=f"token {destination}",
             happened=f"The token by which '{destination}' is reached at Meta {when}.",
             nothing_lost="Nothing is lost; without a token nobody is added or removed.",
-            next_step="Make a new one, best of a system user: guestlist destinations connect --help",
+            next_step="Make a new token, best one of a system user, and run: "
+            f"guestlist destinations connect {destination} --ad-account act_… --token-file FILE",
             level=max(reached),
         )
 

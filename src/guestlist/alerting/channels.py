@@ -15,10 +15,13 @@ import httpx
 
 from guestlist.alerting.settings import AlertSettings, Email, Webhook, on_this_machine
 from guestlist.errors import GuestlistError
+from guestlist.outward import keep_out_of_logs
 
 _SECONDS = 20.0
 _LINES = SMTP.clone(max_line_length=300)  # a subject stays one line, which some readers show better
 _KEPT = "Alerts are kept, and told once it works."
+
+keep_out_of_logs()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,10 +5,9 @@ slices, with its stores closed. Messages go on arriving meanwhile: what is in th
 """
 
 import hashlib
-import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -22,18 +21,22 @@ from guestlist.errors import GuestlistError
 from guestlist.owning.holding import SpaceLock, in_use
 from guestlist.records import JOURNAL_FILE, KEY_FILE, Records
 from guestlist.space import SETTINGS_FILE, Space
-from guestlist.store.archive import Manifest, Part, check_archive, write_archive
+from guestlist.store.archive import Manifest, Part, check_archive, refuse_present, write_archive
 from guestlist.store.engine import ENGINE
+from guestlist.store.inbox import sealed_name
 from guestlist.store.journal import Journal
 from guestlist.store.journal_backups import BackupRecord
 from guestlist.store.journal_erasures import Erasure
 from guestlist.store.journal_file import copy_journal
 from guestlist.store.journal_tables import Listed
+from guestlist.store.private_files import write_private
 
 STORES = ("warehouse.duckdb", "warehouse.duckdb.wal", "ledger.duckdb", "ledger.duckdb.wal")
 DEFINITIONS = ("audiences", "traits")
 _COPY = "journal.backup"
 _LOOK_EVERY = 0.2
+_KEPT = 50
+"""So many of the latest are remembered, whether their file is there or not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,24 +62,23 @@ def back_up(
     owner = records.journal.owner()
     if owner is None or owner.beat is None:  # a command: it ends soon, and obeys nobody
         raise in_use(space, owner)
-    records.journal.ask_backup(asked)
-    try:
-        return _by_the_keeper(space, records, asked, lock, clock, wait)
-    except BaseException:
-        records.journal.forget_backup(asked.id)
-        raise
+    _ask(records.journal, asked)
+    # Whoever gives up waiting leaves it asked for: it may be in the making, and erasures are noted by its record.
+    return _by_the_keeper(space, records, asked, lock, clock, wait)
 
 
 def order(space: Space, records: Records, to: Path, *, clock: Clock) -> BackupRecord:
     """Ask whoever keeps the space for a backup without the key. It is made later; the journal tells what became of it."""
     asked = _asked(space, to, with_key=False, now=clock.now())
-    records.journal.ask_backup(asked)
+    _ask(records.journal, asked)
     return asked
 
 
 def _asked(space: Space, to: Path, *, with_key: bool, now: datetime) -> BackupRecord:
-    path = str(_file(space, to, now))
-    return BackupRecord(id=f"b-{secrets.token_hex(5)}", path=path, with_key=with_key, asked_at=microseconds(now))
+    file = _file(space, to, now)
+    refuse_present(file)
+    mark = f"b-{secrets.token_hex(5)}"
+    return BackupRecord(id=mark, path=str(file), with_key=with_key, asked_at=microseconds(now))
 
 
 def _file(space: Space, to: Path, now: datetime) -> Path:
@@ -85,12 +87,30 @@ def _file(space: Space, to: Path, now: datetime) -> Path:
 
 
 def _made_here(space: Space, records: Records, asked: BackupRecord, lock: SpaceLock, clock: Clock) -> BackupRecord:
+    _ask(records.journal, asked)
     try:
         made = _make(space, records, asked, now=clock.now())
+        records.journal.end_backup(made)
+        return made
+    except BaseException:
+        if not Path(asked.path).exists():
+            records.journal.forget_backup(asked.id)
+        raise
     finally:
         lock.let_go()
-    records.journal.ask_backup(made)
-    return made
+
+
+def _ask(journal: Journal, asked: BackupRecord) -> None:
+    """Record it; of old ones those are forgotten that have no file to note anything beside."""
+    journal.ask_backup(asked)
+    for old in journal.backups()[_KEPT:]:
+        if old.code is not None or (old.made_at is not None and _is_gone(Path(old.path))):
+            journal.forget_backup(old.id)
+
+
+def _is_gone(file: Path) -> bool:
+    """A disk that is not there now may come back with its backups."""
+    return file.parent.is_dir() and not file.exists()
 
 
 def _by_the_keeper(
@@ -101,19 +121,31 @@ def _by_the_keeper(
     clock: Clock,
     wait: Callable[[float], object],
 ) -> BackupRecord:
-    while True:
+    found = asked
+    while found.made_at is None and found.code is None:
         wait(_LOOK_EVERY)
-        found = next((one for one in records.journal.backups() if one.id == asked.id), asked)
-        if found.made_at is not None:
-            return found
-        if found.code is not None:
-            code = found.code
-            raise GuestlistError(
-                code, found.happened or "", nothing_lost="Nothing was changed.", next_step=found.next_step or ""
-            )
-        if lock.take():  # the service ended
-            records.journal.forget_backup(asked.id)
-            return _made_here(space, records, asked, lock, clock)
+        with _if_free(lock) as free:  # before the look: then nobody else makes it any more
+            found = next((one for one in records.journal.backups() if one.id == asked.id), asked)
+            if free and found.made_at is None and found.code is None:
+                found = _ended(space, records, found, clock.now())
+    if found.code is None:
+        return found
+    records.journal.forget_backup(found.id)
+    code = found.code
+    raise GuestlistError(
+        code, found.happened or "", nothing_lost="Nothing was changed.", next_step=found.next_step or ""
+    )
+
+
+@contextmanager
+def _if_free(lock: SpaceLock) -> Iterator[bool]:
+    """Whether the service ended; the space is held meanwhile."""
+    free = lock.take()
+    try:
+        yield free
+    finally:
+        if free:
+            lock.let_go()
 
 
 def make_asked(space: Space, records: Records, *, now: datetime) -> list[BackupRecord]:
@@ -124,7 +156,7 @@ def make_asked(space: Space, records: Records, *, now: datetime) -> list[BackupR
 
 def _ended(space: Space, records: Records, asked: BackupRecord, now: datetime) -> BackupRecord:
     try:
-        ended = _make(space, records, asked, now=now)
+        ended = _made_before(records.journal, asked) or _make(space, records, asked, now=now)
     except GuestlistError as error:
         ended = replace(asked, code=error.code, happened=error.message, next_step=error.next_step)
     except OSError as error:
@@ -133,6 +165,14 @@ def _ended(space: Space, records: Records, asked: BackupRecord, now: datetime) -
         ended = replace(asked, code="no_access", happened=happened, next_step=remedy)
     records.journal.end_backup(ended)
     return ended
+
+
+def _made_before(journal: Journal, asked: BackupRecord) -> BackupRecord | None:
+    """Its file was not there when it was asked for: whoever made it ended before that was recorded."""
+    file = Path(asked.path)
+    if not file.exists() or any(one.path == asked.path and one.made_at for one in journal.backups()):
+        return None
+    return replace(asked, made_at=asked.asked_at, size=file.stat().st_size)
 
 
 def _make(space: Space, records: Records, asked: BackupRecord, *, now: datetime) -> BackupRecord:
@@ -147,7 +187,7 @@ def _make(space: Space, records: Records, asked: BackupRecord, *, now: datetime)
             "with_key": asked.with_key,
             "key": key_print(records),
         }
-        write_archive(Path(asked.path), list(_parts(space, copy, with_key=asked.with_key)), facts)
+        write_archive(Path(asked.path), lambda: _parts(space, copy, with_key=asked.with_key), facts)
     finally:
         copy.unlink(missing_ok=True)
     made_at = microseconds(now)
@@ -157,18 +197,19 @@ def _make(space: Space, records: Records, asked: BackupRecord, *, now: datetime)
 
 
 def _parts(space: Space, journal: Path, *, with_key: bool) -> Iterator[Part]:
-    """Stores before the inbox: a message may come meanwhile, but none lands."""
+    """Stores before the inbox, listed when its turn comes: a message may come and be sealed meanwhile, but none lands."""
     private = space.private.name
     for name in (*STORES, *([KEY_FILE] if with_key else [])):
         if (space.private / name).is_file():
             yield Part(path=space.private / name, name=f"{private}/{name}")
     yield Part(path=journal, name=f"{private}/{JOURNAL_FILE}")
     yield Part(path=space.settings_file, name=SETTINGS_FILE)
-    folders = [space.folder / name for name in DEFINITIONS] + [space.private / "inbox"]
-    for folder in folders:
+    inbox = space.private / "inbox"
+    for folder in (*(space.folder / name for name in DEFINITIONS), inbox):
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not path.is_symlink():
-                yield Part(path=path, name=path.relative_to(space.folder).as_posix())
+                name = path.relative_to(space.folder).as_posix()
+                yield Part(path=path, name=name, renamed=sealed_name(path) if folder == inbox else None)
 
 
 def key_print(records: Records) -> str:
@@ -190,16 +231,19 @@ def since_file(backup: Path) -> Path:
 
 
 def note_since(records: Records) -> None:
-    """Beside each backup that is where it was made: who was erased or listed since. One that is not reached is left."""
+    """Beside each backup that is where it was made: who was erased or listed since. One that is not reached is left.
+
+    Also beside one that is not recorded as made: whoever made it may have ended just then.
+    """
     journal = records.journal
     for made in journal.backups():
         place = Path(made.path)
-        if made.made_at is None or not place.is_file():
+        if made.code is not None or not place.is_file():
             continue
-        since = known_since(journal, key_print(records), made.made_at)
+        since = known_since(journal, key_print(records), made.made_at or made.asked_at)
         if since.listed or since.erasures:
             with suppress(OSError):
-                _write(since_file(place), orjson.dumps(_plain(since)))
+                write_private(since_file(place), orjson.dumps(_plain(since)))
 
 
 def known_since(journal: Journal, key: str, instant: int) -> Since:
@@ -238,13 +282,3 @@ def _plain(since: Since) -> dict[str, Any]:
 
 def _with_token(line: dict[str, Any]) -> dict[str, Any]:
     return {**line, "token": bytes.fromhex(line["token"])}
-
-
-def _write(place: Path, content: bytes) -> None:
-    draft = place.with_name(f".{place.name}.part")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(place)

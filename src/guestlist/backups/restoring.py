@@ -20,9 +20,10 @@ from guestlist.owning.holding import SpaceLock, in_use
 from guestlist.pausing import pause
 from guestlist.records import JOURNAL_FILE, KEY_FILE, open_records
 from guestlist.space import SETTINGS_FILE, Space, make_private, open_space
-from guestlist.store.archive import Manifest, need_room, sync_folder, unpack_archive
+from guestlist.store.archive import Manifest, need_room, unpack_archive
 from guestlist.store.journal import Journal
 from guestlist.store.journal_backups import Restore
+from guestlist.store.private_files import sync_folder
 
 _PRIVATE, _STAGED = ".guestlist", ".guestlist.restoring"
 _NOTHING_CHANGED = "Nothing was changed."
@@ -67,16 +68,12 @@ def restore(backup: Path, folder: Path, *, key: Path | None, replace_present: bo
         present = held.enter_context(_present(folder)) if _PRIVATE in there else None
         staged = folder / _STAGED
         shutil.rmtree(staged, ignore_errors=True)
-        make_private(staged)
+        _kept_out_of_git(staged)
         try:
             manifest = unpack_archive(backup, staged)
             _place_key(staged, manifest, key, folder)
             told = _prepare(staged, manifest, _since(backup, present, manifest), actor)
-            replaced = _put_aside(folder, there, told.restored_at) if there else None
-            for name in _OURS:
-                if (staged / name).exists():
-                    (staged / name).rename(folder / name)
-            sync_folder(folder)
+            replaced = _take_place(staged, folder, there, told.restored_at)
         finally:
             shutil.rmtree(staged, ignore_errors=True)
     return Restored(
@@ -122,11 +119,29 @@ def _known(space: Space) -> Since | None:
     return None
 
 
-def _put_aside(folder: Path, there: list[str], at: int) -> Path:
-    aside = make_private(folder / f"{_PRIVATE}.replaced-{at // 1_000_000}")
-    (aside / ".gitignore").write_text("*\n", "utf-8")
-    for name in there:
-        (folder / name).rename(aside / name)
+def _kept_out_of_git(folder: Path) -> Path:
+    make_private(folder)
+    (folder / ".gitignore").write_text("*\n", "utf-8")
+    return folder
+
+
+def _take_place(staged: Path, folder: Path, there: list[str], at: int) -> Path | None:
+    """What is there goes aside, what was staged takes its place; where that fails, all is as it was."""
+    aside = _kept_out_of_git(folder / f"{_PRIVATE}.replaced-{at // 1_000_000}") if there else None
+    moves = [(folder / name, aside / name) for name in there] if aside else []
+    moves += [(staged / name, folder / name) for name in _OURS if (staged / name).exists()]
+    done: list[tuple[Path, Path]] = []
+    try:
+        for source, target in moves:
+            source.rename(target)
+            done.append((source, target))
+        sync_folder(folder)
+    except BaseException:
+        for source, target in reversed(done):
+            target.rename(source)
+        if aside:
+            shutil.rmtree(aside)
+        raise
     return aside
 
 

@@ -1,6 +1,5 @@
 """What the commands about audiences share: options, showing people, writing them into a file."""
 
-import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from io import TextIOWrapper
@@ -12,6 +11,7 @@ import typer
 
 from guestlist.cli.frame import add_row, answer, say, show, table
 from guestlist.errors import WrongUseError
+from guestlist.store.private_files import writing_private
 from guestlist.telling import people
 from guestlist.telling.explaining import clock
 
@@ -64,15 +64,12 @@ def write_people(
 
 def _write_private(place: Path, listed: Iterator[people.Known], columns: Sequence[str]) -> int:
     # Whole or not at all: a file cut short looks like an audience that lost people.
-    fresh = place.with_name(f".{place.name}.new")
     try:
-        fresh.unlink(missing_ok=True)
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(handle, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 a handle, for its rights from the first
-            number = people.write_csv(out, listed, columns)
-        fresh.replace(place)
+        with writing_private(place) as out:
+            text = TextIOWrapper(out, encoding="utf-8", newline="")
+            number = people.write_csv(text, listed, columns)
+            text.detach()  # written on, and not closed with it
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         raise WrongUseError(
             "file_not_writable",
             f"{place} cannot be written: {error.strerror}.",

@@ -130,10 +130,10 @@ class _Listener:
 
     def took(self, address: str) -> bool:
         """Whether this request is the one; others, such as for an icon, or with another state, are none of ours."""
-        parts = urlsplit(address)
-        if parts.path != PATH or self._state is None:
+        path, query = _split(address)
+        if path != PATH or self._state is None:
             return False
-        back = _read(parts.query)
+        back = _read(query)
         if back is None or back.state != self._state:
             return False
         self.back = back
@@ -168,6 +168,15 @@ _HEADERS = {
 }
 
 
+def _split(address: str) -> tuple[str, str]:
+    """Path and query of what was typed or asked for, which may be anything."""
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return "", ""
+    return parts.path, parts.query
+
+
 def _pasted(begun: LoginBegun) -> _Back:
     _aside(
         "Open this address in any browser and log in with a person who may manage the ad account:",
@@ -176,7 +185,7 @@ def _pasted(begun: LoginBegun) -> _Back:
     )
     hidden = sys.stdin.isatty()  # it holds a code
     typed = typer.prompt("Address", hide_input=True, err=True) if hidden else sys.stdin.readline()
-    back = _read(urlsplit(typed.strip()).query)
+    back = _read(_split(typed.strip())[1])
     if back is None:
         raise WrongUseError(
             "login_no_answer",

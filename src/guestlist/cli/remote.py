@@ -11,6 +11,7 @@ import orjson
 
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.operation import Export, Operation, Request, Upload
+from guestlist.outward import NowhereError, keep_out_of_logs, parted
 from guestlist.settings import api_key_given
 from guestlist.store.vault import Secret
 from guestlist.telling.answer import Answer, Value
@@ -21,6 +22,8 @@ V = TypeVar("V", bound=Value)
 _API = "/api/v1/spaces/"
 _PATIENCE = httpx.Timeout(120.0, connect=10.0)
 _PATIENCE_WITH_FILES = httpx.Timeout(3600.0, connect=10.0)
+
+keep_out_of_logs()
 
 
 class Remote:
@@ -97,17 +100,21 @@ class Remote:
 
 def remote_of(url: str) -> Remote:
     """The space at an address that was typed: `https://HOST/NAME`, or in full."""
-    parts = urlsplit(url)
+    try:
+        host = parted(url).host
+    except NowhereError:
+        host = ""
+    parts = urlsplit(url if host else "")
     name = parts.path.strip("/")
     if _API.strip("/") in name:
         name = name.partition(_API.strip("/"))[2].strip("/")
-    if not parts.hostname or not name or "/" in name:
+    if not host or not name or "/" in name:
         raise WrongUseError(
             "incomplete_address",
             "The address of a served space is not complete.",
             next_step="Write it as https://HOST/NAME, with the name of the space's folder.",
         )
-    if parts.scheme == "http" and not _is_near(parts.hostname):
+    if parts.scheme == "http" and not _is_near(host):
         raise WrongUseError(
             "key_would_be_seen",
             "A key is not sent to another place in clear.",

@@ -1,9 +1,9 @@
 """What there is at Meta in a destination's ad account: all its audiences, whom they are shared with, which one to adopt."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from guestlist.connected.connecting import check_account
 from guestlist.connected.connections import Connections
 from guestlist.destinations.meta.answers import Audience
 from guestlist.destinations.meta.client import MetaClient
@@ -118,12 +118,7 @@ def _shared(client: MetaClient, sync: Sync) -> tuple[str, ...]:
 
 def _checked(accounts: Sequence[str]) -> Sequence[str]:
     for account in accounts:
-        if not re.fullmatch(r"act_[0-9]+", account):
-            raise WrongUseError(
-                "meta_bad_account_id",
-                "An ad account id is act_ and digits.",
-                next_step="Ads Manager shows the digits in its address, after act=.",
-            )
+        check_account(account)
     return accounts
 
 

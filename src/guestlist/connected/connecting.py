@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from guestlist.connected import parking, watching
-from guestlist.destinations.meta.client import GRAPH_URL, Connection, MetaClient
+from guestlist.destinations.meta.client import GRAPH_URL, Connection, MetaClient, is_account_id
 from guestlist.destinations.meta.connect import Connected, Credentials, connection, keep, secret_names, try_out
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.destinations.settings import DestinationSettings, parse_destination, read_destination
@@ -37,7 +37,12 @@ def check_typed(name: str, account: str) -> None:
             "A destination's name is lower-case letters, digits, - and _, a letter first.",
             next_step="For example: guestlist destinations connect main …",
         )
-    if not re.fullmatch(r"act_[0-9]+", account):
+    check_account(account)
+
+
+def check_account(account: str) -> None:
+    """Refuse what can be no ad account."""
+    if not is_account_id(account):
         raise WrongUseError(
             "meta_bad_account_id",
             "An ad account id is act_ and digits.",

@@ -10,6 +10,7 @@ import orjson
 
 from guestlist.hooks.moves import Move
 from guestlist.hooks.shapes import IDS
+from guestlist.profiles.views import known_identifiers
 from guestlist.records import Records
 from guestlist.store import Table, Warehouse
 from guestlist.store.in_memory import in_memory
@@ -45,7 +46,7 @@ def _these(profile_ids: Collection[str]) -> Table:
 
 
 def _ids(warehouse: Warehouse, profile_id: str) -> list[tuple[str, str]]:
-    known = warehouse.table("identifier")
+    known = known_identifiers(warehouse)
     theirs = known.filter(known.profile_id == profile_id, known.type.isin(IDS)).order_by("type", "ordinal")
     return [(row["type"], row["value"]) for row in warehouse.read(theirs.select("type", "value")).to_pylist()]
 

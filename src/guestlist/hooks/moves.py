@@ -7,13 +7,13 @@ is known of the person now. So identifiers are stored nowhere else, and an erasu
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import ibis
 
 from guestlist.audiences.evaluate import MOVE, append_moves
 from guestlist.audiences.traits.keeping import COMPUTED_TRAIT
+from guestlist.clock import instant
 from guestlist.profiles.relations import ALIAS, IDENTIFIER
 from guestlist.store import Table, Warehouse
 from guestlist.store.functions import microseconds_of
@@ -27,7 +27,10 @@ _ANCHOR = "anchor"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Move:
-    """Somebody entered an audience (`inside`) or exited it `at` an instant in microseconds; and who that is now."""
+    """Somebody entered an audience (`inside`) or exited it `at` an instant in microseconds; and who that is now.
+
+    `lapsed`: identifiers that a source took back. Nobody enters by them, but whoever was told of by them exits by them.
+    """
 
     number: int
     audience: str
@@ -35,11 +38,18 @@ class Move:
     at: int
     profile_id: str
     identifiers: tuple[tuple[str, str], ...] = ()
+    lapsed: tuple[tuple[str, str], ...] = ()
     traits: Mapping[str, str] = field(default_factory=dict)
 
     def ids(self, kind: str) -> list[str]:
-        """The person's identifiers of a type, in the order first seen."""
-        return [value for type_, value in self.identifiers if type_ == kind]
+        """The identifiers of a type that may name the person, in the order first seen, lapsed ones last."""
+        named = self.identifiers if self.inside else self.known
+        return [value for type_, value in named if type_ == kind]
+
+    @property
+    def known(self) -> tuple[tuple[str, str], ...]:
+        """All identifiers: by any of them a person may be listed."""
+        return self.identifiers + self.lapsed
 
 
 # Kept by the owner of the space
@@ -69,7 +79,7 @@ def _begin(warehouse: Warehouse, journal: Journal, hook: Hook, now: int) -> None
             stays = warehouse.table("membership")
             inside = stays.filter(stays.exited_at.isnull(), *_of(stays, hook))
             inside = inside.select("audience", "profile_id", inside=ibis.literal(True))
-            append_moves(warehouse, inside, _instant(now), hook=hook.name)
+            append_moves(warehouse, inside, instant(now), hook=hook.name)
     journal.begin_hook(hook.name, upto)
 
 
@@ -86,7 +96,7 @@ def _anchor(warehouse: Warehouse, number: int) -> None:
         "audience": _ANCHOR,
         "profile_id": "",
         "inside": False,
-        "at": _instant(number),
+        "at": instant(number),
         "hook": _ANCHOR,
     }
     warehouse.append("move", in_memory([line], schema=MOVE))
@@ -105,10 +115,6 @@ def _let_go(warehouse: Warehouse, journal: Journal) -> None:
 
 def _of(lines: Table, hook: Hook) -> list[Any]:
     return [lines.audience.isin(hook.audiences)] if hook.audiences else []
-
-
-def _instant(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
 
 
 # Read by a hook
@@ -196,21 +202,33 @@ def _read(beside: Warehouse, found: Table, hook: Hook) -> list[Move]:
     lines = beside.read(known.order_by("number")).to_pylist()
     if not lines:
         return []
-    identifiers, traits = _identifiers(beside, known), _traits(beside, known, hook)
+    identifiers, traits = _identifiers(beside, known, "identifier"), _traits(beside, known, hook)
+    lapsed = _lapsed(beside, known, identifiers)
     return [
         Move(
             **line,
             identifiers=tuple(identifiers.get(line["profile_id"], ())),
+            lapsed=tuple(lapsed.get(line["profile_id"], ())),
             traits=traits.get(line["profile_id"], {}),
         )
         for line in lines
     ]
 
 
-def _identifiers(beside: Warehouse, known: Table) -> dict[str, list[tuple[str, str]]]:
-    told = _relation("identifier", IDENTIFIER)
+_Theirs = dict[str, list[tuple[str, str]]]
+
+
+def _lapsed(beside: Warehouse, known: Table, holding: _Theirs) -> _Theirs:
+    if not beside.count("lapsed"):
+        return {}
+    every = _identifiers(beside, known, "known_identifier")
+    return {whose: [one for one in theirs if one not in holding.get(whose, ())] for whose, theirs in every.items()}
+
+
+def _identifiers(beside: Warehouse, known: Table, name: str) -> _Theirs:
+    told = _relation(name, IDENTIFIER)
     theirs = told.semi_join(known, "profile_id").order_by("type", "ordinal").select("profile_id", "type", "value")
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: _Theirs = {}
     for row in beside.read(theirs).to_pylist():
         found.setdefault(row["profile_id"], []).append((row["type"], row["value"]))
     return found

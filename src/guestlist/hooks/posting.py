@@ -3,8 +3,8 @@
 The answer's body is never read into anything: somebody else's text may hold anything.
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,8 @@ from enum import Enum
 import httpx
 
 from guestlist.errors import GuestlistError
-from guestlist.outward import Resolve, pin, system_addresses
+from guestlist.hooks.deadline import Line
+from guestlist.outward import Resolve, keep_out_of_logs, pin, system_addresses
 
 SECONDS = 20.0
 _LONGEST_ASKED_WAIT = 3_600.0
@@ -22,8 +23,7 @@ _TOO_MANY, _TIMEOUT, _TOO_EARLY, _GONE = 429, 408, 425, 410
 _OF_THE_CONTENT = frozenset({400, 406, 409, 413, 415, 422})
 """Statuses that speak of what was sent, not of the address or the key: a smaller part of it may be taken."""
 
-logging.getLogger("httpx").addFilter(lambda _record: False)  # it logs each URL, which may hold a key
-logging.getLogger("httpcore").setLevel(logging.WARNING)
+keep_out_of_logs()
 
 
 class Verdict(Enum):
@@ -46,17 +46,25 @@ class Answer:
 
 
 class Poster:
-    """Sends to addresses outside. `allowed`: hosts and networks of one's own that may be sent to."""
+    """Sends to addresses outside, one request at a time, each of which is over after `seconds`.
+
+    `allowed`: hosts and networks of one's own that may be sent to.
+    """
 
     def __init__(
         self, allowed: Callable[[], Sequence[str]], *, resolve: Resolve = system_addresses, seconds: float = SECONDS
     ) -> None:
         self._allowed = allowed
         self._resolve = resolve
-        self._client = httpx.Client(timeout=seconds, follow_redirects=False, trust_env=False)
+        self._seconds = seconds
+        self._line = Line()
+        self._client = httpx.Client(
+            timeout=seconds, follow_redirects=False, trust_env=False, limits=httpx.Limits(max_connections=1)
+        )
 
     def close(self) -> None:
         self._client.close()
+        self._line.close()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, now: datetime) -> Answer:
         """Send once."""
@@ -68,14 +76,18 @@ class Poster:
         sent = {**headers, "Host": pinned.host, "Content-Type": "application/json", "User-Agent": "Guestlist"}
         try:
             request = self._client.build_request(
-                "POST", pinned.url, content=body, headers=sent, extensions={"sni_hostname": pinned.name}
-            )
-            answer = self._client.send(request, stream=True)
-            try:
-                return _read(answer, now)
-            finally:
-                answer.close()
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+                "POST", pinned.url, content=body, headers=sent,
+                extensions={"sni_hostname": pinned.name, "trace": self._line.trace},
+            )  # fmt: skip
+            with self._line.within(self._seconds):
+                answer = self._client.send(request, stream=True)
+                try:
+                    return _read(answer, now)
+                finally:
+                    answer.close()
+        except httpx.InvalidURL:
+            return Answer(verdict=Verdict.REFUSED, code="url_refused")
+        except (httpx.HTTPError, OSError) as error:
             return Answer(verdict=Verdict.LATER, code=_code(error))
 
 
@@ -92,12 +104,13 @@ def _read(answer: httpx.Response, now: datetime) -> Answer:
 
 
 def _read_to_the_end(answer: httpx.Response) -> None:
-    """A connection whose answer was read can be used again; what it says is of no interest."""
+    """A connection whose answer was read can be used again; what it says, and whether it ends, is of no interest."""
     size = 0
-    for part in answer.iter_raw():
-        size += len(part)
-        if size > _READ_AT_MOST:
-            return
+    with suppress(httpx.HTTPError):
+        for part in answer.iter_raw():
+            size += len(part)
+            if size > _READ_AT_MOST:
+                return
 
 
 def _asked_wait(asked: str, now: datetime) -> float | None:
@@ -114,6 +127,6 @@ def _asked_wait(asked: str, now: datetime) -> float | None:
 
 
 def _code(error: Exception) -> str:
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx.TimeoutException | TimeoutError):
         return "timed_out"
     return "not_reached" if isinstance(error, httpx.ConnectError) else "broken_off"

@@ -131,7 +131,10 @@ def drop(records: Records, name: str, letter: int, clock: Clock, *, actor: str) 
     """Give up a dead letter."""
     named(records, name)
     found = _letter(records, name, letter)
+    owed = [one for one in records.journal.owed_exits(name) if one.letter == letter]
     records.journal.drop_letter(name, letter)
+    for one in owed:
+        records.vault.delete(one.sealed_as)
     counts = {"moves": found.moves, "people": found.people}
     records.journal.audit(
         actor=actor, action="hook_letter_dropped", about=name, counts=counts, now=microseconds(clock.now())

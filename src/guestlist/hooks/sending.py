@@ -33,18 +33,17 @@ def send_waiting(space: Space, records: Records, warehouse: Warehouse, clock: Cl
     """All that waits, of one hook or all, until it is sent or an address is to be waited for."""
     done = []
     stores = Stores()
-    stores.attach(space, warehouse)
-    for hook in records.journal.hooks():
-        if name in {None, hook.name}:
-            with _opened(stores, records, hook.name, clock, lambda *_: None) as stream:
-                while stream.step() == 0:
-                    pass
-                after = stream.hook()
-            if after is not None:
-                letters = [one.code for one in records.journal.letters(hook.name)]
-                code = after.stopped or (after.code if after.failures else None) or next(iter(letters), None)
-                done.append(Sent(name=hook.name, sent=after.sent - hook.sent, code=code))
-    stores.detach()
+    with stores.attached(space, warehouse):
+        for hook in records.journal.hooks():
+            if name in {None, hook.name}:
+                with _opened(stores, records, hook.name, clock, lambda *_: None) as stream:
+                    while stream.step() == 0:
+                        pass
+                    after = stream.hook()
+                if after is not None:
+                    letters = [one.code for one in records.journal.letters(hook.name)]
+                    code = after.stopped or (after.code if after.failures else None) or next(iter(letters), None)
+                    done.append(Sent(name=hook.name, sent=after.sent - hook.sent, code=code))
     return done
 
 
@@ -61,14 +60,26 @@ class Stores:
         self.opened = 0
         """Rises with each opening: what was read before may be erased by now."""
 
+    @contextmanager
+    def attached(self, space: Space, warehouse: Warehouse) -> Iterator[None]:
+        """By the thread that has the warehouse, for as long as it is open."""
+        self.attach(space, warehouse)
+        try:
+            yield
+        finally:
+            self.detach()
+
     def attach(self, space: Space, warehouse: Warehouse) -> None:
-        """To be called by the thread that has the warehouse."""
         self._beside = warehouse.beside()
         with self._work:
             self.allowed, self.opened, self._open = space.settings.allowed_hosts, self.opened + 1, True
 
     def detach(self) -> None:
-        """Nobody reads or begins a request from here on; requests in flight are waited for, as long as one may take."""
+        """Nobody reads or begins a request from here on.
+
+        Requests in flight are waited for, as long as one may take once its host was looked up. One that takes longer goes
+        on without the stores: what it came to is recorded, and what it would read next is not there.
+        """
         with self._work:
             self._open = False
             self._work.wait_for(lambda: not self._busy, timeout=_IN_FLIGHT)
@@ -119,11 +130,8 @@ class Senders:
     @contextmanager
     def sending(self, space: Space, warehouse: Warehouse) -> Iterator[None]:
         """While the stores are open."""
-        self._stores.attach(space, warehouse)
-        try:
+        with self._stores.attached(space, warehouse):
             yield
-        finally:
-            self._stores.detach()
 
     def look(self) -> None:
         """Begin with hooks that are new; wake those that are there, as there may be something to send."""
@@ -149,14 +157,19 @@ class Senders:
 
     def _keep_sending(self, name: str, wake: Event) -> None:
         with _opened(self._stores, self._records, name, self._clock, self._note) as stream:
-            while not self._stopping.is_set() and stream.hook() is not None:
+            while not self._stopping.is_set():
                 wait = self._step(stream)
+                if wait is None:
+                    return
                 if wait:
                     wake.wait(wait)
                     wake.clear()
 
-    def _step(self, stream: Stream) -> float:
+    def _step(self, stream: Stream) -> float | None:
+        """Seconds to the next; None where the hook was taken away."""
         try:
+            if stream.hook() is None:
+                return None
             with self._stores.at_work() as may:
                 wait = stream.step() if may else None
         except GuestlistError as error:

@@ -5,7 +5,7 @@ does not answer the stream waits, and the moves with it. What an address refuses
 people nothing later is sent until that was, or is given up. So nobody who exited is told of as having entered last.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from random import Random
 
@@ -65,7 +65,8 @@ class Stream:
         if hook.again_at is not None and hook.again_at > self._now:
             return (hook.again_at - self._now) / 1_000_000
         for owed in self.records.journal.owed_exits(self.name):
-            return self._tell_exit(hook, owed)
+            if owed.letter is None:
+                return self._tell_exit(hook, owed)
         for letter in self.records.journal.letters(self.name):
             if letter.asked_at is not None:
                 return self._send_again(hook, letter)
@@ -82,12 +83,9 @@ class Stream:
         if not self._lot and not self._read_lot(hook, upto):
             return None
         held = self._held()
-        some = [
-            (move, one) for move in self._lot if (one := self._may_send(move, hook)) and move.profile_id not in held
-        ]
-        first = next(portions([one for _, one in some], most=self._most), [])
+        first, next_one = self._portion(hook, [move for move in self._lot if move.profile_id not in held])
         # All that lies before the next one to be sent is dealt with by the same record.
-        rest = some[len(first)][0].number if len(first) < len(some) else last_number(self._lot) + 1
+        rest = last_number(self._lot) + 1 if next_one is None else next_one.move.number
         dealt = [move for move in self._lot if move.number < rest]
         if not first:
             self._pass(dealt, first, held)
@@ -98,6 +96,21 @@ class Stream:
             self._taken(hook, len(first))
             return 0
         return self._not_taken(hook, answer, first, lambda: self._pass(dealt, [], held, buried=first))
+
+    def _portion(self, hook: Hook, moves: Iterable[Move]) -> tuple[list[Told], Told | None]:
+        """What the next request takes, and the one that comes after it; no more is made into documents than that."""
+        self._know_listed()
+        made: list[Told] = []
+
+        def making() -> Iterator[Told]:
+            for move in moves:
+                one = self._may_send(move, hook)
+                if one is not None:
+                    made.append(one)
+                    yield one
+
+        first = next(portions(making(), most=self._most), [])
+        return first, made[-1] if len(made) > len(first) else None
 
     def _read_lot(self, hook: Hook, upto: int) -> bool:
         """Read on; says whether there is something for this hook."""
@@ -137,28 +150,30 @@ class Stream:
         return None if move.inside else told(move, replace(hook, also=())) or told(move, replace(hook, also=contacts))
 
     def _is_listed(self, move: Move) -> bool:
-        journal, pepper = self.records.journal, self.records.pepper
+        tokens = self._listed[1] if self._listed else frozenset()
+        return bool(tokens) and any(identifier_token(self.records.pepper, *one) in tokens for one in move.known)
+
+    def _know_listed(self) -> None:
+        journal = self.records.journal
         mark = journal.do_not_send_mark()
         if self._listed is None or self._listed[0] != mark:
             self._listed = (mark, frozenset(entry.token for entry in journal.do_not_send()))
-        tokens = self._listed[1]
-        return bool(tokens) and any(identifier_token(pepper, *one) in tokens for one in move.identifiers)
 
     # --- what was refused ---------------------------------------------------------------------------------------------
 
     def _send_again(self, hook: Hook, letter: Letter) -> float:
         journal = self.records.journal
         numbers = journal.letter_moves(letter.id, limit=LOT)
-        there = self.moves.numbered(hook, numbers)
-        some = [one for move in there if (one := self._may_send(move, hook))]
-        first = next(portions(some, most=self._most), [])
+        owed = self._owed_in(letter)
+        there = [move for one in owed if (move := self._owed_move(one))] + self.moves.numbered(hook, numbers)
+        first, _ = self._portion(hook, there)
         if not first:
-            journal.delivered(letter.id, numbers)
+            self._delivered(letter, numbers, owed)
             return 0
         answer = self._post(hook, first)
         if answer.verdict is Verdict.TAKEN:
             last = first[-1].move.number
-            journal.delivered(letter.id, [number for number in numbers if number <= last])
+            self._delivered(letter, [number for number in numbers if number <= last], owed)
             self._count(hook, len(first))
             return 0
         if answer.verdict is Verdict.LATER or (answer.verdict is Verdict.SMALLER and len(first) > 1):
@@ -168,6 +183,12 @@ class Stream:
         if answer.verdict is not Verdict.SMALLER:
             journal.stop_hook(self.name, answer.code)
         return 0
+
+    def _delivered(self, letter: Letter, numbers: Sequence[int], owed: Sequence[OwedExit]) -> None:
+        for one in owed:
+            if -one.id in numbers:
+                self._forget_exit(one)
+        self.records.journal.delivered(letter.id, numbers)
 
     def _not_taken(self, hook: Hook, answer: Answer, some: Sequence[Told], passed: Callable[[], None]) -> float:
         if answer.verdict is Verdict.SMALLER and len(some) > 1:
@@ -216,26 +237,26 @@ class Stream:
     # --- exits of people who were erased ------------------------------------------------------------------------------
 
     def _tell_exit(self, hook: Hook, owed: OwedExit) -> float:
-        journal, vault = self.records.journal, self.records.vault
-        sealed = vault.load(owed.sealed_as)
-        one = None if sealed is None else told(owed_move(owed, sealed), hook)
+        move = self._owed_move(owed)
+        one = None if move is None else told(move, hook)
         if one is not None:
             answer = self._post(hook, [one])
-            if answer.verdict is Verdict.TAKEN:
-                self._count(hook, 1)
-            elif answer.verdict is not Verdict.SMALLER:
-                return self._put_off_exit(hook, answer)
-        journal.exit_told(owed.id)
-        vault.delete(owed.sealed_as)
+            if answer.verdict is not Verdict.TAKEN:
+                return self._not_taken(hook, answer, [one], lambda: None)
+            self._count(hook, 1)
+        self._forget_exit(owed)
         return 0
 
-    def _put_off_exit(self, hook: Hook, answer: Answer) -> float:
-        """It cannot become a dead letter, whose people are looked up: it waits where it is."""
-        if answer.verdict is Verdict.LATER:
-            return self._not_taken(hook, answer, (), lambda: None)
-        self.records.journal.stop_hook(self.name, answer.code)
-        self.note("hook_stopped", hook, answer.code, 0)
-        return 0
+    def _owed_move(self, owed: OwedExit) -> Move | None:
+        sealed = self.records.vault.load(owed.sealed_as)
+        return None if sealed is None else owed_move(owed, sealed)
+
+    def _owed_in(self, letter: Letter) -> list[OwedExit]:
+        return [one for one in self.records.journal.owed_exits(self.name) if one.letter == letter.id]
+
+    def _forget_exit(self, owed: OwedExit) -> None:
+        self.records.journal.exit_told(owed.id)
+        self.records.vault.delete(owed.sealed_as)
 
     # --- one request --------------------------------------------------------------------------------------------------
 

@@ -17,6 +17,7 @@ from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
 from guestlist.audiences.schedule import Past, due, read_schedule
 from guestlist.clock import Clock, microseconds
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.owning.holding import SpaceLock
 from guestlist.records import Records
 from guestlist.settings import SecretReference
 from guestlist.sources.fetching import Fetcher
@@ -31,6 +32,9 @@ from guestlist.store.vault import Secret
 
 FOLDER = "pulled"
 """In the folder of the stores: what was fetched and has not landed."""
+SAMPLE = "-sample-"
+"""In the names of folders there, of some first lines that a mapping is proposed from."""
+_LOOKED_AT = timedelta(hours=1)
 USUAL = Duration(amount=1, unit="hours")
 FAILED = "failed"
 GOOD = frozenset({End.LOADED.value, End.UNCHANGED.value})
@@ -244,9 +248,31 @@ def land_load(space: Space, warehouse: Warehouse, job: Job, staged: Staged, cloc
     return land_pulled(warehouse, job.scheduled.source, staged, clocks_of(space, clock), accept=job.accept)
 
 
+def sweep(space: Space, clock: Clock) -> None:
+    """Take away what a process that was killed had fetched. By whoever has the space, while none of its loads goes on.
+
+    Samples are left for an hour: somebody may be looking at one.
+    """
+    now = clock.now()
+    for folder in (space.private / FOLDER).glob("*"):
+        if SAMPLE not in folder.name or _age(folder, now) > _LOOKED_AT:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _age(folder: Path, now: datetime) -> timedelta:
+    try:
+        return abs(now - datetime.fromtimestamp(folder.stat().st_mtime, UTC))
+    except FileNotFoundError:
+        return timedelta()
+
+
 def load_now(space: Space, records: Records, warehouse: Warehouse, name: str, clock: Clock, *, accept: bool) -> Pull:
-    """Load one source, here and now; how it stands then."""
+    """Load one source, here and now; how it stands then. Nobody else has the warehouse."""
     one = one_source(space, name)
+    lock = SpaceLock(space)
+    if lock.take():  # else a service fetches beside this
+        sweep(space, clock)
+        lock.let_go()
     whole = False
     began = microseconds(clock.now())
     try:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from guestlist.clock import Clock, microseconds
 from guestlist.errors import WrongUseError
-from guestlist.loads.loading import FOLDER, address, reach, read_when, secret_name
+from guestlist.loads.loading import FOLDER, SAMPLE, address, reach, read_when, secret_name
 from guestlist.records import Records
 from guestlist.sources.files import DataFile
 from guestlist.sources.mapping import MESSAGES, Chosen, Wish, propose
@@ -65,7 +65,7 @@ def proposal(
     before = read_pulled(name, entry) if entry is not None and is_pulled(entry) else None
     if secret is None and load.postgres is not None:
         secret = address(space, records, _of(name, load))
-    folder = make_private(space.private / FOLDER) / f"{name}-sample-{secrets.token_hex(4)}"
+    folder = make_private(space.private / FOLDER) / f"{name}{SAMPLE}{secrets.token_hex(4)}"
     file = sample(load, reach(space, secret), folder)
     if before is not None and wish == Wish() and set(before.mapping.columns) <= set(file.columns):
         chosen = Chosen(source=name, mapping=before.mapping, proposed=False)
@@ -106,7 +106,7 @@ def keep(space: Space, records: Records, proposed: Proposed, clock: Clock) -> Sp
 
 def done(space: Space) -> None:
     """Take samples off the disk."""
-    for folder in (space.private / FOLDER).glob("*-sample-*"):
+    for folder in (space.private / FOLDER).glob(f"*{SAMPLE}*"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -4,13 +4,13 @@ The file lies beside the stores and can be read by the same people: who can read
 """
 
 import hashlib
-import os
 import secrets
 from dataclasses import dataclass
 
 import orjson
 
 from guestlist.space import Space, make_private
+from guestlist.store.private_files import write_private
 from guestlist.store.vault import Secret
 
 FILE = "service.json"
@@ -36,13 +36,8 @@ def digest_of(key: Secret) -> bytes:
 
 def announce(space: Space, address: Address) -> None:
     """Tell commands on this machine."""
-    place = make_private(space.private) / FILE
-    fresh = place.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(orjson.dumps({"url": address.url, "key": address.key.reveal()}))
-    fresh.replace(place)
+    told = orjson.dumps({"url": address.url, "key": address.key.reveal()})
+    write_private(make_private(space.private) / FILE, told)
 
 
 def withdraw(space: Space) -> None:

@@ -1,7 +1,8 @@
 """What was said and does not hold any more: the source that said it has taken the line back.
 
-Such a message stays, for what was so on days gone by; it gives no traits and no events. Who was joined by it stays
-joined. An identifier that only such messages carry has *lapsed*: nobody is found or sent by it.
+Such a message stays, for what was so on days gone by; it gives no traits and no events, and says of nobody that they are
+in an audience of Segment. Who was joined by it stays joined. An identifier that only such messages carry has *lapsed*:
+nobody is found or sent by it.
 """
 
 from datetime import datetime
@@ -33,14 +34,15 @@ def untold(warehouse: Warehouse) -> bool:
 
 
 def take_back(warehouse: Warehouse, *, unify_spellings: bool = False) -> None:
-    """Traits and events without what was withdrawn since last time."""
+    """Traits, events and audiences of Segment without what was withdrawn since last time."""
     over = warehouse.table("withdrawn")
     new = warehouse.materialise("withdrawn_now", over.filter(~over.told).select("ordinal"))
     owner = warehouse.table("message_profile")
     whose = warehouse.materialise("withdrawn_whose", owner.semi_join(new, "ordinal").select("profile_id").distinct())
     theirs = owner.semi_join(whose, "profile_id")
     renew_traits_of(warehouse, holding(warehouse), theirs, whose, unify_spellings=unify_spellings)
-    warehouse.delete_keys("event", new, ["ordinal"])
+    for name in ("event", "external_membership"):
+        warehouse.delete_keys(name, new, ["ordinal"])
 
 
 def note_lapsed(warehouse: Warehouse) -> None:

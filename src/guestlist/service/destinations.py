@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from guestlist.clock import stopwatch
-from guestlist.connected import watching
+from guestlist.connected import login, watching
 from guestlist.connected.watching import DestinationStanding
 from guestlist.destinations.meta.token_life import PARKING_CODES
 from guestlist.errors import GuestlistError
@@ -13,6 +13,7 @@ from guestlist.syncing import Bound, Syncing
 
 LOOKED_EVERY = 2.0
 """Seconds."""
+SWEPT_EVERY = 60.0
 
 
 class Destinations:
@@ -23,6 +24,7 @@ class Destinations:
         self._journal = syncing.records.journal
         self._log = log
         self._since = stopwatch()
+        self._swept = stopwatch()
         self._first = True
         stopped = {key for key, timing in self._journal.timings().items() if timing.code in PARKING_CODES}
         # Whatever went on while nobody looked is gone on with now.
@@ -34,6 +36,9 @@ class Destinations:
         """Give the syncs that may go on now, because their destination does."""
         if not self._first and self._since() < LOOKED_EVERY:
             return []
+        if self._first or self._swept() >= SWEPT_EVERY:
+            self._swept = stopwatch()
+            login.sweep(self._syncing.records, now=self._syncing.now)
         self._first, self._since = False, stopwatch()
         resumed = {name for name in self._syncing.space.settings.destinations if self._goes_on(name)}
         return [bound.key for bound in bounds if bound.wish.to in resumed]

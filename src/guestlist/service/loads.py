@@ -1,13 +1,11 @@
 """Sources loaded on time, beside all else: fetched each in a thread of its own, landed by the keeper in its turn."""
 
-import shutil
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
 from guestlist.clock import microseconds
 from guestlist.errors import GuestlistError
 from guestlist.loads.loading import (
-    FOLDER,
     Job,
     Scheduled,
     begin,
@@ -16,6 +14,7 @@ from guestlist.loads.loading import (
     note_failed,
     note_landed,
     scheduled_sources,
+    sweep,
 )
 from guestlist.service.failing import LOST, strange
 from guestlist.service.logs import Log
@@ -34,6 +33,7 @@ class _Fetching:
 
     job: Job
     halted: Event
+    pull: Pull
     staged: Staged | None = None
     error: GuestlistError | None = None
     over: Event = field(default_factory=Event)
@@ -72,7 +72,7 @@ class Loads:
     def _sweep(self, syncing: Syncing) -> None:
         """What an earlier process fetched and did not land."""
         if not self._swept:
-            shutil.rmtree(syncing.space.private / FOLDER, ignore_errors=True)
+            sweep(syncing.space, syncing.clock)
             self._swept = True
 
     def _ended(self) -> list[str]:
@@ -108,11 +108,11 @@ class Loads:
                         whole=one.name in self._again, halted=halted.is_set)  # fmt: skip
         except GuestlistError as error:
             note_failed(records, one.name, error, began=began, now=began)
+            records.journal.load_done(pull)
             return
         finally:
             self._again.discard(one.name)
-            records.journal.load_begun(pull)
-        fetching = _Fetching(job, halted)
+        fetching = _Fetching(job, halted, pull)
         self._under_way[one.name] = fetching
         Thread(target=fetching.run, name=f"load of {one.name}", daemon=True).start()
 
@@ -125,13 +125,14 @@ class Loads:
         finally:
             fetching.job.clear()
 
-    def _failed(self, name: str, error: GuestlistError, began: int, syncing: Syncing, log: Log) -> int:
-        note_failed(syncing.records, name, error, began=began, now=syncing.now)
+    def _failed(self, name: str, error: GuestlistError, fetching: _Fetching, syncing: Syncing, log: Log) -> int:
+        note_failed(syncing.records, name, error, began=fetching.job.began, now=syncing.now)
+        syncing.records.journal.load_done(fetching.pull)
         log.event("loaded", source=name, state="failed", code=error.code, space=syncing.space.folder.name)
         return 0
 
     def _land(self, name: str, fetching: _Fetching, syncing: Syncing, log: Log) -> int:
-        job, began = fetching.job, fetching.job.began
+        job = fetching.job
         space = syncing.space.folder.name
         try:
             if fetching.error is not None:
@@ -141,13 +142,15 @@ class Loads:
         except GuestlistError as error:
             if error.code == LOST:
                 raise
-            return self._failed(name, error, began, syncing, log)
+            return self._failed(name, error, fetching, syncing, log)
         except Exception as error:  # noqa: BLE001 what one source cannot land must not keep the space from its syncs
-            return self._failed(name, strange(error), began, syncing, log)
+            return self._failed(name, strange(error), fetching, syncing, log)
         if landing.end is End.AGAIN:
             self._again.add(name)
             return 0
-        note_landed(syncing.records, name, landing, began=began)
+        note_landed(syncing.records, name, landing, began=job.began)
+        # Only now: a load that a process ends in the middle of, or that reads all once more, is still the one asked for.
+        syncing.records.journal.load_done(fetching.pull)
         log.event("loaded", source=name, state=landing.end.value, came=landing.came, went=landing.went,
                   left_out=landing.rejected, space=space)  # fmt: skip
         return landing.came + landing.went

@@ -1,11 +1,9 @@
 """Files fetched by HTTP, and from nowhere inside one's own network unless its host is allowed by name.
 
-The name is resolved here, every address it has is judged, and the connection goes to the very address that was judged:
-a name that resolves differently a moment later (DNS rebinding) gains nothing. Each redirect is judged in the same way.
+Where a request may go is judged by `outward.py`, and so is each redirect.
 """
 
-import ipaddress
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,15 +13,26 @@ import httpx
 
 from guestlist.clock import stopwatch
 from guestlist.errors import GuestlistError
-from guestlist.outward import Resolve, is_allowed, is_public, system_addresses
+from guestlist.outward import (
+    NowhereError,
+    Pinned,
+    Resolve,
+    Why,
+    aim,
+    is_allowed,
+    keep_out_of_logs,
+    parted,
+    system_addresses,
+)
 
 MOST_BYTES = 2 * 1024**3
 MOST_SECONDS = 1800.0
 _MOST_REDIRECTS = 3
 _REDIRECTS = {301, 302, 303, 307, 308}
-_PORTS = {"http": 80, "https": 443}
 _WAITS = httpx.Timeout(30.0)
 _SAFE = "Nothing was changed: what was loaded last stands."
+
+keep_out_of_logs()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,47 +66,28 @@ class Fetcher:
 
     @contextmanager
     def _asked(self, url: str, known: str | None) -> Iterator[httpx.Response]:
-        parts = urlsplit(url)
-        host, port = self._judged(url)
-        address = _first_allowed(host, port, self._addresses(host, port), allowed=self._is_allowed(host, port))
-        literal = f"[{address}]" if ":" in address else address
-        pinned = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
-        usual = port == _PORTS[parts.scheme]
-        headers = {"Host": host if usual else f"{host}:{port}", "Accept-Encoding": "identity", **_if_changed(known)}
+        pinned = self._aimed(url)
+        headers = {"Host": pinned.host, "Accept-Encoding": "identity", **_if_changed(known)}
         try:
             # trust_env off: a proxy would resolve the name by itself.
             with (
                 httpx.Client(follow_redirects=False, timeout=_WAITS, trust_env=False) as client,
-                client.stream("GET", pinned, headers=headers, extensions={"sni_hostname": host}) as answer,
+                client.stream("GET", pinned.url, headers=headers, extensions={"sni_hostname": pinned.name}) as answer,
             ):
                 yield answer
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _not_fetched(f"the connection failed ({type(error).__name__})", _AGAIN) from None
 
-    def _judged(self, url: str) -> tuple[str, int]:
-        parts = urlsplit(url)
-        if parts.scheme not in _PORTS or not parts.hostname:
-            raise _refused("only http and https addresses are fetched")
-        if "%" in parts.hostname:
-            raise _refused("it is of one network interface")
-        if parts.username or parts.password:
-            raise _refused("it holds a password")
+    def _aimed(self, url: str) -> Pinned:
         try:
-            port = parts.port or _PORTS[parts.scheme]
-        except ValueError:
-            raise _refused("its port is no number") from None
-        if port not in _PORTS.values() and not self._is_allowed(parts.hostname, port):
-            raise _refused(f"port {port} is not one of files")
-        return parts.hostname, port
-
-    def _is_allowed(self, host: str, port: int) -> bool:
-        return is_allowed(host, port, self.allowed)
-
-    def _addresses(self, host: str, port: int) -> Sequence[str]:
-        try:
-            return self.resolve(host, port)
-        except (OSError, UnicodeError):
-            raise _not_fetched(f"the name {host} is not known", _AGAIN) from None
+            parts = parted(url)
+            if not parts.is_usual and not is_allowed(parts.host, parts.port, self.allowed):
+                raise _refused(f"port {parts.port} is not one of files")
+            return aim(url, allowed=sorted(self.allowed), resolve=self.resolve)
+        except NowhereError as error:
+            if error.why is Why.UNKNOWN:
+                raise _not_fetched(error.why.value, _AGAIN) from None
+            raise _refused(error.why.value) from None
 
     def _take(self, answer: httpx.Response, url: str, into: Path, known: str | None) -> Fetched:
         name = Path(urlsplit(url).path).name or "file"
@@ -127,8 +117,12 @@ class Fetcher:
 
 
 def _redirected(url: str, location: str) -> str:
-    led = urljoin(url, location)
-    if urlsplit(url).scheme == "https" and urlsplit(led).scheme != "https":
+    try:
+        led = urljoin(url, location)
+        unsafe = urlsplit(url).scheme == "https" and urlsplit(led).scheme != "https"
+    except ValueError:
+        raise _refused("it redirects to what is no address") from None
+    if unsafe:
         raise _refused("it redirects to an address that is not encrypted")
     return led
 
@@ -145,16 +139,6 @@ def _stamp(answer: httpx.Response) -> str:
         if header in answer.headers:
             return f"{kind} {answer.headers[header]}"
     return ""
-
-
-def _first_allowed(host: str, port: int, addresses: Sequence[str], *, allowed: bool) -> str:
-    """One address; a name of which only some addresses are public is refused whole."""
-    if not addresses:
-        raise _not_fetched(f"the name {host} has no address", _AGAIN)
-    for address in addresses:
-        if not allowed and not is_public(ipaddress.ip_address(address)):
-            raise _refused(f"{host}, port {port}, is inside a network of one's own")
-    return addresses[0]
 
 
 _AGAIN = "Check the address; Guestlist tries again by itself."

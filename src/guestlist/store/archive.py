@@ -8,8 +8,8 @@ import io
 import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from guestlist.errors import GuestlistError
+from guestlist.store.private_files import writing_private
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -27,10 +28,25 @@ _NOTHING_CHANGED = "Nothing was changed."
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """A file to put in, and its name there."""
+    """A file to put in, and its name there; `renamed`: what it may be called by the time that its turn comes."""
 
     path: Path
     name: str
+    renamed: Path | None = None
+
+    @property
+    def size(self) -> int:
+        with suppress(FileNotFoundError):
+            return self.path.stat().st_size
+        return 0
+
+    def open(self) -> BinaryIO:
+        try:
+            return self.path.open("rb")
+        except FileNotFoundError:
+            if self.renamed is None:
+                raise
+            return self.renamed.open("rb")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,28 +66,24 @@ class Manifest:
     files: tuple[Held, ...]
 
 
-def write_archive(to: Path, parts: Sequence[Part], facts: Mapping[str, Any]) -> Manifest:
+def write_archive(to: Path, parts: Callable[[], Iterable[Part]], facts: Mapping[str, Any]) -> Manifest:
     """Write a file of mode 0600 that is there whole, on disk, once this returns. One of that name is left alone.
 
+    `parts` lists them: once for their size, and once more while they are written, so that a folder may be listed late.
     A part that grows meanwhile goes in as long as it is when its turn comes.
     """
+    refuse_present(to)
+    need_room(to.parent, sum(part.size for part in parts()))
+    with writing_private(to) as file:
+        return _write(file, parts(), facts)
+
+
+def refuse_present(to: Path) -> None:
+    """Nothing is written over another backup."""
     if to.exists():
         raise GuestlistError(
             "backup_exists", f"{to} is there already.", nothing_lost=_NOTHING_CHANGED, next_step="Name another file."
         )
-    need_room(to.parent, sum(part.path.stat().st_size for part in parts))
-    draft = to.with_name(f".{to.name}.part")
-    draft.unlink(missing_ok=True)
-    try:
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            manifest = _write(file, parts, facts)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.rename(to)
-        sync_folder(to.parent)
-    finally:
-        draft.unlink(missing_ok=True)
-    return manifest
 
 
 def need_room(folder: Path, size: int) -> None:
@@ -86,19 +98,11 @@ def need_room(folder: Path, size: int) -> None:
         )
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    if os.name == "posix":  # elsewhere a folder cannot be opened
-        handle = os.open(folder, os.O_RDONLY)
-        os.fsync(handle)
-        os.close(handle)
-
-
 def _write(file: BinaryIO, parts: Iterable[Part], facts: Mapping[str, Any]) -> Manifest:
     held = []
     with tarfile.open(fileobj=file, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         for part in parts:
-            with part.path.open("rb") as source:
+            with part.open() as source:
                 info = tarfile.TarInfo(part.name)
                 info.size, info.mode = os.fstat(source.fileno()).st_size, 0o600
                 digested = _Digested(source)
@@ -137,12 +141,10 @@ def check_archive(path: Path) -> Manifest:
     return _read(path, lambda _: None)
 
 
-def unpack_archive(path: Path, into: Path, *, but: tuple[str, ...] = ()) -> Manifest:
+def unpack_archive(path: Path, into: Path) -> Manifest:
     """Put the files into an empty folder, each of mode 0600; what does not agree with the manifest is an error."""
 
-    def place(name: str) -> Path | None:
-        if name in but:
-            return None
+    def place(name: str) -> Path:
         made = into.joinpath(*PurePosixPath(name).parts)
         made.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         return made

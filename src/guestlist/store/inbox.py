@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from guestlist.errors import GuestlistError
+from guestlist.store.private_files import sync_folder
 
 SEGMENT_BYTES = 32 * 2**20
 QUEUE_BYTES = 32 * 2**20
@@ -186,7 +187,7 @@ class Inbox:
         for one in segments:
             one.path.unlink(missing_ok=True)
         if segments:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
 
     def _found(self) -> list[tuple[int, str, Path]]:
         if not self.folder.is_dir():
@@ -239,7 +240,7 @@ class Inbox:
         _write_whole(file.descriptor, lines)
         self._sync(file.descriptor)
         if fresh:
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         if not file.is_ours():
             raise InboxUnwritableError(why="another process has taken over this space")
         file.size += len(lines)
@@ -270,6 +271,11 @@ class Inbox:
         with self._changed:
             self._sealing = False
             self._changed.notify_all()
+
+
+def sealed_name(path: Path) -> Path:
+    """What an open segment is called once it is sealed."""
+    return path.with_suffix(_SEALED)
 
 
 def _seal(path: Path) -> None:
@@ -305,11 +311,3 @@ def _write_whole(descriptor: int, lines: bytes) -> None:
     rest = memoryview(lines)
     while rest:
         rest = rest[os.write(descriptor, rest) :]
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -76,18 +76,15 @@ doubt = Table(
     Column("everybody", Boolean, nullable=False),
     Column("told_at", BigInteger),
 )
-_KEPT = 50
 
 
 class BackupRecords(JournalPart):
     """The part of the journal that keeps them."""
 
     def ask_backup(self, asked: BackupRecord) -> None:
-        """Record a backup that is wanted, or made; of old ones the latest fifty stay. Any process may."""
+        """Record a backup that is wanted. Any process may."""
         with self._write() as connection:
             connection.execute(insert(backup).values(asdict(asked)))
-            old = select(backup.c.id).order_by(backup.c.asked_at.desc()).offset(_KEPT)
-            connection.execute(delete(backup).where(backup.c.id.in_(old)))
 
     def backup_asked(self) -> bool:
         """Whether one is still to be made."""
@@ -97,7 +94,7 @@ class BackupRecords(JournalPart):
             )
 
     def backups(self) -> list[BackupRecord]:
-        """The latest ones, newest first."""
+        """All whose file may be there, and the latest others, newest first."""
         with self._read() as connection:
             rows = connection.execute(select(backup).order_by(backup.c.asked_at.desc())).mappings()
             return [BackupRecord(**row) for row in rows]
@@ -108,7 +105,7 @@ class BackupRecords(JournalPart):
             connection.execute(update(backup).where(backup.c.id == ended.id).values(asdict(ended)))
 
     def forget_backup(self, backup_id: str) -> None:
-        """Nobody waits for it any more."""
+        """It failed before somebody's eyes, or its file is gone."""
         with self._write() as connection:
             connection.execute(delete(backup).where(backup.c.id == backup_id))
 

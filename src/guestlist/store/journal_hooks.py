@@ -79,12 +79,16 @@ class Letter:
 
 @dataclass(frozen=True, kw_only=True)
 class OwedExit:
-    """An exit of somebody who was erased: the ids to name are in the vault until it is sent."""
+    """An exit of somebody who was erased: the ids to name are in the vault until it is sent.
+
+    `letter`: the dead letter that holds it, under the number `-id` and nobody's name, where it was refused.
+    """
 
     id: int
     hook: str
     audience: str
     at: int
+    letter: int | None = None
 
     @property
     def sealed_as(self) -> str:
@@ -207,7 +211,10 @@ class HookRecords(JournalPart):
             named = (letter.c.hook == name) & (letter.c.id == number)
             if not connection.execute(delete(letter).where(named)).rowcount:
                 return False
-            connection.execute(delete(letter_move).where(letter_move.c.letter == number))
+            mine = letter_move.c.letter == number
+            owed = select(-letter_move.c.number).where(mine, letter_move.c.number < 0)
+            connection.execute(delete(owed_exit).where(owed_exit.c.id.in_(owed)))
+            connection.execute(delete(letter_move).where(mine))
             return True
 
     # --- by the owner -------------------------------------------------------------------------------------------------
@@ -301,7 +308,9 @@ class HookRecords(JournalPart):
 
     def owed_exits(self, name: str) -> list[OwedExit]:
         with self._read() as connection:
-            query = select(owed_exit).where(owed_exit.c.hook == name).order_by(owed_exit.c.id)
+            held = letter_move.c.number == -owed_exit.c.id
+            query = select(owed_exit, letter_move.c.letter).join(letter_move, held, isouter=True)
+            query = query.where(owed_exit.c.hook == name).order_by(owed_exit.c.id)
             return [OwedExit(**row) for row in connection.execute(query).mappings()]
 
     def exit_told(self, number: int) -> None:

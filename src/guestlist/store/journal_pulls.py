@@ -14,8 +14,8 @@ class Pull:
     """How a source stands. `state` is the end of its last load; without a `good_at` there was no good one.
 
     `at`: when the last load began, or since when the source is known. `came` and `went`: lines of the last good load.
-    `again_at`: when it is tried again, sooner than its schedule says. `asked_at`: when a person asked for a load that has
-    not begun yet; `accept`: and said that so few lines are right.
+    `again_at`: when it is tried again, sooner than its schedule says. `asked_at`: when a person asked for a load that is
+    not over yet; `accept`: and said that so few lines are right.
     """
 
     source: str
@@ -82,8 +82,8 @@ class PullRecords(JournalPart):
         with self._write() as connection:
             connection.execute(upsert(pull).values(values).on_conflict_do_update(index_elements=["source"], set_=asked))
 
-    def load_begun(self, one: Pull) -> None:
-        """What was asked of this source is being done, unless it was asked anew meanwhile."""
+    def load_done(self, one: Pull) -> None:
+        """What was asked of this source was done, unless it was asked anew meanwhile."""
         mine = (pull.c.source == one.source) & (pull.c.asked_at == one.asked_at)
         with self._write() as connection:
             connection.execute(update(pull).where(mine).values(asked_at=None, accept=False))

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from guestlist.errors import GuestlistError
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Sealed
+from guestlist.store.private_files import write_private
 
 _HEADER = "guestlist-key 1"
 _KEY_BYTES = 32
@@ -158,17 +159,7 @@ def _write(path: Path, keys: _Keys) -> None:
     lines = [_HEADER, f"pepper {keys.pepper}"]
     lines += [f"{key_id} {base64.b64encode(key).decode()}" for key_id, key in keys.ring.items()]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-    if os.name == "posix":  # elsewhere a folder cannot be opened, and the rename is already durable
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+    write_private(path, ("\n".join(lines) + "\n").encode("ascii"))
 
 
 def _read(path: Path) -> _Keys:

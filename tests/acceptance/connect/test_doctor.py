@@ -1,6 +1,8 @@
 """`guestlist doctor`: one line a check, what to do, and 1 where a person has something to do."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -25,6 +27,36 @@ def test_all_fine(desk: Desk) -> None:
     assert facts["fine"] is True
     checks = [line["check"] for line in facts["lines"]]
     assert checks == ["token", "role", "account", "business", "terms", "audiences", "quota", "clock", "disk"]
+
+
+def test_a_file_that_goes_while_the_disk_is_looked_at_does_not_matter(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.connect()
+    (desk.space / ".guestlist" / "spill").mkdir(exist_ok=True)
+    stat, is_file, gone = Path.stat, Path.is_file, []
+
+    def goes(path: Path) -> None:
+        if path.name == "going" and path not in gone:
+            gone.append(path)
+            path.unlink()
+
+    def looked_at(path: Path) -> bool:
+        there = is_file(path)
+        goes(path)
+        return there
+
+    def measured(path: Path, **how: bool) -> os.stat_result:
+        goes(path)
+        return stat(path, **how)
+
+    for patched in ({"is_file": looked_at}, {"stat": measured}):
+        (desk.space / ".guestlist" / "spill" / "going").touch()
+        gone.clear()
+        with monkeypatch.context() as patching:
+            for name, way in patched.items():
+                patching.setattr(Path, name, way)
+            assert desk.type("doctor").code == 0
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,7 @@ def test_the_needed_permission_declined_is_told_and_asked_for_again(desk: Desk, 
         ({"change": lambda url: url.replace("state=", "state=x")}, "login_not_known", "not begun here"),
         ({"change": lambda _: "http://localhost:8740/connect/meta"}, "login_no_answer", "not the address"),
         ({"change": lambda _: "hello"}, "login_no_answer", "not the address"),
+        ({"change": lambda _: "http://[hello"}, "login_no_answer", "not the address"),
         ({"change": lambda url: url.replace("code=AQ", "code=AR")}, "meta_login_refused", "does not accept what"),
     ],
 )

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from guestlist.records import open_records
+from guestlist.space import open_space
+
 from .conftest import Typed
 from .receiver import Answer, Receiver
 
@@ -219,6 +222,47 @@ def test_nobody_on_the_do_not_send_list_is_told_of_as_entering(typed: Typed, rec
     assert typed.hook()["left_out"] == 1
 
 
+def loaded(typed: Typed, *lines: str) -> None:
+    """A source whose file has these lines now: user id, e-mail, plan."""
+    (typed.folder / "people.csv").write_text("\n".join(["id,email,plan", *lines, ""]))
+    entry = {
+        "as": "people",
+        "columns": {"id": "user_id", "email": "email", "plan": "plan"},
+        "load": {"files": "people.csv", "key": "id"},
+    }
+    open_space(typed.folder).write_entry("sources", "people", entry)
+    typed.done("sources", "load", "people")
+
+
+def test_whose_line_a_source_takes_back_exits_by_what_it_was_told_of_by(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    loaded(typed, "u1,ann@example.org,gold", "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    assert typed.send() == {"crm": (3, None)}
+    loaded(typed, "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    assert typed.send() == {"crm": (1, None)}
+    assert receiver.told()[3:] == [("exited", "u1")]
+
+
+def test_whose_line_was_taken_back_before_they_were_erased_exits_too(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver)
+    loaded(typed, "u1,ann@example.org,gold", "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    typed.send()
+    loaded(typed, "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    assert typed("erase", "user_id:u1").code in {0, 1}
+    typed.send()
+    assert receiver.told()[3:] == [("exited", "u1")]
+
+
+def test_who_is_listed_by_an_email_that_lapsed_is_not_told_of_as_entering(typed: Typed, receiver: Receiver) -> None:
+    typed.add(receiver, "--also", "email")
+    loaded(typed, "u1,old@example.org,free", "u2,bo@example.org,free")
+    typed.send()
+    typed.done("do-not-send", "add", "email:old@example.org")
+    loaded(typed, "u1,new@example.org,gold", "u2,bo@example.org,gold")
+    assert typed.send() == {"crm": (1, None)}
+    assert receiver.told() == [("entered", "u2")]
+
+
 def test_who_is_erased_exits_by_ids_alone_and_what_waits_of_them_is_gone(typed: Typed, receiver: Receiver) -> None:
     typed.add(receiver, "--also", "email,plan")
     people = {"u1": "ann@example.org", "u2": "bo@example.org", "u3": "cy@example.org"}
@@ -241,6 +285,35 @@ def test_who_is_erased_exits_by_ids_alone_and_what_waits_of_them_is_gone(typed: 
     stores = b"".join(path.read_bytes() for path in (typed.folder / ".guestlist").glob("*") if path.is_file())
     assert b"cy@example.org" not in stores
     assert b"u1" not in re.findall(rb"\bu1\b", stores)
+
+
+@pytest.mark.usefixtures("no_waits")
+@pytest.mark.parametrize("refusal", [400, 413, 422, 410])
+@pytest.mark.parametrize("given_up", [False, True])
+def test_an_exit_of_somebody_erased_that_is_refused_waits_in_a_letter_that_names_nobody(
+    typed: Typed, receiver: Receiver, refusal: int, *, given_up: bool
+) -> None:
+    typed.add(receiver)
+    typed.say(u1="gold", u2="gold")
+    typed.send()
+    receiver.received.clear()
+    receiver.always = lambda _: refusal
+    assert typed("erase", "user_id:u1").code in {0, 1}
+    typed.send()
+    assert len(receiver.received) == (1 if refusal == 410 else 3)
+    (letter,) = typed.done("hooks", "failed", "crm", "--json").facts["letters"]
+    assert (letter["code"], letter["moves"], letter["people"]) == (f"http_{refusal}", 1, 1)
+    receiver.always = lambda _: 200
+    if given_up:
+        typed.done("hooks", "drop", "crm", "--letter", letter["letter"])
+    typed.done("hooks", "retry", "crm")
+    typed.say(u2="free")
+    typed.send()
+    assert receiver.told() == [("exited", user) for user in ("u1", "u2")[given_up:]]
+    assert typed.hook()["letters"] == 0
+    with open_records(open_space(typed.folder)) as records:
+        assert records.journal.owed_exits("crm") == []
+        assert not [one.name for one in records.journal.secrets() if one.name.startswith("exit")]
 
 
 def test_nothing_about_people_or_keys_is_printed(typed: Typed, receiver: Receiver) -> None:

@@ -259,6 +259,7 @@ def test_the_end_of_a_token_is_told_14_3_and_1_days_before_and_when_it_has_come(
         desk.look(later=DAY // 2)
     what = [subject.rpartition(" at Meta ")[2] for subject in mail.subjects]
     assert what == ["ends in 14 days", "ends in 3 days", "ends in 1 day", "has ended"]
+    assert all("guestlist destinations connect main --ad-account" in text for _, text in mail.got)
     desk.token_ends = {"main": desk.now + 60 * DAY}
     desk.look(later=MINUTE)
     assert "solved" in mail.subjects[-1]

@@ -13,9 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from guestlist.clock import SetClock
+from guestlist.hooks import stream
 from guestlist.hooks.moves import Move, Moves
 from guestlist.hooks.posting import Answer, Poster, Verdict
 from guestlist.hooks.secrets import sealed_as
+from guestlist.hooks.shapes import Told, told
 from guestlist.hooks.signing import Signing, new_secret
 from guestlist.hooks.stream import Stream
 from guestlist.records import Records, open_records
@@ -59,9 +61,12 @@ class Address:
     taken: list[tuple[str, int]] = field(default_factory=list)
     kind: bool = False
     unliked: frozenset[str] = frozenset()
+    most: int = 1_000
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, now: datetime) -> Answer:
         moves = orjson.loads(body)["data"]["moves"]
+        if len(moves) > self.most:
+            return Answer(verdict=Verdict.SMALLER, code="http_413")
         end = "taken" if self.kind else self.chance.choices(ENDS, weights=WEIGHTS)[0]
         if end == "taken" and not self.kind and any(move["id"] in self.unliked for move in moves):
             end = "wrong"
@@ -93,12 +98,12 @@ class World:
 
     def run(self, steps: int) -> None:
         """So many steps of streams, each begun anew where the one before crashed."""
-        stream = self._stream()
+        under_way = self._stream()
         for _ in range(steps):
             try:
-                wait = stream.step()
+                wait = under_way.step()
             except CrashError:
-                stream = self._stream()
+                under_way = self._stream()
                 continue
             if wait is None and not self._revived():
                 return
@@ -182,3 +187,24 @@ def test_an_address_that_is_kind_gets_each_move_once(tmp_path: Path) -> None:
         world = World(records, Kept(drawn(Random(1), 900)), address, SetClock(START), Random(1))
         world.run(50)
     assert [number for _, number in address.taken] == list(range(1, 901))
+
+
+def test_moves_are_made_into_documents_about_once_however_small_the_requests_become(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def counted(move: Move, hook: Hook) -> Told | None:
+        made.append(move.number)
+        return told(move, hook)
+
+    monkeypatch.setattr(stream, "told", counted)
+    with open_records(make_space(tmp_path / "shop")) as records:
+        records.journal.take_over("test", now=0)
+        records.journal.add_hook(Hook(name="crm", mark="crm", url="https://example.org", kind="webhook", made_at=0))
+        records.journal.begin_hook("crm", 0)
+        records.vault.save(sealed_as("crm"), Signing(secrets=((new_secret(), None),)).sealed(), now=0)
+        address: Any = Address(Random(1), kind=True, most=10)
+        World(records, Kept(drawn(Random(1), 300)), address, SetClock(START), Random(1)).run(200)
+    assert [number for _, number in address.taken] == list(range(1, 301))
+    assert len(made) < 5 * 300  # those of a request that is too large, and the one that is next, once more

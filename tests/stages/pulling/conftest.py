@@ -18,7 +18,7 @@ from guestlist.store.vault import Secret
 from .postgres import Postgres, postgres
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-PEOPLE = {"trait", "event", "identifier", "known_identifier"}
+PEOPLE = {"external_membership", "trait", "event", "identifier", "known_identifier"}
 COLUMNS = {"id": "user_id", "email": "email", "plan": "plan"}
 
 

@@ -172,6 +172,8 @@ def test_results_are_parquet_that_others_read(export: Path, shop: Shop, typed: T
     typed("results", "--to", out, "--identifiers")
     found = duckdb.sql(f"SELECT value FROM '{out}/identifiers.parquet' WHERE type = 'email' ORDER BY value").fetchall()
     assert found == [("a@example.org",), ("b@example.org",)]
+    typed("results", "--to", out)
+    assert not (out / "identifiers.parquet").exists()  # who was erased since would stand in it
 
 
 def test_results_need_a_folder(export: Path, typed: Type) -> None:

@@ -7,6 +7,9 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from guestlist.owning.holding import SpaceLock
+from guestlist.space import open_space
+
 from .conftest import Shop
 
 
@@ -129,3 +132,22 @@ def test_rejected_lines_of_files_are_told_by_file_and_line(exports: Path, shop: 
     assert (found.lines, found.rejected) == (4, 2)
     assert shop.rows("pulled_rejected", "file", "line", "reason") == [("a.csv", 2, "ragged_line"),
                                                                        ("a.csv", 3, "no_user_anon_id")]  # fmt: skip
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_what_a_killed_load_left_on_disk_is_taken_away_by_who_has_the_space(shop: Shop, *, held: bool) -> None:
+    shop.source(files="people.csv", key="id")
+    (shop.folder / "people.csv").write_text("id,email,plan\n1,a@example.org,free\n")
+    left = {}
+    for name, age in {"crm-0a0a0a0a": 0, "gone-0b0b0b0b": 0, "crm-sample-0c": 120, "new-sample-0d": 0}.items():
+        left[name] = shop.folder / ".guestlist" / "pulled" / name
+        left[name].mkdir(parents=True)
+        (left[name] / "lines.parquet").write_bytes(b"z@example.org")
+        then = shop.clock.instant.timestamp() - age * 60
+        os.utime(left[name], (then, then))
+    lock = SpaceLock(open_space(shop.folder))
+    assert not held or lock.take()
+    shop.load()
+    lock.let_go()
+    there = {name for name, place in left.items() if place.exists()}
+    assert there == (set(left) if held else {"new-sample-0d"})  # somebody is asked about that one now

@@ -67,6 +67,17 @@ def test_step_by_step_and_all_at_once_give_the_same(shop: Shop, seed: int) -> No
     assert facts(shop, anew=True) == grown
 
 
+def test_who_was_in_an_audience_of_segment_by_a_line_that_is_gone_is_not_in_it_any_more(shop: Shop) -> None:
+    shop.source("moves", files="moves.csv", key="id", reading="events", event="Audience Entered",
+                columns={"id": "user_id", "audience": "audience_key", "at": "time"})  # fmt: skip
+    lines = [f"{number},vips,2026-02-01T10:00:00Z\n" for number in range(1, 5)]
+    for there in (lines, lines[1:]):
+        (shop.folder / "moves.csv").write_text("id,audience,at\n" + "".join(there))
+        assert shop.load("moves").state == "loaded"
+        found = shop.rows("external_membership", "audience", "inside")
+        assert found == [("vips", True)] * len(there)
+
+
 def test_an_empty_cell_takes_a_trait_back_and_another_source_keeps_its_own(shop: Shop) -> None:
     shop.source("people", files="people.csv", key="id")
     shop.source("others", files="others.csv", key="id")

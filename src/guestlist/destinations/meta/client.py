@@ -6,7 +6,6 @@ this module raises, shows or logs holds a value, a hash or a token.
 
 import hashlib
 import hmac
-import logging
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +36,7 @@ from guestlist.destinations.meta.pace import Direction, Usage, read_usage
 from guestlist.destinations.meta.verdicts import Rule, as_error
 from guestlist.errors import GuestlistError
 from guestlist.instruments import step
+from guestlist.outward import keep_out_of_logs
 from guestlist.store.vault import Secret
 
 GRAPH_URL = "https://graph.facebook.com"
@@ -57,9 +57,7 @@ _NOT_SENT = frozenset({httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeo
 
 Method = Literal["GET", "POST", "DELETE"]
 
-# httpx logs each URL, and some of ours hold proof or token because Meta takes them only there.
-logging.getLogger("httpx").addFilter(lambda _record: False)
-logging.getLogger("httpcore").setLevel(logging.WARNING)
+keep_out_of_logs()
 
 
 class MetaError(GuestlistError):
@@ -92,7 +90,7 @@ class Connection:
                 "The Graph URL is neither Meta's nor on this machine.",
                 "Leave graph_url out, or give the URL that fakemeta serve prints.",
             )
-        if not re.fullmatch(r"act_[0-9]+", self.ad_account):
+        if not is_account_id(self.ad_account):
             raise _misconfigured("meta_bad_account_id", "An ad account id is act_ and digits.", "Correct --ad-account.")
         if not re.fullmatch(r"v[0-9]+\.[0-9]+", self.version):
             raise _misconfigured("meta_bad_version", "An API version looks like v25.0.", "Correct api_version.")
@@ -327,6 +325,11 @@ _NO_RULE = {
     False: ("meta_answer_lost", "Meta's answer was lost or unreadable"),
 }
 _AGAIN = "Guestlist tries again by itself. If it goes on, check the network, then run: guestlist doctor."
+
+
+def is_account_id(text: str) -> bool:
+    """Whether this can be the id of an ad account."""
+    return re.fullmatch(r"act_[0-9]+", text) is not None
 
 
 def on_this_machine(graph_url: str) -> bool:

@@ -76,7 +76,6 @@ class Granted:
 
     who: str
     token: Secret
-    expires_in: int | None
     granted: frozenset[str]
     accounts: tuple[Account, ...]
 
@@ -130,7 +129,7 @@ class LoginClient:
     def redeem(self, code: Secret, verifier: Secret) -> Granted:
         """A code for a long-lived token, and what it may. Refuses a login without the permission that is needed."""
         short = self._token({"redirect_uri": self._app.redirect_uri, "code": code, "code_verifier": verifier})
-        token, expires_in = self._lengthened(short)
+        token = self._lengthened(short)
         granted = self._permissions(token)
         if NEEDED not in granted:
             raise _declined()
@@ -138,15 +137,12 @@ class LoginClient:
         return Granted(
             who=str(who.get("name", "")),
             token=token,
-            expires_in=expires_in,
             granted=granted,
             accounts=tuple(self._accounts(token)),
         )
 
-    def _lengthened(self, short: Secret) -> tuple[Secret, int | None]:
-        body = self._exchange({"grant_type": "fb_exchange_token", "fb_exchange_token": short})
-        expires_in = body.get("expires_in")
-        return Secret(str(body.get("access_token", ""))), expires_in if isinstance(expires_in, int) else None
+    def _lengthened(self, short: Secret) -> Secret:
+        return self._token({"grant_type": "fb_exchange_token", "fb_exchange_token": short})
 
     def _token(self, params: Mapping[str, str | Secret]) -> Secret:
         return Secret(str(self._exchange(params).get("access_token", "")))
