@@ -30,7 +30,7 @@ EVALUATION = {
     "entered": "int64",
     "exited": "int64",
 }
-"""Key (audience, at): every evaluation by which somebody entered or left."""
+"""Key (audience, at): every evaluation by which somebody entered or exited."""
 MOVE = {
     "number": "int64",
     "audience": "string",
@@ -204,11 +204,11 @@ def _draw(warehouse: Warehouse, definition: Definition, found: ir.Table, at: dat
 
 
 def moves(membership: ir.Table, audience: str, since: datetime | None) -> ir.Table:
-    """(profile_id, at, change): everybody who `entered` or `left` since then, by the record."""
+    """(profile_id, at, change): everybody who `entered` or `exited` since then, by the record."""
     own = membership.filter(membership.audience == audience)
     entered = own.select("profile_id", at=own.entered_at, change=ibis.literal("entered"))
-    left = own.filter(own.exited_at.notnull()).select("profile_id", at=own.exited_at, change=ibis.literal("left"))
-    both = entered.union(left)
+    exited = own.filter(own.exited_at.notnull()).select("profile_id", at=own.exited_at, change=ibis.literal("exited"))
+    both = entered.union(exited)
     return both if since is None else both.filter(both["at"] >= stamp(both["at"], since))
 
 

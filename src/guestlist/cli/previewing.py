@@ -128,7 +128,7 @@ _SIDES = {"first": "Only in {0}", "second": "Only in {1}", "both": "In both"}
 
 
 def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
-    """Show how an audience grew and shrank: its size, who entered and left, at each evaluation that changed it.
+    """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it.
 
     guestlist audiences history win_back
     """
@@ -139,7 +139,7 @@ def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None
     if not told.evaluations:
         say(f"{told.name} was never evaluated, or nobody ever was in it. It is with each: guestlist sync")
         return
-    numbers = ("people", "entered", "left")
+    numbers = ("people", "entered", "exited")
     shown = table("evaluated", *numbers, right=numbers)
     for one in told.evaluations:
         cells = (f"{number:,}" for number in (one.members, one.entered, one.exited))
@@ -158,7 +158,7 @@ def changes(
     space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Write who entered and who left, and when, as CSV (with --json one object a line), masked.
+    """Write who entered and who exited, and when, as CSV (with --json one object a line), masked.
 
     guestlist audiences changes win_back --since 2026-01-01 --file changes.csv
     """

@@ -125,7 +125,7 @@ def sync(
     space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
-    """Bring the audiences at Meta to what they should be: who left is removed, who entered is added.
+    """Bring the audiences at Meta to what they should be: who exited is removed, who entered is added.
 
     Can be stopped and started at any time; it goes on from what Meta has taken. Ends with 0 when all is right, 1 when a
     person is needed, 4 when it goes on later by itself. Where a service keeps the space, that is told to run them, and

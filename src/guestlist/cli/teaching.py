@@ -41,7 +41,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         ),
         "doctor": ("doctor:doctor", "Is all in order, at Meta and on this machine?"),
         "plan": ("syncs:plan", "What a sync would send now. Sends nothing."),
-        "sync": ("syncs:sync", "Add who entered, remove who left."),
+        "sync": ("syncs:sync", "Add who entered, remove who exited."),
         "pause": ("pausing:pause", "Let a sync rest; who must never be sent still leaves."),
         "resume": ("pausing:resume", "Let it run again."),
         "status": ("standing:status", "How every audience stands."),

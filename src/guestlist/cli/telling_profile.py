@@ -39,7 +39,7 @@ def tell_profile(one: Profile) -> None:
     _decisions("joined", one.merges, zone)
     _decisions("set aside", one.set_aside, zone)
     _table(
-        ("audience", "in since", "left"),
+        ("audience", "in since", "exited"),
         (
             (stay.audience, clock(stay.entered_at, zone), clock(stay.exited_at, zone) if stay.exited_at else "")
             for stay in one.stays

@@ -241,7 +241,7 @@ class History(Answer):
 
 
 class ShowHistory(Operation[History]):
-    """Show how an audience grew and shrank: its size, who entered and left, at each evaluation that changed it."""
+    """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it."""
 
     route = get("/audiences/{key}/history")
     key: Key
@@ -266,7 +266,7 @@ def _evaluations(warehouse: Warehouse, audience: str) -> list[Mapping[str, Any]]
 
 
 class ExportChanges(Export[people.Moved]):
-    """Who entered and who left, and when, masked unless revealed: one JSON object a line."""
+    """Who entered and who exited, and when, masked unless revealed: one JSON object a line."""
 
     route = get("/audiences/{key}/changes", Scope.PEOPLE)
     key: Key

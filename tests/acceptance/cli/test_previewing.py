@@ -104,7 +104,7 @@ def test_history_and_changes(told: Typed, tmp_path: Path) -> None:
     file = tmp_path / "changes.csv"
     assert told("audiences", "changes", "everybody", "--since", "2030-03-15", "--file", file).code == 0
     rows = list(csv.DictReader(file.open(encoding="utf-8")))
-    assert [(row["change"], row["profile_id"]) for row in rows] == [("left", JANE[:8]), ("left", SHEET[:8])]
+    assert [(row["change"], row["profile_id"]) for row in rows] == [("exited", JANE[:8]), ("exited", SHEET[:8])]
     assert nothing_personal(file.read_text("utf-8"))
     assert len(told("audiences", "changes", "everybody", "--json").lines) == 5
 
