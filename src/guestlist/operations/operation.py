@@ -99,12 +99,19 @@ A = TypeVar("A", bound=Answer)
 V_co = TypeVar("V_co", bound=Value, covariant=True)
 
 
+LARGEST_BODY = 2**20
+"""Bytes of parameters; definitions are much shorter. Files have a limit of their own."""
+MANY_PEOPLE = 2**24
+"""The same where they name people, any number of them."""
+
+
 class Request(BaseModel):
     """Something that can be asked of a space or told to it. Its fields are its parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     route: ClassVar[Route]
+    largest_body: ClassVar[int] = LARGEST_BODY
     tells_secret: ClassVar[bool] = False
     """Whether its answer is shown once, as there is a secret in it: then it is not kept to be given again."""
 

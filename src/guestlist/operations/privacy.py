@@ -10,7 +10,7 @@ from pydantic import Field
 from guestlist.erasures import erasing
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import Desk
-from guestlist.operations.operation import Operation, Scope, ask, get, post
+from guestlist.operations.operation import MANY_PEOPLE, Operation, Scope, ask, get, post
 from guestlist.store.journal_erasures import Erasure
 from guestlist.store.journal_tables import Listed
 from guestlist.telling.answer import Answer, Value
@@ -56,6 +56,7 @@ class AddDoNotSend(Operation[PutOnList]):
     """
 
     route = post("/do-not-send/add", Scope.DO_NOT_SEND)
+    largest_body = MANY_PEOPLE
     people: People
     reason: Annotated[str, Field(description="Why, for the record; no personal data.")] = ""
 
@@ -89,6 +90,7 @@ class RemoveDoNotSend(Operation[TakenOffList]):
     """Take people off the do-not-send list: from now on they may be sent again."""
 
     route = post("/do-not-send/remove", Scope.DO_NOT_SEND)
+    largest_body = MANY_PEOPLE
     people: People
 
     def run(self, desk: Desk) -> TakenOffList:
@@ -149,6 +151,7 @@ class CheckDoNotSend(Operation[DoNotSendChecked]):
     """Tell whether these people are on the do-not-send list."""
 
     route = ask("/do-not-send/check")
+    largest_body = MANY_PEOPLE
     people: People
 
     def run(self, desk: Desk) -> DoNotSendChecked:

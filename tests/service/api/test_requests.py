@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from .conftest import VALUES, Served
@@ -263,6 +264,37 @@ def test_a_file_may_not_be_larger_than_the_settings_say(served: Served, *, chunk
         small = until_kept(lambda: client.post("/imports", content=CSV))
     assert small.status_code == 200
     assert list((served.folder / ".guestlist" / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "megabytes", "status"),
+    [
+        ("/profiles/find", 0.9, 200),
+        ("/profiles/find", 1.1, 413),
+        ("/do-not-send/check", 1.1, 200),
+        ("/do-not-send/check", 16.1, 413),
+    ],
+)
+@pytest.mark.parametrize("chunked", [True, False])
+def test_parameters_may_be_so_long(
+    looked_at: Served, path: str, megabytes: float, status: int, *, chunked: bool
+) -> None:
+    long = "n" * int(megabytes * 2**20)
+    content = orjson.dumps({"text": long} if path == "/profiles/find" else {"people": [f"user_id:{long}"]})
+    with looked_at.client("viewer") as client:
+        given = iter([content[:100], content[100:]]) if chunked else content
+        got = client.post(path, content=given, headers={"Content-Type": "application/json"})
+    assert got.status_code == status
+    if status == 413:
+        assert (got.json()["code"], got.headers["content-type"]) == ("too_large", "application/problem+json")
+
+
+@pytest.mark.parametrize("key", [None, "wrong", "other"])
+def test_of_who_has_no_key_no_body_is_read(looked_at: Served, key: str | None) -> None:
+    with looked_at.client(key) as client:
+        for content in (b"{jane.doe", iter([b"n" * 2**20] * 2)):
+            got = client.post("/profiles/show", content=content)
+            assert (got.status_code, got.json()["code"]) == (401, "not_authorised")
 
 
 def test_match_keys_are_read_by_the_country_of_the_space(looked_at: Served) -> None:
