@@ -36,7 +36,7 @@ from guestlist.destinations.meta.refusals import DoNotSend, refused_values
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.destinations.meta.sweep import forget_sync, sweep
-from guestlist.destinations.settings import DestinationSettings, read_destination
+from guestlist.destinations.settings import DestinationSettings, delays_of, read_destination, readable_destinations
 from guestlist.erasures.erasing import carry_out
 from guestlist.erasures.forgetting import close, settle
 from guestlist.errors import GuestlistError
@@ -269,15 +269,19 @@ class Syncing:
 
     def left_alone(self) -> list[Bound]:
         """Audiences at Meta whose definition or sync is no longer in the files. They stay as they are there."""
-        wanted = {bound.key for bound in self.bound()}
+        wanted = {f"{definition.key}@{wish.to}" for definition in self.definitions for wish in definition.syncs}
+        known = readable_destinations(self.space.settings)
         return [
-            self.bind(
-                Definition(key=kept.audience, name=kept.remote_name or kept.audience, who=AnyOf(conditions=())),
-                SyncWish(to=kept.destination, rename="keep"),
-            )
+            self.bind_kept(kept)
             for kept in self.records.journal.syncs()
-            if kept.remote_id and kept.key not in wanted and kept.destination in self.space.settings.destinations
+            if kept.remote_id and kept.key not in wanted and kept.destination in known
         ]
+
+    def bind_kept(self, kept: Sync) -> Bound:
+        """One that is no longer in the files, as an audience that nobody is to be added to."""
+        name = kept.remote_name or kept.audience
+        nobody = Definition(key=kept.audience, name=name, who=AnyOf(conditions=()))
+        return self.bind(nobody, SyncWish(to=kept.destination, rename="keep"))
 
     @measured("sync", lambda _, bound, **__: {"sync": bound.key})
     def sync(
@@ -481,8 +485,7 @@ def open_to_sync(space: Space, owned: Records | None = None) -> Iterator[Syncing
 
 def longest_delay(space: Space) -> int:
     """Microseconds after which what was sent to any destination of the space has taken effect."""
-    every = [read_destination(space.settings, name).settle for name in space.settings.destinations]
-    return max((settle.pipeline_delay for settle in every), default=0)
+    return max(delays_of(space.settings), default=0)
 
 
 def _wish(bound: Bound) -> Wish:

@@ -53,6 +53,7 @@ class Memory:
     seen: dict[str, int] = field(default_factory=dict)  # how many when a sync last began
     served: dict[str, int] = field(default_factory=dict)  # the order in which syncs had their turn
     obeyed: tuple[int, int] | None = None  # the do-not-send list as it was last handed over
+    settings: tuple[int, int] | None = None  # the settings by which it was handed over
     confirmed: frozenset[str] = frozenset()  # syncs that were run since a person said yes
     loads: Loads = field(default_factory=Loads)
 
@@ -87,6 +88,8 @@ class Turns:
         self._worked, self._rested = False, stopwatch()
         self._files = _print_of(syncing.space)
         self._settings = _print_of_settings(syncing.space)
+        if memory.settings != self._settings:  # a destination that could not be read was handed nothing over
+            memory.settings, memory.obeyed = self._settings, None
         self._unreadable = Backoff(first=2, longest=60)
         self._handing_over = Backoff(first=15, longest=240)
         self._destinations = Destinations(syncing, log)
@@ -135,6 +138,7 @@ class Turns:
             return False
         self._settled = stopwatch()
         space, journal = self._syncing.space, self._journal
+        journal.forget_repeatables(now=self._syncing.now)
         return bool(settle(journal, self._syncing.ledger, longest_delay(space), now=self._syncing.now))
 
     def take_in(self) -> None:
@@ -192,10 +196,15 @@ class Turns:
         told = self._orders.asked() | (confirmed - self._memory.confirmed)
         waiting = [
             bound
-            for bound in self.bounds
+            for bound in [*self.bounds, *self._to_be_emptied()]
             if bound.key not in paused and (bound.key in told or self._is_due(bound, timings.get(bound.key), now))
         ]
         return sorted(waiting, key=lambda bound: self._memory.served.get(bound.key, 0))
+
+    def _to_be_emptied(self) -> list[Bound]:
+        """Audiences that no file names any more are left alone, unless somebody said that nobody is to be in them."""
+        emptied = self._journal.emptied()
+        return [bound for bound in self._syncing.left_alone() if bound.key in emptied] if emptied else []
 
     def _hooks_wait(self) -> bool:
         """Whether hooks are to be told of what no sync asks for: as often as by `on_change`."""

@@ -159,6 +159,19 @@ def test_a_write_whose_process_was_killed_is_not_done_again_blindly(served: Serv
     assert file["landed"] + file["already_known"] == file["lines"] == 60_000
 
 
+def test_what_was_asked_is_kept_by_a_secret_of_the_space(served: Served) -> None:
+    """Who reads the records could else guess whom a request named, by working out the digests of many."""
+    other = f"{served.address}/api/v1/spaces/other/do-not-send/add"
+    with served.client("admin") as mine, served.client("other") as theirs:
+        for client, where in ((mine, "/do-not-send/add"), (theirs, other)):
+            assert client.post(where, json=LISTED, headers={"Idempotency-Key": "list-1"}).status_code == 200
+    digests = set()
+    for folder in (served.folder, served.folder.parent / "other"):
+        with sqlite3.connect(folder / ".guestlist" / "journal.sqlite") as journal:
+            digests |= {digest for (digest,) in journal.execute("SELECT digest FROM repeatable")}
+    assert len(digests) == 2
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 

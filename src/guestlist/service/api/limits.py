@@ -8,7 +8,7 @@ from re import Pattern
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
-from starlette.routing import compile_path, get_route_path
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from guestlist.errors import GuestlistError, WrongUseError
@@ -34,7 +34,7 @@ class Bodies:
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] not in _WITH_BODY or self._is_file(get_route_path(scope)):
+        if scope["type"] != "http" or scope["method"] not in _WITH_BODY or self._is_file(_path(scope)):
             await self._app(scope, receive, send)
             return
         try:
@@ -50,7 +50,7 @@ class Bodies:
         return any(one.match(path) for one in self._files)
 
     async def _read(self, request: Request) -> bytes:
-        path = get_route_path(request.scope)
+        path = _path(request.scope)
         await run_in_threadpool(self._check_key, path, request.headers.get("authorization"))
         limit = next((most for address, most in self._limits if address.match(path)), LARGEST_BODY)
         told = request.headers.get("content-length", "")
@@ -73,6 +73,12 @@ class Bodies:
         if served is None:
             raise not_authorised()
         served.access.caller(authorization)
+
+
+def _path(scope: Scope) -> str:
+    """Below where the API is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 def _address(path: str) -> Pattern[str]:
