@@ -110,8 +110,5 @@ def delete(syncing: Syncing, key: str, *, actor: str) -> Stake:
 
 def _bound(syncing: Syncing, sync: Sync) -> Bound:
     """As the files say, or as it was where they no longer name it."""
-    for definition in syncing.definitions:
-        for wish in definition.syncs:
-            if sync.key == f"{definition.key}@{wish.to}":
-                return syncing.bind(definition, wish)
-    return syncing.bind_kept(sync)
+    wished = syncing.wished().get(sync.key)
+    return syncing.bind_kept(sync) if wished is None else syncing.bind(*wished)

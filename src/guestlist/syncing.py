@@ -42,9 +42,9 @@ from guestlist.erasures.forgetting import close, settle
 from guestlist.errors import GuestlistError
 from guestlist.hooks.moves import attend
 from guestlist.instruments import measured
+from guestlist.known_syncs import one_of
 from guestlist.loads.depending import depends_on, digests, held_back, narrowed, source_settings
 from guestlist.owning.holding import hold
-from guestlist.pausing import no_sync
 from guestlist.profiles.do_not_send import listed_profiles, token_column
 from guestlist.profiles.views import known_identifiers
 from guestlist.records import Records, find_people, open_records
@@ -130,13 +130,13 @@ class Syncing:
 
     def bound(self, key: str | None = None) -> list[Bound]:
         """The syncs of the definitions, or the one named (`audience@destination`, or `audience` while it has one)."""
-        every = [self.bind(definition, wish) for definition in self.definitions for wish in definition.syncs]
-        if key is None:
-            return every
-        found = [one for one in every if key in {one.key, one.definition.key}]
-        if len(found) == 1:
-            return found
-        raise no_sync(key, [one.key for one in found or every], several=bool(found))
+        wished = self.wished()
+        chosen = wished if key is None else [one_of(key, wished)]
+        return [self.bind(*wished[one]) for one in chosen]
+
+    def wished(self) -> dict[str, tuple[Definition, SyncWish]]:
+        """What the files ask for, by the key of the sync."""
+        return {f"{one.key}@{wish.to}": (one, wish) for one in self.definitions for wish in one.syncs}
 
     def bind(self, definition: Definition, wish: SyncWish) -> Bound:
         """One sync of a definition, by the settings of its destination."""
@@ -269,8 +269,7 @@ class Syncing:
 
     def left_alone(self) -> list[Bound]:
         """Audiences at Meta whose definition or sync is no longer in the files. They stay as they are there."""
-        wanted = {f"{definition.key}@{wish.to}" for definition in self.definitions for wish in definition.syncs}
-        known = readable_destinations(self.space.settings)
+        wanted, known = self.wished(), readable_destinations(self.space.settings)
         return [
             self.bind_kept(kept)
             for kept in self.records.journal.syncs()

@@ -18,6 +18,7 @@ from guestlist.operations.definitions import check_is_changed_here, writing
 from guestlist.operations.desk import Desk
 from guestlist.operations.destinations import Name, Needed, instant
 from guestlist.operations.operation import Operation, Scope, delete, get, post
+from guestlist.operations.syncs import keeper_of
 from guestlist.space import Space
 from guestlist.telling.answer import Answer, Value
 
@@ -296,9 +297,9 @@ class EmptySync(Operation[Emptied]):
 
     def _ordered(self, desk: Desk, going: emptying.Stake) -> SyncReport:
         """It may take long: the one who keeps the space does it in its turn."""
+        keeper = keeper_of(desk)
         emptying.order(desk.space, desk.records.journal, self.key, actor=desk.actor, now=desk.now)
-        if desk.keeper is not None:
-            desk.keeper.run_now(going.sync)
+        keeper.run_now(going.sync)
         return report_of(going.sync, Report()).model_copy(update={"state": "ordered"})
 
     def _done(self, desk: Desk, going: emptying.Stake) -> SyncReport:

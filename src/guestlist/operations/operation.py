@@ -151,7 +151,11 @@ class Upload(Request, ABC, Generic[A]):
 
 
 class Export(Request, ABC, Generic[V_co]):
-    """A request for lines, as many as there are: read while they are written, all of one instant."""
+    """A request for lines, as many as there are, all of one instant.
+
+    A command writes them while it reads them. A service reads all before it sends the first, and ends what takes it
+    longer than a minute with `look_too_long`.
+    """
 
     @abstractmethod
     def lines(self, desk: "Desk") -> Iterator[V_co]:

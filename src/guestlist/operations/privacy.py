@@ -67,7 +67,7 @@ class AddDoNotSend(Operation[PutOnList]):
             Listed(token=one.token(pepper), kind=one.kind, listed_at=now, reason=self.reason) for one in given.named
         ]
         new = desk.records.journal.list_do_not_send(entries)
-        desk.audit("do-not-send add", "list", new=new, given=len(entries))
+        desk.audit("do-not-send added", "list", new=new, given=len(entries))
         stops = desk.obey()
         return PutOnList(
             listed=new,
@@ -97,7 +97,7 @@ class RemoveDoNotSend(Operation[TakenOffList]):
         given = read_given(desk.space, self.people)
         pepper, journal = desk.records.pepper, desk.records.journal
         gone = journal.unlist_do_not_send(one.token(pepper) for one in given.named)
-        desk.audit("do-not-send remove", "list", gone=gone, given=len(given.named))
+        desk.audit("do-not-send removed", "list", gone=gone, given=len(given.named))
         return TakenOffList(removed=gone, were_not_listed=len(given.named) - gone, not_read=given.not_read)
 
 
@@ -225,7 +225,7 @@ class ErasePerson(Operation[ReceiptInFull]):
     def run(self, desk: Desk) -> ReceiptInFull:
         named = read_named(desk.space, self.person)
         asked = erasing.ask(desk.records, named.kind, named.token(desk.records.pepper), now=desk.clock.now())
-        desk.audit("erase", asked.id)
+        desk.audit("erasure asked", asked.id)
         stops = desk.obey()
         return ReceiptInFull(**Receipt.of(_receipt(desk, asked.id)).model_dump(), stops=_stops(stops or ()))
 

@@ -55,6 +55,7 @@ class Memory:
     obeyed: tuple[int, int] | None = None  # the do-not-send list as it was last handed over
     settings: tuple[int, int] | None = None  # the settings by which it was handed over
     confirmed: frozenset[str] = frozenset()  # syncs that were run since a person said yes
+    quota: dict[str, float] = field(default_factory=dict)  # of each destination, as Meta said last
     loads: Loads = field(default_factory=Loads)
 
 
@@ -176,12 +177,11 @@ class Turns:
     def bounds(self) -> list[Bound]:
         """The syncs that can be run; one with a mistake in its destination costs only itself."""
         found = []
-        for definition in self._syncing.definitions:
-            for wish in definition.syncs:
-                try:
-                    found.append(self._syncing.bind(definition, wish))
-                except GuestlistError as error:
-                    self._fail(f"{definition.key}@{wish.to}", error, again_at=None)
+        for key, wished in self._syncing.wished().items():
+            try:
+                found.append(self._syncing.bind(*wished))
+            except GuestlistError as error:
+                self._fail(key, error, again_at=None)
         return found
 
     # --- what is due --------------------------------------------------------------------------------------------------
@@ -314,6 +314,7 @@ class Turns:
             report = self._report_of(lambda: self._sync(bound, full=full))
         if report.state is State.CANCELLED and self._is_paused():
             report.state = State.PAUSED
+        self._note_quota(bound.wish.to)
         cancelled = self._orders.end()
         self._running, self._pausable = None, False
         self._note_work()
@@ -331,6 +332,11 @@ class Turns:
             debt_rows=report.debt or None, requests=report.requests, seconds=round(took(), 3), space=self._name,
             code=report.error.code if report.error else None,
         )  # fmt: skip
+
+    def _note_quota(self, destination: str) -> None:
+        used = self._syncing.connections.used(destination)
+        if used is not None:
+            self._memory.quota[destination] = used
 
     def _sync(self, bound: Bound, *, full: bool) -> Report:
         """An audience that was emptied on request has its removals settled, and stays empty."""

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
+from filelock import FileLock
 
 from .conftest import VALUES, Served
 
@@ -88,7 +89,7 @@ def test_what_is_asked_twice_is_done_once(served: Served) -> None:
         assert client.post("/do-not-send/add", json=LISTED).json()["already_listed"] == 1
     with served.client("admin") as client:  # the same key of somebody else is another
         assert "idempotency-replayed" not in client.post("/do-not-send/add", json=LISTED, headers=key).headers
-        entries = client.get("/audit", params={"action": "do-not-send add"}).json()["entries"]
+        entries = client.get("/audit", params={"action": "do-not-send added"}).json()["entries"]
     assert [one["actor"] for one in entries] == ["key admin", "key editor", "key editor"]
 
 
@@ -182,6 +183,10 @@ def test_what_was_asked_is_kept_by_a_secret_of_the_space(served: Served) -> None
         ("GET", "/audiences/a%0Ab/members", {}, 404, "no_such_route"),
         ("PATCH", "/audiences", {}, 405, "no_such_route"),
         ("GET", "/audiences/none", {}, 404, "unknown_audience"),
+        ("POST", "/externals/take", {"json": {"key": "none"}}, 404, "unknown_external"),
+        ("GET", "/runs", {"params": {"sync": "none"}}, 404, "unknown_sync"),
+        ("GET", "/runs", {"params": {"before": "none"}}, 404, "no_such_plan"),
+        ("GET", "/runs", {"params": {"state": "lost"}}, 422, "wrong_parameters"),
         ("GET", "/audiences/buyers/members", {"params": {"limit": 0}}, 422, "wrong_parameters"),
         ("GET", "/audiences/buyers/members", {"params": {"jane.doe@example.org": 1}}, 422, "wrong_parameters"),
         ("POST", "/profiles/show", {"json": {"persn": "jane.doe@example.org"}}, 422, "wrong_parameters"),
@@ -308,6 +313,25 @@ def test_of_who_has_no_key_no_body_is_read(looked_at: Served, key: str | None) -
         for content in (b"{jane.doe", iter([b"n" * 2**20] * 2)):
             got = client.post("/profiles/show", content=content)
             assert (got.status_code, got.json()["code"]) == (401, "not_authorised")
+
+
+def test_other_rules_are_tried_one_at_a_time(looked_at: Served) -> None:
+    with looked_at.client("editor") as client:
+        with FileLock(looked_at.folder / ".guestlist" / "trial.lock"):
+            busy = client.post("/identity/try", json={"rules": {}})
+        assert (busy.status_code, busy.json()["code"]) == (503, "space_busy")
+        assert client.post("/identity/try", json={"rules": {}}).status_code == 200
+
+
+def test_the_record_is_read_page_by_page(served: Served) -> None:
+    with served.client() as client:
+        for name in ("one", "two", "three"):
+            assert client.post("/sources", json={"name": name}).status_code == 200
+        asked: dict[str, Any] = {"limit": 2, "action": "source added", "actor": "key admin"}
+        first = client.get("/audit", params=asked).json()
+        second = client.get("/audit", params={**asked, "before": first["next"]}).json()
+    assert [one["about"] for one in first["entries"] + second["entries"]] == ["three", "two", "one"]
+    assert (first["whole"], second["whole"], second["next"]) == (True, None, None)
 
 
 def test_match_keys_are_read_by_the_country_of_the_space(looked_at: Served) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -45,7 +44,6 @@ def make_api(spaces: Mapping[str, Served]) -> FastAPI:
     api.add_middleware(Bodies, spaces=spaces)
     api.add_exception_handler(GuestlistError, problems.tell_ours)
     api.add_exception_handler(RequestValidationError, problems.tell_wrong_parameters)
-    api.add_exception_handler(ValidationError, problems.tell_wrong_parameters)
     api.add_exception_handler(HTTPException, tell_http)
     api.add_exception_handler(Exception, problems.tell_strange)
     return api
