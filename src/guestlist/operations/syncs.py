@@ -9,7 +9,7 @@ from pydantic import Field
 from guestlist.audiences.definition import Sync as Wish
 from guestlist.audiences.schedule import Past, due, schedule_text
 from guestlist.clock import microseconds
-from guestlist.destinations.settings import read_destination
+from guestlist.destinations.settings import read_destination, readable_destinations
 from guestlist.errors import GuestlistError
 from guestlist.known_syncs import KnownSync, known_syncs
 from guestlist.operations.desk import Desk, KeeperTold, not_kept
@@ -363,11 +363,13 @@ class RunSyncs(Operation[Ordered]):
         return Ordered(syncs=tuple(chosen), at=iso(desk.now))
 
     def _chosen(self, desk: Desk) -> list[str]:
-        """Those that can run at all: a file asks for them, or they are to be emptied."""
+        """Those that can run at all: a file asks for them, or they are to be emptied, and their destination can be used."""
         journal = desk.records.journal
         known, emptied = known_syncs(desk.space, journal), journal.emptied()
         if self.key is None:
-            return sorted(key for key, one in known.by_key.items() if one.wish is not None or key in emptied)
+            usable = readable_destinations(desk.space.settings)
+            can = {key: one for key, one in known.by_key.items() if one.sync.destination in usable}
+            return sorted(key for key, one in can.items() if one.wish is not None or key in emptied)
         one = known.meant(self.key)
         if one.sync.key not in emptied:
             _check_is_wished(one)
