@@ -58,6 +58,7 @@ def read_folder(folder: Path, *, destinations: Iterable[str] | None = None) -> t
     """All audiences of a folder, checked against each other; mistakes of all files are told together."""
     found = _read_each(folder, destinations)
     mistakes = [mistake for one in found for mistake in one.mistakes.found]
+    mistakes += [mistake for one in found for mistake in one.names.found]
     if mistakes:
         raise DefinitionError(mistakes)
     return tuple(one.definition for one in found if one.definition is not None)
@@ -66,19 +67,22 @@ def read_folder(folder: Path, *, destinations: Iterable[str] | None = None) -> t
 def read_usable(folder: Path) -> tuple[tuple[Definition, ...], dict[str, DefinitionError]]:
     """The audiences of a folder that can be used, and by their keys what is wrong with the others."""
     found = _read_each(folder, None)
-    mistaken = {one.key: DefinitionError(mistakes) for one in found if (mistakes := one.mistakes.found)}
+    mistaken = {
+        one.key: DefinitionError(mistakes) for one in found if (mistakes := one.mistakes.found + one.names.found)
+    }
     usable = (one.definition for one in found if one.definition is not None)
     return tuple(one for one in usable if one.key not in mistaken), mistaken
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Read:
-    """What came of one file. `key`: of its audience, or what it would be."""
+    """What came of one file. `key`: of its audience, or what it would be; `names`: what it names that is not there."""
 
     file: str
     key: str
     definition: Definition | None
     mistakes: Mistakes
+    names: Mistakes
 
 
 def _read_each(folder: Path, destinations: Iterable[str] | None) -> list[_Read]:
@@ -91,7 +95,7 @@ def _read_each(folder: Path, destinations: Iterable[str] | None) -> list[_Read]:
         mistakes = Mistakes()
         definition = one.read(mistakes, keys)
         key = one.key if definition is None else definition.key
-        read = _Read(file=one.file, key=key, definition=definition, mistakes=mistakes)
+        read = _Read(file=one.file, key=key, definition=definition, mistakes=mistakes, names=Mistakes())
         if definition is not None and key in found:
             mistakes.add(f"{one.file}: key", f"`{key}` is already the key of {found[key].file}.")
         if definition is None or key in found:
@@ -102,7 +106,7 @@ def _read_each(folder: Path, destinations: Iterable[str] | None) -> list[_Read]:
     known = None if destinations is None else sorted(destinations)
     for read in found.values():
         if read.definition is not None:
-            _check_names(read.file, read.definition, named, known, read.mistakes)
+            _check_names(read.file, read.definition, named, known, read.names)
     return sorted((*found.values(), *others), key=lambda read: read.file)
 
 
