@@ -4,6 +4,7 @@ Emptying is a sync like any other, of an audience that nobody is in: intents fir
 was not answered, and again after the delays of Meta's pipeline. So it can be interrupted at any point and asked again.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from guestlist.connected.at_meta import kept_there
@@ -12,6 +13,9 @@ from guestlist.destinations.meta.client import MetaError
 from guestlist.destinations.meta.deliver import Report, State
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.sweep import forget_sync
+from guestlist.destinations.settings import read_destination
+from guestlist.errors import GuestlistError
+from guestlist.space import Space
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Sync
 from guestlist.syncing import Bound, Syncing
@@ -45,18 +49,25 @@ def stake(journal: Journal, key: str) -> Stake:
 
 def empty(syncing: Syncing, key: str, *, actor: str) -> Report:
     """Take out everybody whom Meta has from us, and keep it so. The caller has asked a person."""
-    # First: from here on no run puts anybody in, whatever becomes of this one.
-    sync = order(syncing.records.journal, key, actor=actor, now=syncing.now)
-    return keep_empty(syncing, _bound(syncing, sync))
+    with suppress(GuestlistError):  # a mistake in a file says nothing about who is to go
+        syncing.read_again()
+    syncing.keep_definitions()
+    bound = _bound(syncing, kept_there(syncing.records.journal, key))
+    # Before anything is sent: from here on no run puts anybody in, whatever becomes of this one.
+    order(syncing.space, syncing.records.journal, key, actor=actor, now=syncing.now)
+    return keep_empty(syncing, bound)
 
 
-def order(journal: Journal, key: str, *, actor: str, now: int) -> Sync:
-    """Put on record that nobody is to be in it: whoever runs the sync next takes everybody out."""
+def order(space: Space, journal: Journal, key: str, *, actor: str, now: int) -> None:
+    """Put on record that nobody is to be in it: whoever runs the sync next takes everybody out.
+
+    Refused where its destination cannot be used, as nobody could do it.
+    """
     sync = kept_there(journal, key)
+    read_destination(space.settings, sync.destination)
     journal.empty_sync(sync.key, now=now)
     counts = {"people": sync.people_sent}
     journal.audit(actor=actor, action="audience emptied", about=sync.key, counts=counts, now=now)
-    return sync
 
 
 def keep_empty(syncing: Syncing, bound: Bound) -> Report:
@@ -99,5 +110,5 @@ def delete(syncing: Syncing, key: str, *, actor: str) -> Stake:
 
 def _bound(syncing: Syncing, sync: Sync) -> Bound:
     """As the files say, or as it was where they no longer name it."""
-    every = [*syncing.bound(), *syncing.left_alone()]
-    return next(one for one in every if one.key == sync.key)
+    wished = syncing.wished().get(sync.key)
+    return syncing.bind_kept(sync) if wished is None else syncing.bind(*wished)

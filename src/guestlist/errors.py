@@ -3,6 +3,9 @@
 Codes are lower-case words; docs/errors.md lists them all, and a test holds it to that.
 """
 
+IN_USE = "space_in_use"
+"""The code of an error that says that another process has the space or its stores."""
+
 
 class GuestlistError(Exception):
     """Base of all our errors.

@@ -41,7 +41,7 @@ def split_off(
         own_id=own_id_of(salt_of(records), kind, value),
     )
     changed = records.journal.split(split, earlier_ids(warehouse, [profile_id]))
-    return _done(space, warehouse, records, "split" if changed else None, kind, now, actor)
+    return _done(space, warehouse, records, "identifier split off" if changed else None, kind, now, actor)
 
 
 def undo_split(
@@ -62,7 +62,7 @@ def undo_split(
             nothing_lost="Nothing was changed.",
             next_step="Check the value.",
         )
-    return _done(space, warehouse, records, "undo split", kind, now, actor)
+    return _done(space, warehouse, records, "split undone", kind, now, actor)
 
 
 def _done(

@@ -36,15 +36,15 @@ from guestlist.destinations.meta.refusals import DoNotSend, refused_values
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.destinations.meta.sweep import forget_sync, sweep
-from guestlist.destinations.settings import DestinationSettings, read_destination
+from guestlist.destinations.settings import DestinationSettings, delays_of, read_destination, readable_destinations
 from guestlist.erasures.erasing import carry_out
 from guestlist.erasures.forgetting import close, settle
 from guestlist.errors import GuestlistError
 from guestlist.hooks.moves import attend
 from guestlist.instruments import measured
+from guestlist.known_syncs import one_of
 from guestlist.loads.depending import depends_on, digests, held_back, narrowed, source_settings
 from guestlist.owning.holding import hold
-from guestlist.pausing import no_sync
 from guestlist.profiles.do_not_send import listed_profiles, token_column
 from guestlist.profiles.views import known_identifiers
 from guestlist.records import Records, find_people, open_records
@@ -130,13 +130,13 @@ class Syncing:
 
     def bound(self, key: str | None = None) -> list[Bound]:
         """The syncs of the definitions, or the one named (`audience@destination`, or `audience` while it has one)."""
-        every = [self.bind(definition, wish) for definition in self.definitions for wish in definition.syncs]
-        if key is None:
-            return every
-        found = [one for one in every if key in {one.key, one.definition.key}]
-        if len(found) == 1:
-            return found
-        raise no_sync(key, [one.key for one in found or every], several=bool(found))
+        wished = self.wished()
+        chosen = wished if key is None else [one_of(key, wished)]
+        return [self.bind(*wished[one]) for one in chosen]
+
+    def wished(self) -> dict[str, tuple[Definition, SyncWish]]:
+        """What the files ask for, by the key of the sync."""
+        return {f"{one.key}@{wish.to}": (one, wish) for one in self.definitions for wish in one.syncs}
 
     def bind(self, definition: Definition, wish: SyncWish) -> Bound:
         """One sync of a definition, by the settings of its destination."""
@@ -269,15 +269,18 @@ class Syncing:
 
     def left_alone(self) -> list[Bound]:
         """Audiences at Meta whose definition or sync is no longer in the files. They stay as they are there."""
-        wanted = {bound.key for bound in self.bound()}
+        wanted, known = self.wished(), readable_destinations(self.space.settings)
         return [
-            self.bind(
-                Definition(key=kept.audience, name=kept.remote_name or kept.audience, who=AnyOf(conditions=())),
-                SyncWish(to=kept.destination, rename="keep"),
-            )
+            self.bind_kept(kept)
             for kept in self.records.journal.syncs()
-            if kept.remote_id and kept.key not in wanted and kept.destination in self.space.settings.destinations
+            if kept.remote_id and kept.key not in wanted and kept.destination in known
         ]
+
+    def bind_kept(self, kept: Sync) -> Bound:
+        """One that is no longer in the files, as an audience that nobody is to be added to."""
+        name = kept.remote_name or kept.audience
+        nobody = Definition(key=kept.audience, name=name, who=AnyOf(conditions=()))
+        return self.bind(nobody, SyncWish(to=kept.destination, rename="keep"))
 
     @measured("sync", lambda _, bound, **__: {"sync": bound.key})
     def sync(
@@ -481,8 +484,7 @@ def open_to_sync(space: Space, owned: Records | None = None) -> Iterator[Syncing
 
 def longest_delay(space: Space) -> int:
     """Microseconds after which what was sent to any destination of the space has taken effect."""
-    every = [read_destination(space.settings, name).settle for name in space.settings.destinations]
-    return max((settle.pipeline_delay for settle in every), default=0)
+    return max(delays_of(space.settings), default=0)
 
 
 def _wish(bound: Bound) -> Wish:

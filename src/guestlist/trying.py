@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from guestlist import asking, pipeline
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.evaluate import members
 from guestlist.audiences.traits.document import read_folder as read_traits
+from guestlist.errors import GuestlistError
 from guestlist.profiles.rules import IdentityRules
 from guestlist.space import Space, make_private
 from guestlist.store import Warehouse
@@ -64,7 +65,7 @@ def difference(
 def _copy(space: Space, people: Callable[[], AbstractContextManager[Warehouse]]) -> Iterator[Warehouse]:
     """Relation by relation, as another thread may be writing to the file."""
     folder = make_private(space.private) / _TRIAL
-    with FileLock(space.private / f"{_TRIAL}.lock", mode=0o600):
+    with _alone(space):
         shutil.rmtree(folder, ignore_errors=True)  # what a process left that ended on its way
         make_private(folder)
         try:
@@ -75,6 +76,25 @@ def _copy(space: Space, people: Callable[[], AbstractContextManager[Warehouse]])
                 yield trial
         finally:
             shutil.rmtree(folder)
+
+
+@contextmanager
+def _alone(space: Space) -> Iterator[None]:
+    """One copy at a time: each takes as much room as the data."""
+    lock = FileLock(space.private / f"{_TRIAL}.lock", mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise GuestlistError(
+            "space_busy",
+            "Other rules are being tried already.",
+            nothing_lost="Nothing was changed.",
+            next_step="Try again in a minute.",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _keep_members(

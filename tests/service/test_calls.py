@@ -2,7 +2,11 @@
 
 import gzip
 import json
+import os
+import threading
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,7 +15,7 @@ import pytest
 from guestlist.service.bodies import KB, LONGEST_BATCH, LONGEST_CALL, MOST_CALLS
 from guestlist.store import Warehouse
 
-from .served import NOW, STRICT, WEB, Shop, client, shop
+from .served import NOW, STRICT, WEB, Shop, client, serving, shop
 
 TRACK = {"type": "track", "userId": "u1", "event": "Bought", "messageId": "m1"}
 
@@ -331,3 +335,32 @@ def test_analytics_js_finds_its_settings(web: httpx.Client) -> None:
 
 def test_it_says_that_it_lives(web: httpx.Client) -> None:
     assert web.get("/healthz").json() == {"status": "alive"}
+
+
+def test_more_than_the_disk_takes_is_to_be_sent_again(tmp_path: Path) -> None:
+    let, waits = threading.Event(), threading.Event()
+
+    def slow(file: int) -> None:
+        waits.set()
+        assert let.wait(60)
+        os.fsync(file)
+
+    def send(address: str) -> httpx.Response:
+        return httpx.post(f"{address}/v1/track", json=TRACK, auth=(WEB, ""), timeout=60)
+
+    with (
+        shop(tmp_path, sync=slow, queue_bytes=100) as here,
+        serving(here.door) as address,
+        ThreadPoolExecutor() as others,
+    ):
+        first = others.submit(send, address)
+        assert waits.wait(60)
+        more = [others.submit(send, address) for _ in range(3)]
+        # One of them waits for the disk, too; the others find that there is no room.
+        full = next(iter(wait(more, return_when=FIRST_COMPLETED).done)).result()
+        let.set()
+        assert (full.status_code, full.headers["retry-after"]) == (429, "1")
+        assert "inbox_full" in full.text
+        assert first.result().status_code == 200
+        assert {one.result().status_code for one in more} == {200, 429}
+        assert send(address).status_code == 200

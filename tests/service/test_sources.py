@@ -121,4 +121,4 @@ def test_changes_are_in_the_audit(space: Space, said: Said) -> None:
     said("remove", "website")
     with open_records(space) as records:
         found = [(one.action, one.object) for one in records.journal.audit_entries()]
-    assert found == [("source_added", "website"), ("source_removed", "website")]
+    assert found == [("source added", "website"), ("source removed", "website")]

@@ -56,27 +56,58 @@ def read(text: str, *, file: str = "", audiences: Iterable[str] = ()) -> Definit
 
 def read_folder(folder: Path, *, destinations: Iterable[str] | None = None) -> tuple[Definition, ...]:
     """All audiences of a folder, checked against each other; mistakes of all files are told together."""
-    mistakes = Mistakes()
-    files: dict[str, tuple[str, Definition]] = {}
-    named: set[str] = set()
+    found = _read_each(folder, destinations)
+    mistakes = [mistake for one in found for mistake in one.mistakes.found]
+    mistakes += [mistake for one in found for mistake in one.names.found]
+    if mistakes:
+        raise DefinitionError(mistakes)
+    return tuple(one.definition for one in found if one.definition is not None)
+
+
+def read_usable(folder: Path) -> tuple[tuple[Definition, ...], dict[str, DefinitionError]]:
+    """The audiences of a folder that can be used, and by their keys what is wrong with the others."""
+    found = _read_each(folder, None)
+    mistaken = {
+        one.key: DefinitionError(mistakes) for one in found if (mistakes := one.mistakes.found + one.names.found)
+    }
+    usable = (one.definition for one in found if one.definition is not None)
+    return tuple(one for one in usable if one.key not in mistaken), mistaken
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Read:
+    """What came of one file. `key`: of its audience, or what it would be; `names`: what it names that is not there."""
+
+    file: str
+    key: str
+    definition: Definition | None
+    mistakes: Mistakes
+    names: Mistakes
+
+
+def _read_each(folder: Path, destinations: Iterable[str] | None) -> list[_Read]:
+    """Every file, checked against the others."""
     loaded = _loaded(folder)
     keys = frozenset(one.key for one in loaded)
+    found: dict[str, _Read] = {}
+    others: list[_Read] = []
     for one in loaded:
+        mistakes = Mistakes()
         definition = one.read(mistakes, keys)
-        named |= {one.key} if definition is None else {definition.key}
-        if definition is None:
-            continue
-        if definition.key in files:
-            first = files[definition.key][0]
-            mistakes.add(f"{one.file}: key", f"`{definition.key}` is already the key of {first}.")
-            continue
-        files[definition.key] = (one.file, definition)
+        key = one.key if definition is None else definition.key
+        read = _Read(file=one.file, key=key, definition=definition, mistakes=mistakes, names=Mistakes())
+        if definition is not None and key in found:
+            mistakes.add(f"{one.file}: key", f"`{key}` is already the key of {found[key].file}.")
+        if definition is None or key in found:
+            others.append(read)
+        else:
+            found[key] = read
+    named = {one.key for one in (*found.values(), *others)}
     known = None if destinations is None else sorted(destinations)
-    for name, definition in files.values():
-        _check_names(name, definition, named, known, mistakes)
-    if mistakes.found:
-        raise DefinitionError(mistakes.found)
-    return tuple(definition for _, definition in files.values())
+    for read in found.values():
+        if read.definition is not None:
+            _check_names(read.file, read.definition, named, known, read.names)
+    return sorted((*found.values(), *others), key=lambda read: read.file)
 
 
 def keys_in(folder: Path) -> frozenset[str]:

@@ -192,7 +192,7 @@ def _make(space: Space, records: Records, asked: BackupRecord, *, now: datetime)
         copy.unlink(missing_ok=True)
     made_at = microseconds(now)
     counts = {"bytes": Path(asked.path).stat().st_size}
-    records.journal.audit(actor="guestlist", action="backup", about=asked.id, counts=counts, now=made_at)
+    records.journal.audit(actor="guestlist", action="backup made", about=asked.id, counts=counts, now=made_at)
     return replace(asked, made_at=made_at, size=counts["bytes"])
 
 

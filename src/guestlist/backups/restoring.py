@@ -205,7 +205,7 @@ def _prepare(staged: Path, manifest: Manifest, since: Since | None, actor: str) 
         journal.mark_restored(Restore(restored_at=at, backup_at=backup_at))
         listed = journal.list_do_not_send(since.listed) if since else 0
         erased = journal.erase_again(again)
-        journal.audit(actor=actor, action="restore", about=str(manifest.facts["space"]), counts={}, now=at)
+        journal.audit(actor=actor, action="space restored", about=str(manifest.facts["space"]), counts={}, now=at)
         keys = _syncs(space, journal)
         for key in keys:
             pause(space, journal, key, until=None, now=now, actor=actor)

@@ -96,5 +96,5 @@ def audit(
         counts = ", ".join(f"{name} {number:,}" for name, number in one.counts.items())
         add_row(shown, (one.number, f"{one.at:%Y-%m-%d %H:%M:%S}", one.actor, one.action, one.about, counts))
     show(shown)
-    if not told.whole:
+    if told.whole is False:
         say("Entries were changed or taken out since they were written: the record is not whole.")

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 import typer
 
 from guestlist.cli.remote import Remote, remote_of
-from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.errors import IN_USE, GuestlistError, WrongUseError
 from guestlist.operations.desk import OnDisk
 from guestlist.operations.operation import Export, Operation
 from guestlist.owning.reaching import announced
@@ -84,7 +84,7 @@ class Place:
 
     def _held_by(self, error: GuestlistError) -> Remote:
         """The service that has the stores open, where that is what the error says."""
-        address = announced(open_space(self.folder)) if error.code == "space_in_use" else None
+        address = announced(open_space(self.folder)) if error.code == IN_USE else None
         if address is None:
             raise error
         service = Remote(address.url, address.key)

@@ -2,6 +2,7 @@
 
 import ipaddress
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any, Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -76,11 +77,11 @@ class Remote:
         """The lines that the service gives, as they come."""
         line_type = export.line_type()
         try:
-            answered = self._client.send(self._request(export), stream=True)
-            if answered.is_error:
-                raise _told(answered.read())
-            for line in answered.iter_lines():
-                yield line_type.model_validate_json(line)
+            with closing(self._client.send(self._request(export), stream=True)) as answered:
+                if answered.is_error:
+                    raise _told(answered.read())
+                for line in answered.iter_lines():
+                    yield line_type.model_validate_json(line)
         except httpx.HTTPError as error:
             raise _not_reached(self._url) from error
 

@@ -16,7 +16,7 @@ from guestlist.clock import microseconds, pause, stopwatch
 from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.emptying import keep_empty
-from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.errors import IN_USE, GuestlistError, WrongUseError
 from guestlist.operations.at_meta import SyncReport, report_of
 from guestlist.operations.syncs import some_of
 from guestlist.owning.reaching import announced
@@ -29,7 +29,6 @@ from guestlist.traces import tracing
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at what goes on by itself."""
-_IN_USE = "space_in_use"
 _UNITS = ("minutes", "hours", "days")
 
 
@@ -90,7 +89,7 @@ class Rounds:
                 ended = self.once()
                 found = self.ending_of(ended)
             except GuestlistError as error:
-                if error.code != _IN_USE or announced(self._space) is not None:
+                if error.code != IN_USE or announced(self._space) is not None:
                     raise  # a service that can be asked
                 found = self.beside = self._seen_beside(began)
             if found is not Ending.LATER or took() >= seconds:

@@ -9,6 +9,7 @@ from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, answer, s
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.telling_destinations import tell_destination
 from guestlist.operations.standing import ListRuns, ShowStatus, SyncStanding
+from guestlist.store.journal_tables import PlanState
 
 
 def status(*, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
@@ -84,7 +85,9 @@ def _match(one: SyncStanding) -> str:
 
 def runs(
     *,
-    last: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many of each sync.")] = 5,
+    last: Annotated[int, typer.Option("--last", min=1, max=1000, help="How many.")] = 20,
+    sync: Annotated[str | None, typer.Option("--sync", help="Of one sync only.")] = None,
+    state: Annotated[PlanState | None, typer.Option("--state", help="Only those in this state.")] = None,
     space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
@@ -92,7 +95,7 @@ def runs(
 
     guestlist runs --last 20
     """
-    told = space.ask(ListRuns(last=last))
+    told = space.ask(ListRuns(limit=last, sync=sync, state=state))
     if as_json:
         answer(told)
         return

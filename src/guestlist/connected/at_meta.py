@@ -8,6 +8,7 @@ from guestlist.connected.connections import Connections
 from guestlist.destinations.meta.answers import Audience
 from guestlist.destinations.meta.client import MetaClient
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.known_syncs import matching
 from guestlist.records import Records
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tables import Sync
@@ -131,11 +132,11 @@ def _audit(journal: Journal, sync: Sync, action: str, accounts: Sequence[str], a
 
 def kept_there(journal: Journal, key: str) -> Sync:
     """The sync of that key (audience@destination, or audience while it has one) whose audience is at Meta."""
-    every = [one for one in journal.syncs() if one.remote_id]
-    found = [one for one in every if key in {one.key, one.audience}]
+    every = {one.key: one for one in journal.syncs() if one.remote_id}
+    found = matching(key, every)
     if len(found) == 1:
-        return found[0]
-    there = ", ".join(one.key for one in found or every)
+        return every[found[0]]
+    there = ", ".join(found or every)
     happened = f"'{key}' goes to several destinations." if found else f"'{key}' has no audience at Meta."
     raise WrongUseError(
         "no_audience_at_meta",

@@ -12,6 +12,7 @@ from guestlist.clock import Clock, RemoteClock, WallClock, microseconds
 from guestlist.connected import parking
 from guestlist.destinations.meta.client import MetaClient, date_at, on_this_machine
 from guestlist.destinations.meta.connect import Credentials, connection, kept_credentials
+from guestlist.destinations.meta.pace import Usage
 from guestlist.destinations.meta.verdicts import Rule
 from guestlist.destinations.settings import read_destination
 from guestlist.records import Records
@@ -41,6 +42,11 @@ class Connections:
         if parked is not None and not self._over(parked, settings.account, client):
             raise parking.error_of(self._records.journal.parked(destination) or parked)
         return client
+
+    def used(self, destination: str) -> float | None:
+        """Percent of its calls that the ad account has used up; None where no answer said anything of that."""
+        known = self._clients.get(destination)
+        return None if known is None or known[1].usage == Usage() else known[1].usage.percent
 
     def _over(self, parked: Parked, account: str, client: MetaClient) -> bool:
         now = microseconds(self._clock.now())

@@ -36,10 +36,10 @@ class Found:
         return self.line.health is not Health.OK and self.line.code not in BY_ITSELF
 
 
-def examined(space: Space, records: Records) -> Iterator[Found]:
-    """Nobody is sent, and nothing changed, but that a parked destination goes on where the reason is gone."""
+def examined(space: Space, records: Records, *, go_on: bool) -> Iterator[Found]:
+    """Nobody is sent. `go_on`: a parked destination is called again where the reason is gone."""
     for name in space.settings.destinations:
-        for line in _lines(space, records, name, _names(space, name)):
+        for line in _lines(space, records, name, _names(space, name), go_on=go_on):
             yield Found(destination=name, line=line)
     if space.settings.destinations:
         yield Found(destination="space", line=_disk(space))
@@ -72,7 +72,7 @@ def _size(file: Path) -> int:
     return 0
 
 
-def _lines(space: Space, records: Records, name: str, names: list[str]) -> Iterator[Line]:
+def _lines(space: Space, records: Records, name: str, names: list[str], *, go_on: bool) -> Iterator[Line]:
     try:
         settings = read_destination(space.settings, name)
         reached = connection(settings, kept_credentials(records.vault, name))
@@ -86,7 +86,7 @@ def _lines(space: Space, records: Records, name: str, names: list[str]) -> Itera
         for line in examine(client, now=now // 1_000_000, names=names):
             yield _with_link(line, settings.account)
         _know_token(records, name, client, now)
-        yield from _parked(records, name, settings.account, client, now)
+        yield from _parked(records, name, settings.account, client if go_on else None, now)
 
 
 def _know_token(records: Records, name: str, client: MetaClient, now: int) -> None:
@@ -98,12 +98,12 @@ def _know_token(records: Records, name: str, client: MetaClient, now: int) -> No
                 watching.know(records.journal, name, facts, now=now)
 
 
-def _parked(records: Records, name: str, account: str, client: MetaClient, now: int) -> Iterator[Line]:
+def _parked(records: Records, name: str, account: str, client: MetaClient | None, now: int) -> Iterator[Line]:
     """What parked the destination may be over: then it goes on from here."""
     parked = records.journal.parked(name)
     if parked is None:
         return
-    if parking.look_whether_over(records.journal, parked, account, client, now=now):
+    if client is not None and parking.look_whether_over(records.journal, parked, account, client, now=now):
         found = "It was parked, and goes on now: by itself where the service runs, else with guestlist sync."
         yield Line(check="parked", health=Health.OK, found=found)
         return

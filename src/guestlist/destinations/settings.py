@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -121,6 +122,22 @@ def read_destination(space: SpaceSettings, name: str) -> DestinationSettings:
             next_step="Connect it: guestlist destinations connect",
         )
     return parse_destination(name, entry)
+
+
+def readable_destinations(space: SpaceSettings) -> dict[str, DestinationSettings]:
+    """All destinations but those with a mistake, which is told where one of them is asked for."""
+    found = {}
+    for name in space.destinations:
+        with suppress(GuestlistError):
+            found[name] = read_destination(space, name)
+    return found
+
+
+def delays_of(space: SpaceSettings) -> list[int]:
+    """Microseconds that what was sent to each destination may still take; of one with a mistake at least the usual."""
+    known = readable_destinations(space)
+    usual = SettleSettings().pipeline_delay
+    return [known[name].settle.pipeline_delay if name in known else usual for name in space.destinations]
 
 
 def parse_destination(name: str, entry: Mapping[str, Any]) -> DestinationSettings:

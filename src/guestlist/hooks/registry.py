@@ -70,7 +70,7 @@ def add(space: Space, records: Records, wish: Wish, clock: Clock, *, actor: str)
     # The key first: the owner may begin with a hook the moment it is recorded.
     records.vault.save(sealed_as(wish.name), key, now=now)
     records.journal.add_hook(hook)
-    records.journal.audit(actor=actor, action="hook_added", about=wish.name, counts={}, now=now)
+    records.journal.audit(actor=actor, action="hook added", about=wish.name, counts={}, now=now)
     return Added(hook=hook, secret=secret)
 
 
@@ -81,7 +81,7 @@ def remove(records: Records, name: str, clock: Clock, *, actor: str) -> None:
         records.vault.delete(owed.sealed_as)
     records.journal.remove_hook(name)
     records.vault.delete(sealed_as(name))
-    records.journal.audit(actor=actor, action="hook_removed", about=name, counts={}, now=microseconds(clock.now()))
+    records.journal.audit(actor=actor, action="hook removed", about=name, counts={}, now=microseconds(clock.now()))
 
 
 def rotate(records: Records, name: str, clock: Clock, *, overlap: timedelta, actor: str) -> Secret:
@@ -96,7 +96,7 @@ def rotate(records: Records, name: str, clock: Clock, *, overlap: timedelta, act
         )
     now = microseconds(clock.now())
     secret = Keys(records.vault, hook).rotate(overlap=overlap // timedelta(microseconds=1), now=now)
-    records.journal.audit(actor=actor, action="hook_secret_rotated", about=name, counts={}, now=now)
+    records.journal.audit(actor=actor, action="hook secret rotated", about=name, counts={}, now=now)
     return secret
 
 
@@ -137,7 +137,7 @@ def drop(records: Records, name: str, letter: int, clock: Clock, *, actor: str) 
         records.vault.delete(one.sealed_as)
     counts = {"moves": found.moves, "people": found.people}
     records.journal.audit(
-        actor=actor, action="hook_letter_dropped", about=name, counts=counts, now=microseconds(clock.now())
+        actor=actor, action="hook letter dropped", about=name, counts=counts, now=microseconds(clock.now())
     )
     return found
 

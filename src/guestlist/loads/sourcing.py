@@ -100,7 +100,7 @@ def keep(space: Space, records: Records, proposed: Proposed, clock: Clock) -> Sp
     changed = space.write_entry("sources", source.name, source.entry())
     if source.name not in records.journal.pulls():
         records.journal.save_pull(Pull(source=source.name, at=now))
-    records.journal.audit(actor="command line", action="source_added", about=source.name, counts={}, now=now)
+    records.journal.audit(actor="command line", action="source added", about=source.name, counts={}, now=now)
     return changed
 
 
@@ -118,5 +118,5 @@ def remove(space: Space, records: Records, name: str, clock: Clock) -> bool:
     records.vault.delete(secret_name(name))
     records.journal.forget_pull(name)
     now = microseconds(clock.now())
-    records.journal.audit(actor="command line", action="source_removed", about=name, counts={}, now=now)
+    records.journal.audit(actor="command line", action="source removed", about=name, counts={}, now=now)
     return True

@@ -40,7 +40,7 @@ class TryAlerts(Operation[AlertsTried]):
                 "guestlist alerts test",
             )
         told = try_out(ways, space.folder.resolve().name)
-        desk.audit("alerts_tried", "alerts", channels=len(told))
+        desk.audit("alerts tried", "alerts", channels=len(told))
         return AlertsTried(channels=tuple(_channel(name, error) for name, error in told))
 
 

@@ -18,6 +18,7 @@ from guestlist.operations.definitions import check_is_changed_here, writing
 from guestlist.operations.desk import Desk
 from guestlist.operations.destinations import Name, Needed, instant
 from guestlist.operations.operation import Operation, Scope, delete, get, post
+from guestlist.operations.syncs import keeper_of
 from guestlist.space import Space
 from guestlist.telling.answer import Answer, Value
 
@@ -296,14 +297,13 @@ class EmptySync(Operation[Emptied]):
 
     def _ordered(self, desk: Desk, going: emptying.Stake) -> SyncReport:
         """It may take long: the one who keeps the space does it in its turn."""
-        emptying.order(desk.records.journal, self.key, actor=desk.actor, now=desk.now)
-        if desk.keeper is not None:
-            desk.keeper.run_now(going.sync)
+        keeper = keeper_of(desk)
+        emptying.order(desk.space, desk.records.journal, self.key, actor=desk.actor, now=desk.now)
+        keeper.run_now(going.sync)
         return report_of(going.sync, Report()).model_copy(update={"state": "ordered"})
 
     def _done(self, desk: Desk, going: emptying.Stake) -> SyncReport:
         with desk.stores() as syncing:
-            syncing.refresh()
             return report_of(going.sync, emptying.empty(syncing, self.key, actor=desk.actor))
 
 

@@ -65,7 +65,7 @@ class OrderBackup(Operation[BackupOrdered]):
             made = backing_up.back_up(space, records, to, with_key=False, clock=desk.clock, wait=wait)
         else:
             made = backing_up.order(space, records, to, clock=desk.clock)
-        desk.audit("backup_ordered", made.id)
+        desk.audit("backup ordered", made.id)
         return BackupOrdered(backup=_known(made))
 
 

@@ -9,7 +9,7 @@ from guestlist.backups.backing_up import note_since
 from guestlist.clock import Clock, microseconds
 from guestlist.connected.connections import clock_of
 from guestlist.erasures.erasing import carry_out
-from guestlist.errors import GuestlistError
+from guestlist.errors import IN_USE, GuestlistError
 from guestlist.operations.operation import Role, Scope
 from guestlist.records import Records, open_records
 from guestlist.space import Space
@@ -17,8 +17,6 @@ from guestlist.store import Warehouse
 from guestlist.store.ledger import Ledger
 from guestlist.syncing import LEDGER_FILE, Syncing, open_ledger, open_to_sync
 from guestlist.telling.people import NO_DATA, known_people
-
-IN_USE = "space_in_use"
 
 
 class KeeperTold(Protocol):
@@ -32,8 +30,15 @@ class KeeperTold(Protocol):
     def running(self) -> str | None:
         """The sync that is running."""
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it has the space, and does not wait until another process lets go of it."""
+
     def run_now(self, key: str, *, full: bool = False) -> None:
         """Run a sync at the next opportunity."""
+
+    def quota(self, destination: str) -> float | None:
+        """Percent of its calls that the ad account has used up, as Meta said last; None where it said nothing yet."""
 
     def cancel(self, key: str) -> bool:
         """End a sync after its request in flight; False where it was not running."""
@@ -169,6 +174,16 @@ class OnDisk(Desk):
         if error.code == IN_USE and self._served:
             raise error
         super().without_stores(error)
+
+
+def not_kept() -> GuestlistError:
+    """The process does not hold the space, or is just opening its stores anew."""
+    return GuestlistError(
+        "space_not_kept",
+        "This process does not have the space's stores open at the moment.",
+        nothing_lost="Nothing was changed.",
+        next_step="Try again in a few seconds; /readyz tells who holds the space.",
+    )
 
 
 def at_meta(records: Records) -> bool:

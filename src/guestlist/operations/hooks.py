@@ -200,6 +200,7 @@ class TryHook(Operation[HookTried]):
     def run(self, desk: Desk) -> HookTried:
         came = registry.try_out(desk.space, desk.records, self.name, desk.clock)
         taken = came.verdict is Verdict.TAKEN
+        desk.audit("hook tried", self.name, taken=int(taken))
         return HookTried(name=self.name, taken=taken, code=came.code, in_words=registry.meaning(came))
 
 
@@ -261,7 +262,7 @@ class RetryHook(Operation[Retried]):
 
     def run(self, desk: Desk) -> Retried:
         asked = registry.retry(desk.records, self.name, desk.clock, letter=self.letter)
-        desk.audit("hook_retried", self.name, letters=asked)
+        desk.audit("hook retried", self.name, letters=asked)
         return Retried(name=self.name, letters=asked)
 
 

@@ -97,8 +97,8 @@ class ImportFile(Upload[Imported]):
             return Imported(files=(), proposed=proposed)
         with desk.stores() as syncing:
             landed = import_chosen(syncing.space, syncing.warehouse, syncing.records, chosen, now=desk.clock.now())
+            told = imported(desk, landed, proposed)  # on record before anybody else has the stores
             desk.came_in(sum(one.landed for one in landed))
-        told = imported(desk, landed, proposed)
         # Where it lay while it was read is nobody's concern.
         return told.model_copy(
             update={"files": tuple(one.model_copy(update={"file": self.name}) for one in told.files)}
@@ -108,7 +108,7 @@ class ImportFile(Upload[Imported]):
 def imported(desk: Desk, landed: Sequence[Landed], proposed: tuple[Proposal, ...]) -> Imported:
     """What is told of files that landed; it is put on record, too."""
     for one in landed:
-        desk.audit("import", one.source, lines=one.lines, landed=one.landed, rejected=one.rejected)
+        desk.audit("file imported", one.source, lines=one.lines, landed=one.landed, rejected=one.rejected)
     files = (
         ImportedFile(
             file=str(one.file),

@@ -105,7 +105,7 @@ class AddKey(Operation[NewKey]):
             made_at=desk.now,
         )
         desk.records.journal.add_api_key(made)
-        desk.audit("keys add", self.name)
+        desk.audit("key added", self.name)
         return NewKey(name=self.name, role=self.role, scopes=tuple(sorted(scopes_of(made))), key=key.reveal())
 
     def _check_is_not_more(self, desk: Desk) -> None:
@@ -142,7 +142,7 @@ class RemoveKey(Operation[KeyRemoved]):
                 nothing_lost="Nothing was changed.",
                 next_step=f"Here are: {known}." if known else "There is none yet: guestlist keys add NAME",
             )
-        desk.audit("keys remove", self.name)
+        desk.audit("key removed", self.name)
         return KeyRemoved(name=self.name, removed=True)
 
 
@@ -159,10 +159,13 @@ class AuditLine(Value):
 
 
 class Audit(Answer):
-    """The newest first. `whole`: whether no entry was changed or taken out since it was written."""
+    """The newest first.
+
+    `whole`: whether no entry was changed or taken out since it was written; told with the first page only.
+    """
 
     entries: tuple[AuditLine, ...]
-    whole: bool
+    whole: bool | None
     next: int | None
 
 
@@ -179,13 +182,7 @@ class ListAudit(Operation[Audit]):
 
     def run(self, desk: Desk) -> Audit:
         journal = desk.records.journal
-        found = [
-            one
-            for one in reversed(journal.audit_entries())
-            if (self.before is None or one.seq < self.before)
-            and (self.actor is None or one.actor == self.actor)
-            and (self.action is None or one.action == self.action)
-        ]
+        found = journal.audit_page(most=self.limit + 1, before=self.before, actor=self.actor, action=self.action)
         page = found[: self.limit]
         lines = tuple(
             AuditLine(
@@ -200,7 +197,9 @@ class ListAudit(Operation[Audit]):
             for one in page
         )
         more = page[-1].seq if len(found) > len(page) else None
-        return Audit(entries=lines, whole=journal.first_broken_audit_entry() is None, next=more)
+        # Every entry is read for that: once for a list, not for each of its pages.
+        whole = journal.first_broken_audit_entry() is None if self.before is None else None
+        return Audit(entries=lines, whole=whole, next=more)
 
 
 def _instant(at: int) -> datetime:

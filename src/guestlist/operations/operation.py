@@ -99,12 +99,19 @@ A = TypeVar("A", bound=Answer)
 V_co = TypeVar("V_co", bound=Value, covariant=True)
 
 
+LARGEST_BODY = 2**20
+"""Bytes of parameters; definitions are much shorter. Files have a limit of their own."""
+MANY_PEOPLE = 2**24
+"""The same where they name people, any number of them."""
+
+
 class Request(BaseModel):
     """Something that can be asked of a space or told to it. Its fields are its parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     route: ClassVar[Route]
+    largest_body: ClassVar[int] = LARGEST_BODY
     tells_secret: ClassVar[bool] = False
     """Whether its answer is shown once, as there is a secret in it: then it is not kept to be given again."""
 
@@ -144,7 +151,11 @@ class Upload(Request, ABC, Generic[A]):
 
 
 class Export(Request, ABC, Generic[V_co]):
-    """A request for lines, as many as there are: read while they are written, all of one instant."""
+    """A request for lines, as many as there are, all of one instant.
+
+    A command writes them while it reads them. A service reads all before it sends the first, and ends what takes it
+    longer than a minute with `look_too_long`.
+    """
 
     @abstractmethod
     def lines(self, desk: "Desk") -> Iterator[V_co]:

@@ -206,7 +206,7 @@ class TryRules(Operation[RulesTried]):
     Works on a copy, which needs as much room on the disk as the data has. Nothing is changed.
     """
 
-    route = ask("/identity/try", Scope.READ)
+    route = ask("/identity/try", Scope.DATA)
     rules: Annotated[dict[str, Any], Field(description="What would stand under identity: in guestlist.yaml.")]
 
     def run(self, desk: Desk) -> RulesTried:

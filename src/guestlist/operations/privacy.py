@@ -10,7 +10,7 @@ from pydantic import Field
 from guestlist.erasures import erasing
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import Desk
-from guestlist.operations.operation import Operation, Scope, ask, get, post
+from guestlist.operations.operation import MANY_PEOPLE, Operation, Scope, ask, get, post
 from guestlist.store.journal_erasures import Erasure
 from guestlist.store.journal_tables import Listed
 from guestlist.telling.answer import Answer, Value
@@ -56,6 +56,7 @@ class AddDoNotSend(Operation[PutOnList]):
     """
 
     route = post("/do-not-send/add", Scope.DO_NOT_SEND)
+    largest_body = MANY_PEOPLE
     people: People
     reason: Annotated[str, Field(description="Why, for the record; no personal data.")] = ""
 
@@ -66,7 +67,7 @@ class AddDoNotSend(Operation[PutOnList]):
             Listed(token=one.token(pepper), kind=one.kind, listed_at=now, reason=self.reason) for one in given.named
         ]
         new = desk.records.journal.list_do_not_send(entries)
-        desk.audit("do-not-send add", "list", new=new, given=len(entries))
+        desk.audit("do-not-send added", "list", new=new, given=len(entries))
         stops = desk.obey()
         return PutOnList(
             listed=new,
@@ -89,13 +90,14 @@ class RemoveDoNotSend(Operation[TakenOffList]):
     """Take people off the do-not-send list: from now on they may be sent again."""
 
     route = post("/do-not-send/remove", Scope.DO_NOT_SEND)
+    largest_body = MANY_PEOPLE
     people: People
 
     def run(self, desk: Desk) -> TakenOffList:
         given = read_given(desk.space, self.people)
         pepper, journal = desk.records.pepper, desk.records.journal
         gone = journal.unlist_do_not_send(one.token(pepper) for one in given.named)
-        desk.audit("do-not-send remove", "list", gone=gone, given=len(given.named))
+        desk.audit("do-not-send removed", "list", gone=gone, given=len(given.named))
         return TakenOffList(removed=gone, were_not_listed=len(given.named) - gone, not_read=given.not_read)
 
 
@@ -149,6 +151,7 @@ class CheckDoNotSend(Operation[DoNotSendChecked]):
     """Tell whether these people are on the do-not-send list."""
 
     route = ask("/do-not-send/check")
+    largest_body = MANY_PEOPLE
     people: People
 
     def run(self, desk: Desk) -> DoNotSendChecked:
@@ -222,7 +225,7 @@ class ErasePerson(Operation[ReceiptInFull]):
     def run(self, desk: Desk) -> ReceiptInFull:
         named = read_named(desk.space, self.person)
         asked = erasing.ask(desk.records, named.kind, named.token(desk.records.pepper), now=desk.clock.now())
-        desk.audit("erase", asked.id)
+        desk.audit("erasure asked", asked.id)
         stops = desk.obey()
         return ReceiptInFull(**Receipt.of(_receipt(desk, asked.id)).model_dump(), stops=_stops(stops or ()))
 

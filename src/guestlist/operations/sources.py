@@ -43,7 +43,7 @@ class AddSource(Operation[NewSource]):
         key = Secret(secrets.token_hex(_KEY_BYTES))
         made = Source(key=self.name, digest=digest_of(key), strict=self.strict, made_at=desk.now)
         desk.records.journal.add_source(made)
-        desk.audit("source_added", self.name)
+        desk.audit("source added", self.name)
         return NewSource(key=self.name, write_key=key.reveal())
 
 
@@ -123,5 +123,5 @@ class RemoveSource(Operation[SourceRemoved]):
                 nothing_lost="Nothing was changed.",
                 next_step=did_you_mean(self.name, known) or "See them with: guestlist sources list",
             )
-        desk.audit("source_removed", self.name)
+        desk.audit("source removed", self.name)
         return SourceRemoved(key=self.name, removed=True)

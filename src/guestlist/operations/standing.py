@@ -14,7 +14,8 @@ from guestlist.destinations.meta.account import Standing, standing
 from guestlist.destinations.meta.token_life import PARKING_CODES, parks
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.destinations.settings import read_destination
-from guestlist.errors import GuestlistError
+from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.known_syncs import known_syncs
 from guestlist.operations.desk import Desk
 from guestlist.operations.destinations import DestinationTold, told_of
 from guestlist.operations.operation import Operation, get
@@ -232,21 +233,37 @@ class Run(Value):
 
 
 class Runs(Answer):
-    """The newest first."""
+    """The newest first. `next`: the last of these where there are others, for `before`."""
 
     runs: tuple[Run, ...]
+    next: str | None
 
 
 class ListRuns(Operation[Runs]):
     """List what was sent, newest first: rows by what became of them."""
 
     route = get("/runs")
-    last: Annotated[int, Field(ge=1, le=1000, description="How many of each sync.")] = 5
+    limit: Annotated[int, Field(ge=1, le=1000)] = 50
+    sync: Annotated[str | None, Field(description="Of one: audience@destination, or audience while it has one.")] = None
+    state: Annotated[PlanState | None, Field(description="Only those in this state; `held` waits for a yes.")] = None
+    before: Annotated[str | None, Field(description="Only runs behind this one: `next` of a page.")] = None
 
     def run(self, desk: Desk) -> Runs:
         journal = desk.records.journal
-        listed = [run_of(journal, one) for sync in journal.syncs() for one in journal.plans(sync.key, last=self.last)]
-        return Runs(runs=tuple(sorted(listed, key=lambda run: run.at, reverse=True)))
+        sync = None if self.sync is None else known_syncs(desk.space, journal).meant(self.sync).sync.key
+        before = None if self.before is None else plan_of(journal, self.before)
+        found = journal.runs(sync=sync, state=self.state, before=before, most=self.limit + 1)
+        page = found[: self.limit]
+        more = page[-1].id if len(found) > len(page) else None
+        return Runs(runs=tuple(run_of(journal, one) for one in page), next=more)
+
+
+def plan_of(journal: Journal, plan: str) -> Plan:
+    """The plan of that id."""
+    found = journal.plan(plan)
+    if found is None:
+        raise WrongUseError("no_such_plan", "There is no such plan.", next_step="See them: guestlist runs")
+    return found
 
 
 def run_of(journal: Journal, one: Plan) -> Run:

@@ -1,7 +1,5 @@
 """Syncs: how each one stands in full, what it would send, and what it is told to do."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,12 +7,12 @@ import orjson
 from pydantic import Field
 
 from guestlist.audiences.definition import Sync as Wish
-from guestlist.audiences.document import read_folder
 from guestlist.audiences.schedule import Past, due, schedule_text
 from guestlist.clock import microseconds
-from guestlist.destinations.settings import read_destination
-from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.operations.desk import Desk, KeeperTold
+from guestlist.destinations.settings import read_destination, readable_destinations
+from guestlist.errors import GuestlistError
+from guestlist.known_syncs import KnownSync, known_syncs
+from guestlist.operations.desk import Desk, KeeperTold, not_kept
 from guestlist.operations.operation import Operation, Scope, ask, get, post
 from guestlist.operations.standing import (
     Run,
@@ -22,11 +20,13 @@ from guestlist.operations.standing import (
     Waited,
     iso,
     now_in_words,
+    plan_of,
     run_of,
     waited,
     what_stops,
 )
-from guestlist.pausing import no_sync
+from guestlist.runs.freshness import note_moves
+from guestlist.store.journal_counts import SyncCount
 from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
 from guestlist.syncing import Bound, Outlook, Syncing
@@ -42,6 +42,8 @@ class SyncInFull(Answer):
     """One sync by its records alone: nothing is asked of Meta, so it costs nothing to look often.
 
     `asked`: it was told to run and has not begun. `again_at`: when it is tried again after what went wrong.
+
+    `quota`: percent of its calls that the ad account has used up, as Meta said last in a run by this process.
 
     People: `members`, `can_be_sent`, `cannot_be_sent` (by reason), `people_sent`. Rows: `taken` by Meta, `in_doubt`,
     `declined`, `waiting` to be sent by the plan under way. All but `waiting` are of `counted_at`, the end of the last run.
@@ -71,6 +73,7 @@ class SyncInFull(Answer):
     next_run: str | None
     again_at: str | None
     calls_again_at: str | None
+    quota: float | None
     plan_waiting: str | None
     received_to_acknowledged: Waited | None
     removal_waits_since: str | None
@@ -91,8 +94,9 @@ class ListSyncs(Operation[Syncs]):
     route = get("/syncs")
 
     def run(self, desk: Desk) -> Syncs:
-        known = _known(desk)
-        return Syncs(syncs=tuple(_told(desk, known[key]) for key in sorted(known)))
+        known = known_syncs(desk.space, desk.records.journal).by_key
+        timings, counts = desk.records.journal.timings(), desk.records.journal.counts()
+        return Syncs(syncs=tuple(_told(desk, known[key], timings.get(key), counts.get(key)) for key in sorted(known)))
 
 
 class ShowSync(Operation[SyncInFull]):
@@ -102,46 +106,17 @@ class ShowSync(Operation[SyncInFull]):
     key: Key
 
     def run(self, desk: Desk) -> SyncInFull:
-        known = _known(desk)
-        return _told(desk, known[one_key(self.key, known)])
+        journal = desk.records.journal
+        found = known_syncs(desk.space, journal).meant(self.key)
+        key = found.sync.key
+        return _told(desk, found, journal.timings().get(key), journal.counts().get(key))
 
 
-def one_key(key: str, known: Mapping[str, object]) -> str:
-    """The sync that is meant."""
-    if key in known:
-        return key
-    of_audience = [one for one in known if one.partition("@")[0] == key]
-    if len(of_audience) == 1:
-        return of_audience[0]
-    raise no_sync(key, sorted(of_audience or known), several=bool(of_audience))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Known:
-    """A sync as it is recorded, and as the files wish it; no wish where its audience is no longer defined."""
-
-    sync: Sync
-    name: str
-    wish: Wish | None
-
-
-def _known(desk: Desk) -> dict[str, _Known]:
-    kept = {one.key: one for one in desk.records.journal.syncs()}
-    found = {key: _Known(sync=sync, name=sync.remote_name or sync.audience, wish=None) for key, sync in kept.items()}
-    for one in read_folder(desk.space.audiences):
-        for wish in one.syncs:
-            key = f"{one.key}@{wish.to}"
-            sync = kept.get(key) or Sync(key=key, audience=one.key, destination=wish.to)
-            found[key] = _Known(sync=sync, name=one.name, wish=wish)
-    return found
-
-
-def _told(desk: Desk, known: _Known) -> SyncInFull:
+def _told(desk: Desk, known: KnownSync, timing: Timing | None, count: SyncCount | None) -> SyncInFull:
     sync, name, wish = known.sync, known.name, known.wish
-    timing, count = desk.records.journal.timings().get(sync.key), desk.records.journal.counts().get(sync.key)
     journal, at = desk.records.journal, desk.now
     held = journal.held_plan(sync.key)
-    note = what_stops(journal, sync, timing)
+    note = known.mistake or what_stops(journal, sync, timing)
     sizes = (sync.size_lower, sync.size_upper)
     return SyncInFull(
         sync=sync.key,
@@ -168,6 +143,7 @@ def _told(desk: Desk, known: _Known) -> SyncInFull:
         next_run=_next_run(desk, wish, timing) if wish and not sync.paused_at(at) else None,
         again_at=iso(timing.again_at) if timing and timing.again_at else None,
         calls_again_at=_calls_again_at(desk, sync, at),
+        quota=desk.keeper.quota(sync.destination) if desk.keeper is not None else None,
         plan_waiting=held.id if held else None,
         received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),
         removal_waits_since=iso(timing.removal_since) if timing and timing.removal_since else None,
@@ -248,9 +224,7 @@ class ShowRun(Operation[RunInFull]):
 
     def run(self, desk: Desk) -> RunInFull:
         journal = desk.records.journal
-        plan = journal.plan(self.plan)
-        if plan is None:
-            raise WrongUseError("no_such_plan", "There is no such plan.", next_step="See them: guestlist runs")
+        plan = plan_of(journal, self.plan)
         return RunInFull(run=run_of(journal, plan), calls=tuple(_call(one) for one in journal.batches(plan.id)))
 
 
@@ -308,17 +282,27 @@ class Plans(Answer):
 
 
 class PlanSyncs(Operation[Plans]):
-    """Evaluate, and show what a sync would send now. Nothing is sent."""
+    """Evaluate, and show what a sync would send now. Nothing is sent; who is in which audience is brought up to date."""
 
-    route = ask("/plan", Scope.READ)
+    route = ask("/plan", Scope.SYNCS)
     key: Annotated[str | None, Field(description="One sync; all when left out.")] = None
 
     def run(self, desk: Desk) -> Plans:
         with desk.stores() as syncing:
             syncing.refresh()
+            if desk.keeper is not None:
+                _note_moves(syncing)
             chosen = some_of(syncing, self.key)
             syncing.make_rows(chosen)
             return Plans(plans=tuple(_planned(syncing.look_ahead(bound)) for bound in chosen))
+
+
+def _note_moves(syncing: Syncing) -> None:
+    """Who moved by this evaluation waits for Meta from here on, as if the keeper had evaluated."""
+    at = syncing.refreshed_at
+    if at is not None:
+        syncs = [(key, definition.key) for key, (definition, _) in syncing.wished().items()]
+        note_moves(syncing.warehouse, syncing.ledger, syncs, at=microseconds(at))
 
 
 def some_of(syncing: Syncing, key: str | None) -> list[Bound]:
@@ -371,12 +355,38 @@ class RunSyncs(Operation[Ordered]):
     full: Annotated[bool, Field(description="Send every row again, also those that Meta has.")] = False
 
     def run(self, desk: Desk) -> Ordered:
-        known = _known(desk)
-        chosen = [one_key(self.key, known)] if self.key else sorted(known)
+        keeper = keeper_of(desk)
+        chosen = self._chosen(desk)
         for key in chosen:
-            _keeper(desk).run_now(key, full=self.full)
-        desk.audit("sync run", self.key or "all", syncs=len(chosen))
+            keeper.run_now(key, full=self.full)
+        desk.audit("sync ordered", self.key or "all", syncs=len(chosen))
         return Ordered(syncs=tuple(chosen), at=iso(desk.now))
+
+    def _chosen(self, desk: Desk) -> list[str]:
+        """Those that can run at all: a file asks for them, or they are to be emptied, and their destination can be used."""
+        journal = desk.records.journal
+        known, emptied = known_syncs(desk.space, journal), journal.emptied()
+        if self.key is None:
+            usable = readable_destinations(desk.space.settings)
+            can = {key: one for key, one in known.by_key.items() if one.sync.destination in usable}
+            return sorted(key for key, one in can.items() if one.wish is not None or key in emptied)
+        one = known.meant(self.key)
+        if one.sync.key not in emptied:
+            _check_is_wished(one)
+        read_destination(desk.space.settings, one.sync.destination)
+        return [one.sync.key]
+
+
+def _check_is_wished(one: KnownSync) -> None:
+    if one.mistake is not None:
+        raise one.mistake
+    if one.wish is None:
+        raise GuestlistError(
+            "sync_left_alone",
+            f"No file asks for the sync {one.sync.key} any more: its audience at Meta is left as it is.",
+            nothing_lost="Nothing was sent.",
+            next_step="Put it into the audience's file again (sync: { to: … }), or empty the audience at Meta.",
+        )
 
 
 class CancelSync(Operation[Ordered]):
@@ -386,14 +396,16 @@ class CancelSync(Operation[Ordered]):
     key: Key
 
     def run(self, desk: Desk) -> Ordered:
-        key = one_key(self.key, _known(desk))
-        cancelled = _keeper(desk).cancel(key)
+        keeper, known = keeper_of(desk), known_syncs(desk.space, desk.records.journal)
+        key = known.meant(self.key).sync.key
+        cancelled = keeper.cancel(key)
         if cancelled:
             desk.audit("sync cancelled", key)
         return Ordered(syncs=(key,) if cancelled else (), at=iso(desk.now))
 
 
-def _keeper(desk: Desk) -> KeeperTold:
+def keeper_of(desk: Desk) -> KeeperTold:
+    """Who can be told what to run: the one who keeps the space, and not one that waits for it."""
     if desk.keeper is None:
         raise GuestlistError(
             "not_served",
@@ -401,6 +413,8 @@ def _keeper(desk: Desk) -> KeeperTold:
             nothing_lost="Nothing was sent.",
             next_step="Run it yourself: guestlist sync. Or start the service: guestlist serve",
         )
+    if not desk.keeper.keeps:
+        raise not_kept()
     return desk.keeper
 
 

@@ -114,6 +114,15 @@ class Keeper:
         """The sync that is running."""
         return self._orders.running
 
+    @property
+    def keeps(self) -> bool:
+        """Whether it has the space; one that waits for it obeys only once it has."""
+        return self.stand in {Stand.KEEPING, Stand.TROUBLED}
+
+    def quota(self, destination: str) -> float | None:
+        """Percent of its calls that the ad account has used up, as Meta said last."""
+        return self._memory.quota.get(destination)
+
     def came_in(self, messages: int) -> None:
         """So many messages came in while the stores were lent: syncs that go by changes are due."""
         self._memory.data += messages

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from threading import Condition, Timer
+from threading import Condition, Event, Thread
 from typing import TypeVar
 
 from guestlist.clock import stopwatch
 from guestlist.errors import GuestlistError
+from guestlist.operations.desk import not_kept
 from guestlist.store import Warehouse
 from guestlist.syncing import Syncing
 
@@ -18,6 +19,7 @@ LONGEST_WAIT = 60.0
 REOPENED_WITHIN = 5.0
 """Seconds for which a request waits where the stores are closed to be opened anew, such as for other settings."""
 _LET_READERS_END = 10.0
+_INTERRUPTED_EVERY = 0.5
 
 
 class Lending:
@@ -60,9 +62,10 @@ class Lending:
     def _wait_for_readers(self) -> None:
         with self._changed:
             if not self._changed.wait_for(lambda: not self._readers, _LET_READERS_END):
-                for reader in self._readers:
-                    reader.interrupt()
-                self._changed.wait_for(lambda: not self._readers)
+                while self._readers:  # one that was between two queries goes on with the next
+                    for reader in self._readers:
+                        reader.interrupt()
+                    self._changed.wait_for(lambda: not self._readers, _INTERRUPTED_EVERY)
 
     @property
     def wanted(self) -> bool:
@@ -90,10 +93,9 @@ class Lending:
                 raise not_kept()
             store = chosen(self._syncing).beside()
             self._readers.add(store)
-        gone, timer = stopwatch(), Timer(LONGEST_LOOK, store.interrupt)
-        timer.daemon = True
-        timer.start()
+        gone, over = stopwatch(), Event()
         try:
+            Thread(target=self._end_late, args=(store, over), name="look at the stores", daemon=True).start()
             yield store
         except GuestlistError:
             raise
@@ -102,11 +104,20 @@ class Lending:
                 raise
             raise _too_long() from error
         finally:
-            timer.cancel()
+            over.set()
             with self._changed:
                 store.close()
                 self._readers.discard(store)
                 self._changed.notify_all()
+
+    def _end_late(self, store: Warehouse, over: Event) -> None:
+        """After the longest look, again and again: one that was between two queries goes on with the next."""
+        late = not over.wait(LONGEST_LOOK)
+        while late:
+            with self._changed:
+                if store in self._readers:
+                    store.interrupt()
+            late = not over.wait(_INTERRUPTED_EVERY)
 
     @contextmanager
     def borrow(self) -> Iterator[Syncing]:
@@ -138,16 +149,6 @@ class Lending:
     def _mine(self) -> bool:
         gone = self._syncing is None and not self._were_open  # else the stores are only opened anew
         return gone or (self._offered and not self._lent)
-
-
-def not_kept() -> GuestlistError:
-    """The process does not hold the space, or is just opening its stores anew."""
-    return GuestlistError(
-        "space_not_kept",
-        "This process does not have the space's stores open at the moment.",
-        nothing_lost="Nothing was changed.",
-        next_step="Try again in a few seconds; /readyz tells who holds the space.",
-    )
 
 
 def busy() -> GuestlistError:

@@ -66,7 +66,7 @@ class Loads:
 
     def stop(self) -> None:
         """End the fetching; nothing of it lands."""
-        for one in self._under_way.values():
+        for one in list(self._under_way.values()):  # told by another thread
             one.halted.set()
 
     def _sweep(self, syncing: Syncing) -> None:

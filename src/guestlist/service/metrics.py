@@ -5,7 +5,7 @@ What happens is counted as it happens; how things stand is read from the records
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, start_http_server
@@ -172,11 +172,12 @@ class _Standing(Collector):
                           values=[((name, error.code), 1)])  # fmt: skip
 
     def _waiting(self) -> int:
-        folder = self._door.inbox.folder
-        try:
-            return sum(path.stat().st_size for path in folder.iterdir())
-        except FileNotFoundError:  # nothing has come yet, or a file has just landed
-            return 0
+        folder, size = self._door.inbox.folder, 0
+        if folder.is_dir():  # else nothing has come yet
+            for path in folder.iterdir():
+                with suppress(FileNotFoundError):  # it has just landed
+                    size += path.stat().st_size
+        return size
 
     def _of_records(self, name: str) -> Iterator[Metric]:
         now, owner = microseconds(self._clock.now()), self._journal.owner()

@@ -53,7 +53,9 @@ class Memory:
     seen: dict[str, int] = field(default_factory=dict)  # how many when a sync last began
     served: dict[str, int] = field(default_factory=dict)  # the order in which syncs had their turn
     obeyed: tuple[int, int] | None = None  # the do-not-send list as it was last handed over
+    settings: tuple[int, int] | None = None  # the settings by which it was handed over
     confirmed: frozenset[str] = frozenset()  # syncs that were run since a person said yes
+    quota: dict[str, float] = field(default_factory=dict)  # of each destination, as Meta said last
     loads: Loads = field(default_factory=Loads)
 
 
@@ -87,6 +89,8 @@ class Turns:
         self._worked, self._rested = False, stopwatch()
         self._files = _print_of(syncing.space)
         self._settings = _print_of_settings(syncing.space)
+        if memory.settings != self._settings:  # a destination that could not be read was handed nothing over
+            memory.settings, memory.obeyed = self._settings, None
         self._unreadable = Backoff(first=2, longest=60)
         self._handing_over = Backoff(first=15, longest=240)
         self._destinations = Destinations(syncing, log)
@@ -135,6 +139,7 @@ class Turns:
             return False
         self._settled = stopwatch()
         space, journal = self._syncing.space, self._journal
+        journal.forget_repeatables(now=self._syncing.now)
         return bool(settle(journal, self._syncing.ledger, longest_delay(space), now=self._syncing.now))
 
     def take_in(self) -> None:
@@ -172,12 +177,11 @@ class Turns:
     def bounds(self) -> list[Bound]:
         """The syncs that can be run; one with a mistake in its destination costs only itself."""
         found = []
-        for definition in self._syncing.definitions:
-            for wish in definition.syncs:
-                try:
-                    found.append(self._syncing.bind(definition, wish))
-                except GuestlistError as error:
-                    self._fail(f"{definition.key}@{wish.to}", error, again_at=None)
+        for key, wished in self._syncing.wished().items():
+            try:
+                found.append(self._syncing.bind(*wished))
+            except GuestlistError as error:
+                self._fail(key, error, again_at=None)
         return found
 
     # --- what is due --------------------------------------------------------------------------------------------------
@@ -192,10 +196,15 @@ class Turns:
         told = self._orders.asked() | (confirmed - self._memory.confirmed)
         waiting = [
             bound
-            for bound in self.bounds
+            for bound in [*self.bounds, *self._to_be_emptied()]
             if bound.key not in paused and (bound.key in told or self._is_due(bound, timings.get(bound.key), now))
         ]
         return sorted(waiting, key=lambda bound: self._memory.served.get(bound.key, 0))
+
+    def _to_be_emptied(self) -> list[Bound]:
+        """Audiences that no file names any more are left alone, unless somebody said that nobody is to be in them."""
+        emptied = self._journal.emptied()
+        return [bound for bound in self._syncing.left_alone() if bound.key in emptied] if emptied else []
 
     def _hooks_wait(self) -> bool:
         """Whether hooks are to be told of what no sync asks for: as often as by `on_change`."""
@@ -305,6 +314,7 @@ class Turns:
             report = self._report_of(lambda: self._sync(bound, full=full))
         if report.state is State.CANCELLED and self._is_paused():
             report.state = State.PAUSED
+        self._note_quota(bound.wish.to)
         cancelled = self._orders.end()
         self._running, self._pausable = None, False
         self._note_work()
@@ -322,6 +332,11 @@ class Turns:
             debt_rows=report.debt or None, requests=report.requests, seconds=round(took(), 3), space=self._name,
             code=report.error.code if report.error else None,
         )  # fmt: skip
+
+    def _note_quota(self, destination: str) -> None:
+        used = self._syncing.connections.used(destination)
+        if used is not None:
+            self._memory.quota[destination] = used
 
     def _sync(self, bound: Bound, *, full: bool) -> Report:
         """An audience that was emptied on request has its removals settled, and stays empty."""

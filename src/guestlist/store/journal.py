@@ -190,6 +190,19 @@ class Journal(
         with self._read() as connection:
             return _all(connection, query, _as_plan)
 
+    def runs(self, *, sync: str | None, state: PlanState | None, before: Plan | None, most: int) -> list[Plan]:
+        """Plans, newest first: of one sync or all, in one state or any; `before`: only those that stand behind it."""
+        query = select(t.plan).order_by(t.plan.c.made_at.desc(), t.plan.c.id).limit(most)
+        if sync is not None:
+            query = query.where(t.plan.c.sync == sync)
+        if state is not None:
+            query = query.where(t.plan.c.state == state)
+        if before is not None:
+            earlier, same = t.plan.c.made_at < before.made_at, t.plan.c.made_at == before.made_at
+            query = query.where(earlier | (same & (t.plan.c.id > before.id)))
+        with self._read() as connection:
+            return _all(connection, query, _as_plan)
+
     def held_plan(self, sync: str) -> Plan | None:
         query = select(t.plan).where(t.plan.c.sync == sync, t.plan.c.state == PlanState.HELD)
         with self._read() as connection:

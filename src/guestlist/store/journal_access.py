@@ -9,6 +9,9 @@ from guestlist.errors import WrongUseError
 from guestlist.store.journal_file import NOTHING_CHANGED, JournalPart
 from guestlist.store.journal_tables import metadata
 
+KEPT_FOR = 24 * 3600 * 1_000_000
+"""Microseconds for which the answer to a write is kept by its idempotency key."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ApiKey:
@@ -97,6 +100,11 @@ class AccessRecords(JournalPart):
                 return Repeatable(**known)
             connection.execute(insert(repeatable).values(asdict(new)))
             return None
+
+    def forget_repeatables(self, *, now: int) -> None:
+        """Let go of those that are older than they are kept for."""
+        with self._write() as connection:
+            connection.execute(delete(repeatable).where(repeatable.c.at < now - KEPT_FOR))
 
     def end_repeatable(self, ended: Repeatable) -> None:
         """Keep what was answered; without a status the write did not happen, and may be asked again."""

@@ -43,6 +43,18 @@ class AuditRecords(JournalPart):
             query = select(table).order_by(table.c.seq)
             return [AuditEntry(**row) for row in connection.execute(query).mappings()]
 
+    def audit_page(self, *, most: int, before: int | None, actor: str | None, action: str | None) -> list[AuditEntry]:
+        """The newest first, so many; `before`: only those with a smaller number."""
+        query = select(table).order_by(table.c.seq.desc()).limit(most)
+        if before is not None:
+            query = query.where(table.c.seq < before)
+        if actor is not None:
+            query = query.where(table.c.actor == actor)
+        if action is not None:
+            query = query.where(table.c.action == action)
+        with self._read() as connection:
+            return [AuditEntry(**row) for row in connection.execute(query).mappings()]
+
     def first_broken_audit_entry(self) -> int | None:
         """The number of the first entry that was changed, or follows one that was taken out."""
         previous = ""

@@ -106,5 +106,5 @@ def test_every_change_is_on_record_without_a_value(desk: Desk) -> None:
     desk.type("do-not-send", "remove", "email:jane.canary@example.org")
     with open_records(open_space(desk.space)) as records:
         entries = records.journal.audit_entries()
-    assert [entry.action for entry in entries] == ["do-not-send add", "do-not-send remove"]
+    assert [entry.action for entry in entries] == ["do-not-send added", "do-not-send removed"]
     assert not any(canary in str(entry) for entry in entries for canary in CANARIES)

@@ -164,12 +164,12 @@ def test_commands_that_change_something(served: Served, tmp_path: Path, monkeypa
             break
     assert (shown["state"], shown["people"]) == ("closed", 1)
     entries = told("audit")["entries"]
-    assert {one["actor"] for one in entries if one["action"] != "keys add" and one["action"] != "import"} == {
+    assert {one["actor"] for one in entries if one["action"] != "key added" and one["action"] != "file imported"} == {
         "key admin"
     }
-    assert [one["action"] for one in entries if one["action"] not in {"keys add", "import"}] == [
-        *("erase", "source_removed", "source_added", "do-not-send remove", "do-not-send add"),
-        *("undo split", "split"),
+    assert [one["action"] for one in entries if one["action"] not in {"key added", "file imported"}] == [
+        *("erasure asked", "source removed", "source added", "do-not-send removed", "do-not-send added"),
+        *("split undone", "identifier split off"),
     ]
 
 

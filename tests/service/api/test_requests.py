@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
+import orjson
 import pytest
+from filelock import FileLock
 
 from .conftest import VALUES, Served
 
@@ -87,7 +89,7 @@ def test_what_is_asked_twice_is_done_once(served: Served) -> None:
         assert client.post("/do-not-send/add", json=LISTED).json()["already_listed"] == 1
     with served.client("admin") as client:  # the same key of somebody else is another
         assert "idempotency-replayed" not in client.post("/do-not-send/add", json=LISTED, headers=key).headers
-        entries = client.get("/audit", params={"action": "do-not-send add"}).json()["entries"]
+        entries = client.get("/audit", params={"action": "do-not-send added"}).json()["entries"]
     assert [one["actor"] for one in entries] == ["key admin", "key editor", "key editor"]
 
 
@@ -158,6 +160,19 @@ def test_a_write_whose_process_was_killed_is_not_done_again_blindly(served: Serv
     assert file["landed"] + file["already_known"] == file["lines"] == 60_000
 
 
+def test_what_was_asked_is_kept_by_a_secret_of_the_space(served: Served) -> None:
+    """Who reads the records could else guess whom a request named, by working out the digests of many."""
+    other = f"{served.address}/api/v1/spaces/other/do-not-send/add"
+    with served.client("admin") as mine, served.client("other") as theirs:
+        for client, where in ((mine, "/do-not-send/add"), (theirs, other)):
+            assert client.post(where, json=LISTED, headers={"Idempotency-Key": "list-1"}).status_code == 200
+    digests = set()
+    for folder in (served.folder, served.folder.parent / "other"):
+        with sqlite3.connect(folder / ".guestlist" / "journal.sqlite") as journal:
+            digests |= {digest for (digest,) in journal.execute("SELECT digest FROM repeatable")}
+    assert len(digests) == 2
+
+
 # --- errors -----------------------------------------------------------------------------------------------------------
 
 
@@ -168,6 +183,10 @@ def test_a_write_whose_process_was_killed_is_not_done_again_blindly(served: Serv
         ("GET", "/audiences/a%0Ab/members", {}, 404, "no_such_route"),
         ("PATCH", "/audiences", {}, 405, "no_such_route"),
         ("GET", "/audiences/none", {}, 404, "unknown_audience"),
+        ("POST", "/externals/take", {"json": {"key": "none"}}, 404, "unknown_external"),
+        ("GET", "/runs", {"params": {"sync": "none"}}, 404, "unknown_sync"),
+        ("GET", "/runs", {"params": {"before": "none"}}, 404, "no_such_plan"),
+        ("GET", "/runs", {"params": {"state": "lost"}}, 422, "wrong_parameters"),
         ("GET", "/audiences/buyers/members", {"params": {"limit": 0}}, 422, "wrong_parameters"),
         ("GET", "/audiences/buyers/members", {"params": {"jane.doe@example.org": 1}}, 422, "wrong_parameters"),
         ("POST", "/profiles/show", {"json": {"persn": "jane.doe@example.org"}}, 422, "wrong_parameters"),
@@ -263,6 +282,56 @@ def test_a_file_may_not_be_larger_than_the_settings_say(served: Served, *, chunk
         small = until_kept(lambda: client.post("/imports", content=CSV))
     assert small.status_code == 200
     assert list((served.folder / ".guestlist" / "uploads").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "megabytes", "status"),
+    [
+        ("/profiles/find", 0.9, 200),
+        ("/profiles/find", 1.1, 413),
+        ("/do-not-send/check", 1.1, 200),
+        ("/do-not-send/check", 16.1, 413),
+    ],
+)
+@pytest.mark.parametrize("chunked", [True, False])
+def test_parameters_may_be_so_long(
+    looked_at: Served, path: str, megabytes: float, status: int, *, chunked: bool
+) -> None:
+    long = "n" * int(megabytes * 2**20)
+    content = orjson.dumps({"text": long} if path == "/profiles/find" else {"people": [f"user_id:{long}"]})
+    with looked_at.client("viewer") as client:
+        given = iter([content[:100], content[100:]]) if chunked else content
+        got = client.post(path, content=given, headers={"Content-Type": "application/json"})
+    assert got.status_code == status
+    if status == 413:
+        assert (got.json()["code"], got.headers["content-type"]) == ("too_large", "application/problem+json")
+
+
+@pytest.mark.parametrize("key", [None, "wrong", "other"])
+def test_of_who_has_no_key_no_body_is_read(looked_at: Served, key: str | None) -> None:
+    with looked_at.client(key) as client:
+        for content in (b"{jane.doe", iter([b"n" * 2**20] * 2)):
+            got = client.post("/profiles/show", content=content)
+            assert (got.status_code, got.json()["code"]) == (401, "not_authorised")
+
+
+def test_other_rules_are_tried_one_at_a_time(looked_at: Served) -> None:
+    with looked_at.client("editor") as client:
+        with FileLock(looked_at.folder / ".guestlist" / "trial.lock"):
+            busy = client.post("/identity/try", json={"rules": {}})
+        assert (busy.status_code, busy.json()["code"]) == (503, "space_busy")
+        assert client.post("/identity/try", json={"rules": {}}).status_code == 200
+
+
+def test_the_record_is_read_page_by_page(served: Served) -> None:
+    with served.client() as client:
+        for name in ("one", "two", "three"):
+            assert client.post("/sources", json={"name": name}).status_code == 200
+        asked: dict[str, Any] = {"limit": 2, "action": "source added", "actor": "key admin"}
+        first = client.get("/audit", params=asked).json()
+        second = client.get("/audit", params={**asked, "before": first["next"]}).json()
+    assert [one["about"] for one in first["entries"] + second["entries"]] == ["three", "two", "one"]
+    assert (first["whole"], second["whole"], second["next"]) == (True, None, None)
 
 
 def test_match_keys_are_read_by_the_country_of_the_space(looked_at: Served) -> None:

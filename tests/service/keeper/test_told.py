@@ -55,6 +55,6 @@ def test_every_change_is_recorded_with_who_made_it(shop: Shop, told: httpx.Clien
     found = told.get("/audit").json()
     assert found["whole"]
     assert [(one["actor"], one["action"], one["about"]) for one in found["entries"]][:2] == [
-        ("key test", "sync run", "vip"),
-        ("command line", "keys add", "test"),
+        ("key test", "sync ordered", "vip"),
+        ("command line", "key added", "test"),
     ]

@@ -49,7 +49,7 @@ def test_a_sync_is_paused_and_resumed_by_the_api_and_by_commands(shop: Shop, tol
     )
     assert told.post("/syncs/resume").json() == told_of_resume(was_paused=True)
     assert told.post("/syncs/resume").json() == {"syncs": []}
-    assert told_by(told, "pause") == told_by(told, "resume") == ["key test"] * 2
+    assert told_by(told, "sync paused") == told_by(told, "sync resumed") == ["key test"] * 2
 
 
 def told_of_resume(*, was_paused: bool) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def test_a_sync_beside_a_service_is_run_by_it(shop: Shop, told: httpx.Client) ->
     until(lambda: sync_of(told)["last_right"])
     assert shop.truth() == RIGHT
     assert "The service runs vip@main now." in by_url(told, shop, "sync").out
-    assert told_by(told, "sync run") == ["command line", "key test"]
+    assert told_by(told, "sync ordered") == ["command line", "key test"]
 
 
 def test_whoever_waits_ends_as_a_run_here_would(shop: Shop, told: httpx.Client) -> None:
@@ -93,7 +93,7 @@ def test_whoever_waits_ends_as_a_run_here_would(shop: Shop, told: httpx.Client) 
 
     unknown = by_url(told, shop, "sync", "--confirm", "0123456789ab", "--json")
     assert (unknown.code, unknown.facts["error"]["code"]) == (1, "plan_not_held")
-    assert told_by(told, "sync run") == ["key test"]
+    assert told_by(told, "sync ordered") == ["key test"]
 
 
 def test_whoever_waits_hears_that_a_person_is_needed_or_that_time_is_over(
@@ -142,4 +142,4 @@ def test_a_source_is_loaded_a_backup_made_and_alerts_tried_by_the_service(shop: 
     assert by_url(told, shop, "backup", "/tmp", "--json").facts["error"]["code"] == "only_on_its_machine"
 
     assert told.post("/alerts/test").json()["code"] == "no_alerts_set"
-    assert told_by(told, "source_load_asked") == told_by(told, "backup_ordered") == ["key test"]
+    assert told_by(told, "source load asked") == told_by(told, "backup ordered") == ["key test"]

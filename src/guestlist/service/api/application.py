@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.security import HTTPBearer
-from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +12,7 @@ from starlette.responses import Response
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.catalogue import OPERATIONS
 from guestlist.service.api import problems
+from guestlist.service.api.limits import Bodies
 from guestlist.service.api.routes import add_route
 from guestlist.service.api.served import Served
 
@@ -41,9 +41,9 @@ def make_api(spaces: Mapping[str, Served]) -> FastAPI:
     for kind in OPERATIONS:
         add_route(router, kind, spaces)
     api.include_router(router)
+    api.add_middleware(Bodies, spaces=spaces)
     api.add_exception_handler(GuestlistError, problems.tell_ours)
     api.add_exception_handler(RequestValidationError, problems.tell_wrong_parameters)
-    api.add_exception_handler(ValidationError, problems.tell_wrong_parameters)
     api.add_exception_handler(HTTPException, tell_http)
     api.add_exception_handler(Exception, problems.tell_strange)
     return api

@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.errors import IN_USE, GuestlistError, WrongUseError
 from guestlist.service.failing import strange
 from guestlist.telling.problems import discreet, problem
 
@@ -23,6 +23,9 @@ _STATUS: Mapping[str, int] = {
     "unknown_sync": 404,
     "unknown_source": 404,
     "unknown_trait": 404,
+    "unknown_hook": 404,
+    "unknown_letter": 404,
+    "unknown_external": 404,
     "destination_unknown": 404,
     "no_such_receipt": 404,
     "no_such_report": 404,
@@ -38,7 +41,7 @@ _STATUS: Mapping[str, int] = {
     "definition_mistakes": 422,
     "wrong_parameters": 422,
     "asked_otherwise": 422,
-    "space_in_use": 503,
+    IN_USE: 503,
     "space_not_kept": 503,
     "space_busy": 503,
     "look_too_long": 503,
@@ -105,7 +108,7 @@ async def tell_ours(_: Request, error: Exception) -> Response:
 
 async def tell_wrong_parameters(_: Request, error: Exception) -> Response:
     """Parameters that are not as they should be; no value is repeated, it may be personal, nor a name that looks so."""
-    assert isinstance(error, RequestValidationError | ValidationError)
+    assert isinstance(error, RequestValidationError)
     mistakes = [
         {"at": discreet(".".join(map(str, one["loc"]))), "message": discreet(str(one["msg"])), "suggestion": ""}
         for one in error.errors()

@@ -4,19 +4,18 @@ The answer is kept for a day. A write whose process ended on its way is not done
 """
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from starlette.responses import Response
 
 from guestlist.clock import Clock, microseconds
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.store.journal import Journal
-from guestlist.store.journal_access import Repeatable
+from guestlist.records import Records
+from guestlist.store.journal_access import KEPT_FOR, Repeatable
 
-_KEPT_FOR = timedelta(days=1) // timedelta(microseconds=1)
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -24,7 +23,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 class Repeats:
     """The writes of one space that may be asked again."""
 
-    journal: Journal
+    records: Records
     clock: Clock
 
     def once(
@@ -39,18 +38,23 @@ class Repeats:
         if not _KEY.fullmatch(key):
             raise _bad_key()
         now = microseconds(self.clock.now())
-        mine = Repeatable(caller=caller, key=key, digest=hashlib.sha256(asked).digest(), at=now)
-        known = self.journal.begin_repeatable(mine, forget_before=now - _KEPT_FOR)
+        mine = Repeatable(caller=caller, key=key, digest=self._digest(asked), at=now)
+        journal = self.records.journal
+        known = journal.begin_repeatable(mine, forget_before=now - KEPT_FOR)
         if known is not None:
             return _again(known, mine)
         try:
             answered = do()
         except BaseException:
-            self.journal.end_repeatable(mine)
+            journal.end_repeatable(mine)
             raise
         body = None if secret else bytes(answered.body)
-        self.journal.end_repeatable(replace(mine, status=answered.status_code, body=body))
+        journal.end_repeatable(replace(mine, status=answered.status_code, body=body))
         return answered
+
+    def _digest(self, asked: bytes) -> bytes:
+        """By the secret of the space: what is asked may name a person, and could be guessed from a plain digest."""
+        return hmac.new(self.records.pepper.encode(), asked, hashlib.sha256).digest()
 
 
 def _again(known: Repeatable, asked: Repeatable) -> Response:

@@ -12,10 +12,12 @@ from typing import Annotated, Any, Self
 import orjson
 from fastapi import APIRouter, Body, Header, Path, Query
 from fastapi import Request as HttpRequest
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response, StreamingResponse
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from starlette.concurrency import run_in_threadpool
 
+from guestlist.operations.desk import not_kept
 from guestlist.operations.operation import Export, Operation, Request, Upload
 from guestlist.service.api.access import Caller, not_authorised
 from guestlist.service.api.problems import MEDIA_TYPE, Problem
@@ -23,7 +25,6 @@ from guestlist.service.api.served import Served
 from guestlist.service.api.uploads import received
 from guestlist.service.desk import Kept
 from guestlist.service.keeper import Stand
-from guestlist.service.lending import not_kept
 from guestlist.telling.answer import Answer
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -103,7 +104,8 @@ def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Any:
         request = asked.request
         assert isinstance(request, Upload)
         name = str(getattr(request, "name", "file"))
-        async with received(asked.http, asked.desk.space, name) as file:
+        space = await run_in_threadpool(lambda: asked.desk.space)  # its settings are read from a file
+        async with received(asked.http, space, name) as file:
             return await run_in_threadpool(
                 asked.answer, lambda desk: _one(request.run(desk, file.place), asked.http), file.digest
             )
@@ -135,7 +137,7 @@ class _Asked:
         if served is None:
             raise not_authorised()
         caller = served.access.caller(http.headers.get("authorization"))
-        request = kind.model_validate({**given, **(more.model_dump(by_alias=True) if more else {})})
+        request = _read(kind, {**given, **(more.model_dump(by_alias=True) if more else {})})
         caller.check(request)
         return cls(request=request, http=http, served=served, caller=caller, repeat=repeat)
 
@@ -152,6 +154,14 @@ class _Asked:
         asked = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
         once = self.served.repeats.once
         return once(self.caller.name, self.repeat, asked, lambda: do(self.desk), secret=kind.tells_secret)
+
+
+def _read(kind: type[Request], given: Mapping[str, Any]) -> Request:
+    """Only here a mistake is the client's: one in an answer of ours would be ours."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from None
 
 
 def _parameters(

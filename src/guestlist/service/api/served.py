@@ -29,7 +29,7 @@ def serve_space(keeper: Keeper, records: Records, local: Secret) -> Served:
         keeper=keeper,
         records=records,
         access=Access(records.journal, clock, local),
-        repeats=Repeats(journal=records.journal, clock=clock),
+        repeats=Repeats(records=records, clock=clock),
     )
 
 
