@@ -199,6 +199,7 @@ class TryHook(Operation[HookTried]):
 
     def run(self, desk: Desk) -> HookTried:
         came = registry.try_out(desk.space, desk.records, self.name, desk.clock)
+        desk.audit("hook_tried", self.name)
         taken = came.verdict is Verdict.TAKEN
         return HookTried(name=self.name, taken=taken, code=came.code, in_words=registry.meaning(came))
 

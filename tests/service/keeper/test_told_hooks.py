@@ -8,7 +8,7 @@ from tests.acceptance.hooks.receiver import Receiver, receiving
 from tests.acceptance.sync.kit import Shop
 
 from .conftest import until
-from .test_told_syncs import by_url
+from .test_told_syncs import by_url, told_by
 
 
 @pytest.fixture
@@ -50,7 +50,8 @@ def test_a_hook_from_its_first_day_to_its_last(receiver: Receiver, shop: Shop, t
     entries = told.get("/audit").json()["entries"]
     done = [(one["actor"], one["action"]) for one in entries if one["about"] == "crm"]
     assert done == [
-        ("key test", action) for action in ("hook_removed", "hook_retried", "hook_secret_rotated", "hook_added")
+        ("key test", action)
+        for action in ("hook_removed", "hook_retried", "hook_secret_rotated", "hook_tried", "hook_added")
     ]
 
 
@@ -71,6 +72,7 @@ def test_dead_letters_are_listed_asked_for_and_dropped(receiver: Receiver, shop:
     gone = by_url(told, shop, "hooks", "drop", "crm", "--letter", letter["letter"], "--json")
     assert gone.facts == {"name": "crm", "letter": letter["letter"], "moves": 1, "people": 1}
     assert told.get("/hooks/letters").json()["letters"] == []
+    assert told_by(told, "hook_letter_dropped") == ["key test"]
 
 
 @pytest.mark.parametrize(
