@@ -68,6 +68,25 @@ def test_a_message_id_counts_once_for_each_source(here: Shop, web: httpx.Client)
     assert here.counted()["web", "repeated", ""] == 4
 
 
+def test_a_message_id_counts_once_for_good(here: Shop, web: httpx.Client) -> None:
+    said = {"userId": "u1", "messageId": "m1", "traits": {"plan": "gold"}}
+    web.post("/v1/identify", json=said)
+    first = here.landed()
+    for days in (1, 2, 40, 800):  # Segment looks back a day
+        here.clock.instant = NOW + timedelta(days=days)
+        sent_at = here.clock.instant.isoformat()
+        later = {**said, "traits": {"plan": "free", "days": days}, "timestamp": sent_at}
+        web.post("/v1/identify", json={**later, "sentAt": sent_at})
+        web.post("/v1/batch", json={"batch": [{"type": "track", "event": "Bought", **later}], "sentAt": sent_at})
+        assert here.landed() == first, days
+    web.post("/v1/identify", json=later, auth=(STRICT, ""))
+    assert [(row["source"], json.loads(row["traits"])["plan"]) for row in here.landed()] == [
+        ("web", "gold"),
+        ("strict", "free"),
+    ]
+    assert here.counted()["web", "repeated", ""] == 8
+
+
 def test_external_ids_and_context_traits_are_identifiers(here: Shop, web: httpx.Client) -> None:
     external = {"id": "c-7", "type": "card", "collection": "users", "encoding": "none"}
     context = {"externalIds": [external], "traits": {"email": "ann@example.org"}}

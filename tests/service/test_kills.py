@@ -44,18 +44,20 @@ def post(address: str, calls: list[dict[str, str]]) -> None:
 class Load:
     """Clients that send as fast as they can; which messages they sent and which were acknowledged."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, write_key: str = WEB, name: str = "m") -> None:
         self._address = address
+        self._write_key = write_key
+        self._name = name
         self.sent: list[str] = []
         self.acknowledged: list[str] = []
 
     async def run(self, server: subprocess.Popen[str], *, until: int) -> None:
-        async with httpx.AsyncClient(base_url=self._address, auth=(WEB, "")) as client:
+        async with httpx.AsyncClient(base_url=self._address, auth=(self._write_key, "")) as client:
             await asyncio.gather(*(self._send(client, number, server, until) for number in range(8)))
 
     async def _send(self, client: httpx.AsyncClient, number: int, server: subprocess.Popen[str], until: int) -> None:
         for n in range(10_000):
-            ids = [f"m-{number}-{n}-{k}" for k in range(random.Random(n).choice((1, 20, 100)))]
+            ids = [f"{self._name}-{number}-{n}-{k}" for k in range(random.Random(n).choice((1, 20, 100)))]
             self.sent += ids
             try:
                 answer = await client.post("/v1/batch", json={"batch": [call(one) for one in ids]})

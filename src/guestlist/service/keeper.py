@@ -82,6 +82,7 @@ class Keeper:
         self.lending = Lending(self._orders.wake)
         self._memory = Memory()
         self._taking = Lock()
+        self._looked_at = 0
         self._clock: Clock = clock_of(space)
         self._thread = Thread(target=self._run, name=f"keeper of {space.folder.name}")
 
@@ -221,6 +222,14 @@ class Keeper:
             records.journal.beat(now=now)  # fails where it is not
             records.journal.take_over(NAME, now=now, process=here(), instead_of=records.journal.owner())
 
+    def _mind_the_clock(self, records: Records) -> None:
+        """Before anything goes by a clock that was set back, what waits is told of it."""
+        now = microseconds(self._clock.now())
+        if now < self._looked_at:
+            with self._taking:
+                records.journal.beat(now=now)
+        self._looked_at = now
+
     # --- keeping it ---------------------------------------------------------------------------------------------------
 
     def _keep(self, records: Records) -> None:
@@ -289,6 +298,7 @@ class Keeper:
             if self._address is not None:
                 announce(self.space, self._address)
             while not (self._orders.stopping or turns.to_reopen):
+                self._mind_the_clock(records)
                 turns.look()
                 senders.look()
                 self.lending.lend()

@@ -20,6 +20,7 @@ from guestlist.store.journal_access import AccessRecords
 from guestlist.store.journal_alerts import AlertRecords
 from guestlist.store.journal_audit import AuditRecords
 from guestlist.store.journal_backups import BackupRecords
+from guestlist.store.journal_clock import ClockRecords, last_sign, set_back
 from guestlist.store.journal_counts import CountRecords
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_externals import ExternalRecords
@@ -57,6 +58,7 @@ class Journal(
     AlertRecords,
     AuditRecords,
     BackupRecords,
+    ClockRecords,
     CountRecords,
     ErasureRecords,
     SourceRecords,
@@ -111,6 +113,7 @@ class Journal(
             owner = _one(connection, _OWNER, Owner)
             if instead_of not in {None, owner}:
                 raise _taken_over()
+            set_back(connection, last_sign(owner) - now)
             epoch = (owner.epoch if owner else 0) + 1
             host, pid = process or (None, None)
             values = {"id": 1, "epoch": epoch, "name": name, "since": now, "host": host, "pid": pid}

@@ -1,4 +1,4 @@
-"""What keeping a space on time needs to remember: the owner's sign of life, when syncs ran, how fresh Meta is.
+"""What keeping a space on time needs to remember: when syncs ran, how fresh Meta is.
 
 Figures are counts of people by how long they waited, in steps of an eighth of a doubling: a year of them is small, and
 nothing in them tells of anybody.
@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text, delete, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from guestlist.store import journal_tables as t
@@ -92,11 +92,6 @@ freshness = Table(
 
 class KeepingRecords(JournalPart):
     """The part of the journal that keeps them."""
-
-    def beat(self, *, now: int) -> None:
-        """Show that the owner lives; who was fenced off learns of it here."""
-        with self._owned() as connection:
-            connection.execute(update(t.owner).values(beat=now))
 
     def confirmed(self) -> frozenset[str]:
         """Syncs of which a held plan has a person's yes."""

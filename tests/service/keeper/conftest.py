@@ -105,14 +105,24 @@ class Serving:
     def send(self, number: signal.Signals) -> None:
         os.kill(self.process.pid, number)
 
+    @property
+    def address(self) -> str:
+        """Where it is served; waits until it is ready."""
+        if self.url is None:
+            assert self.process.stdout is not None
+            self.url = json.loads(self.process.stdout.readline() or self.log.read_text("utf-8"))["url"]
+        return self.url
 
-@pytest.fixture
-def serve(shop: Shop, tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+
+@contextmanager
+def serving(shop: Shop, logs: Path) -> Iterator[Callable[..., Serving]]:
+    """Starts services on a shop's space, as many as one likes; all of them end here."""
     running_now: list[Serving] = []
 
-    def start(*words: object) -> Serving:
-        log = tmp_path / f"serve-{len(running_now)}.log"
-        command = [sys.executable, "-m", "guestlist.cli", "serve", "--space", shop.space, "--port", 0, "--json",
+    def start(*words: object, dies: str | None = None) -> Serving:
+        log = logs / f"serve-{len(running_now)}.log"
+        program = ("-m", "guestlist.cli") if dies is None else (Path(__file__).parent / "serve_killed.py", dies)
+        command = [sys.executable, *program, "serve", "--space", shop.space, "--port", 0, "--json",
                    "--log-format", "json", *words]  # fmt: skip
         with log.open("w") as stderr:
             process = subprocess.Popen(
@@ -121,23 +131,35 @@ def serve(shop: Shop, tmp_path: Path) -> Iterator[Callable[..., Serving]]:
         running_now.append(Serving(process, log))
         return running_now[-1]
 
-    yield start
-    for one in running_now:
-        one.process.kill()
-        one.process.wait()
-        if one.process.stdout:
-            one.process.stdout.close()
+    try:
+        yield start
+    finally:
+        for one in running_now:
+            one.process.kill()
+            one.process.wait()
+            if one.process.stdout:
+                one.process.stdout.close()
+
+
+@pytest.fixture
+def serve(shop: Shop, tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    with serving(shop, tmp_path) as start:
+        yield start
 
 
 @pytest.fixture
 def told(shop: Shop, serve: Callable[..., Serving]) -> Iterator[httpx.Client]:
     """The API of the shop, whose syncs run only when told to."""
     shop.want(*shop.tiers, sync="{ to: main, every: manual }")
-    running = serve()
-    assert running.process.stdout is not None
-    url = json.loads(running.process.stdout.readline())["url"]
-    until(lambda: httpx.get(f"{url}/readyz").status_code == 200)
+    with admin(shop, serve()) as client:
+        yield client
+
+
+@contextmanager
+def admin(shop: Shop, running: Serving) -> Iterator[httpx.Client]:
+    """The API of a shop that is served, once it is kept, for somebody who may do all."""
+    until(lambda: httpx.get(f"{running.address}/readyz").status_code == 200)
     key = shop.process("keys", "add", "test", "--role", "admin", "--json").facts["key"]
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"{url}/api/v1/spaces/shop", headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=f"{running.address}/api/v1/spaces/shop", headers=headers, timeout=60) as client:
         yield client

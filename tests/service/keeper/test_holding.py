@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from tests.acceptance.sync.kit import RIGHT, SETTLED, Shop
 
 from .conftest import Serving, until
@@ -63,6 +64,47 @@ def test_one_that_hangs_is_ended_so_that_it_lets_go_of_the_files(shop: Shop, ser
     until(lambda: second.said("synced", state="done"))
     assert first.process.wait(60) == -signal.SIGKILL
     assert shop.truth() == RIGHT
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["ended", "left"])
+def test_of_one_that_hangs_in_an_upload_nothing_comes_between_what_its_heir_sends(
+    shop: Shop, serve: Callable[..., Serving], *, left: bool
+) -> None:
+    shop.want("t0", "t1", sync="{ to: main, every: 15m }")
+    # One addition takes effect long after it was answered; all others are answered slowly.
+    shop.meta.fault("apply_late", path="/users$", nth=2, seconds=600)
+    shop.meta.fault("late", path="/users$", seconds=1)
+    words = ("--hung-after", 5, *(["--leave-hung"] if left else []))
+    first = serve(*words)
+    ready(first)
+    second = serve(*words)
+    ready(second)
+    until(lambda: len(shop.uploads()) >= 3)
+    first.send(signal.SIGSTOP)
+    sent = len(shop.uploads())
+    shop.want("t1", "t2", sync="{ to: main, every: 15m }")  # who was just added is to leave
+    until(lambda: second.said("fenced", state="left" if left else "ended"))
+    if left:
+        assert not second.said("keeper", state="keeping")
+        assert len(shop.uploads()) == sent  # nothing is sent beside one that may wake up
+        first.send(signal.SIGCONT)
+    assert first.process.wait(60) == (1 if left else -signal.SIGKILL)
+    of_the_first = shop.uploads()
+    assert len(of_the_first) == sent  # what it had in hand came to nothing
+    assert {one["method"] for one in of_the_first} == {"POST"}
+    shop.meta.clear_faults()
+    until(lambda: second.said("synced", state="done"))
+    until(lambda: settled(shop) == RIGHT)
+    assert "DELETE" in {one["method"] for one in shop.uploads()[sent:]}
+    assert not [
+        one.number for one in shop.people if one.tier == "t0" and one.number in shop.meta.members(shop.audience())
+    ]
+
+
+def settled(shop: Shop) -> dict[str, list[int]]:
+    """The truth, a day later."""
+    shop.meta.advance(SETTLED)
+    return shop.truth()
 
 
 def test_stopped_in_the_middle_of_an_upload_and_started_again_it_converges(

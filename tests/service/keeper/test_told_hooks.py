@@ -8,7 +8,7 @@ from tests.acceptance.hooks.receiver import Receiver, receiving
 from tests.acceptance.sync.kit import Shop
 
 from .conftest import until
-from .test_told_syncs import by_url
+from .test_told_syncs import by_url, told_by
 
 
 @pytest.fixture
@@ -76,6 +76,7 @@ def test_dead_letters_are_listed_asked_for_and_dropped(receiver: Receiver, shop:
     gone = by_url(told, shop, "hooks", "drop", "crm", "--letter", letter["letter"], "--json")
     assert gone.facts == {"name": "crm", "letter": letter["letter"], "moves": 1, "people": 1}
     assert told.get("/hooks/letters").json()["letters"] == []
+    assert told_by(told, "hook_letter_dropped") == ["key test"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ import pytest
 from guestlist.errors import GuestlistError
 from guestlist.store.journal import Journal
 from guestlist.store.journal_keeping import Timing, Waited, step, summary
+from guestlist.store.journal_pulls import Pull
+from guestlist.store.journal_tables import Pause
 
 DAY = 86_400_000_000
 HERE = ("here", 7)
@@ -18,6 +20,31 @@ def journal(tmp_path: Path) -> Iterator[Journal]:
     with Journal.open(tmp_path / "space" / "journal.sqlite") as opened:
         opened.take_over("service", now=1, process=HERE)
         yield opened
+
+
+@pytest.mark.parametrize(
+    ("by", "left"),
+    [(-500, 600), (0, 600), (400, 200)],
+    ids=["set forward", "as it was", "set back"],
+)
+@pytest.mark.parametrize("again", [False, True], ids=["running", "started anew"])
+def test_what_waits_does_not_wait_for_a_clock_that_was_set_back(
+    journal: Journal, *, again: bool, by: int, left: int
+) -> None:
+    journal.beat(now=500)
+    journal.save_pause(Pause(account="act_1", not_before=600, reason="throttled"))
+    journal.save_timing(Timing(sync="a@main", at=450, ran=True, again_at=600))
+    journal.save_pull(Pull(source="crm", at=450, state="failed", again_at=600))
+    if again:
+        journal.take_over("service", now=500 - by, process=HERE)
+    else:
+        journal.beat(now=500 - by)
+    pause, timing, pull = journal.pause("act_1"), journal.timings()["a@main"], journal.pulls()["crm"]
+    assert pause is not None
+    assert [pause.not_before, timing.again_at, pull.again_at] == [left] * 3
+    assert [timing.at, pull.at] == [left - 150] * 2
+    journal.beat(now=500 - by + 1)  # and that is all
+    assert journal.timings()["a@main"] == timing
 
 
 def test_who_was_put_aside_can_show_and_record_nothing(journal: Journal, tmp_path: Path) -> None:
