@@ -31,13 +31,11 @@ def note_moves(warehouse: Warehouse, ledger: Ledger, syncs: Iterable[tuple[str, 
     moved = _moved(warehouse, last if upto is None else upto, at) if known else None
     with ledger.transaction():
         if moved is not None and moved.num_rows:
-            bound = in_memory(
-                pa.table({"sync": [sync for sync, _ in known], "audience": [audience for _, audience in known]})
-            )
+            bound = in_memory([{"sync": sync, "audience": audience} for sync, audience in known])
             lines = ibis.memtable(moved).join(bound, "audience").select(*AWAITED)
             ledger.merge("awaited", ledger.materialise("moved", lines), _WHOM)
         if last != upto:
-            ledger.replace("measured", in_memory({"ordinal": [last]}))
+            ledger.replace("measured", in_memory({"ordinal": [last]}, {"ordinal": "int64"}))
 
 
 def _measured(ledger: Ledger) -> int | None:
@@ -88,12 +86,8 @@ def _acknowledged(ledger: Ledger, journal: Journal, sync: str, awaited: Table) -
     first = ledger.read(awaited.aggregate(first=awaited.moved_at.min())).to_pylist()[0]["first"]
     taken = [batch for batch in journal.sent_since(sync, first) if batch.state is BatchState.APPLIED]
     batches = in_memory(
-        pa.table(
-            {
-                "sent_at": pa.array([batch.sent_at for batch in taken], pa.int64()),
-                "answered_at": pa.array([batch.answered_at for batch in taken], pa.int64()),
-            }
-        )
+        {"sent_at": [one.sent_at for one in taken], "answered_at": [one.answered_at for one in taken]},
+        {"sent_at": "int64", "answered_at": "int64"},
     )
     rows = ledger.table("ledger").filter(lambda t: t.sync == sync)
     whose = ledger.table("ledger_person").filter(lambda t: t.sync == sync).select("row_key", "profile_id")

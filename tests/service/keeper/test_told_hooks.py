@@ -76,7 +76,7 @@ def test_dead_letters_are_listed_asked_for_and_dropped(receiver: Receiver, shop:
     gone = by_url(told, shop, "hooks", "drop", "crm", "--letter", letter["letter"], "--json")
     assert gone.facts == {"name": "crm", "letter": letter["letter"], "moves": 1, "people": 1}
     assert told.get("/hooks/letters").json()["letters"] == []
-    assert told_by(told, "hook_letter_dropped") == ["key test"]
+    assert told_by(told, "hook letter dropped") == ["key test"]
 
 
 @pytest.mark.parametrize(

@@ -160,19 +160,21 @@ PAUSE_VIP: Request = ("POST", "/syncs/vip/pause", {})
 RUN_VIP: Request = ("POST", "/syncs/run", {"key": "vip"})
 ME = {"people": ["user_id:user-000005"]}
 CHANGES = {
-    "run_syncs": post("/syncs/run", "sync run", "vip", key="vip"),
+    "run_syncs": post("/syncs/run", "sync ordered", "vip", key="vip"),
     # What is told to run waits while it is paused, so it can be taken back for certain.
     "cancel_sync": post("/syncs/vip/cancel", "sync cancelled", "vip@main", PAUSE_VIP, RUN_VIP),
-    "pause_sync": post("/syncs/full/pause", "pause", "full@main"),
-    "resume_sync": post("/syncs/vip/resume", "resume", "vip@main", PAUSE_VIP),
-    "resume_all_syncs": post("/syncs/resume", "resume", "vip@main", ("POST", "/syncs/resume", {}), PAUSE_VIP),
+    "pause_sync": post("/syncs/full/pause", "sync paused", "full@main"),
+    "resume_sync": post("/syncs/vip/resume", "sync resumed", "vip@main", PAUSE_VIP),
+    "resume_all_syncs": post("/syncs/resume", "sync resumed", "vip@main", ("POST", "/syncs/resume", {}), PAUSE_VIP),
     "write_audience": Change("PUT", "/audiences/new/definition", {"yaml": _yaml("new")}, "audience written", "new"),
     "remove_audience": delete("/audiences/old/definition", "audience removed", "old",
                               ("PUT", "/audiences/old/definition", {"yaml": _yaml("old")})),
-    "import_file": Change("POST", "/imports?name=more.csv&as=people", "user_id,tier\nuser-000002,t1\n", "file imported", "more"),
-    "split_profile": post("/profiles/split", "split", "email", identifier="email:guest10@example.org"),
+    "import_file": Change("POST", "/imports?name=more.csv&as=people", "user_id,tier\nuser-000002,t1\n", "file imported",
+                          "more"),
+    "split_profile": post("/profiles/split", "identifier split off", "email", identifier="email:guest10@example.org"),
     "add_do_not_send": post("/do-not-send/add", "do-not-send added", "list", **ME),
-    "remove_do_not_send": post("/do-not-send/remove", "do-not-send removed", "list", ("POST", "/do-not-send/add", ME), **ME),
+    "remove_do_not_send": post("/do-not-send/remove", "do-not-send removed", "list",
+                               ("POST", "/do-not-send/add", ME), **ME),
     "erase_person": post("/erasures", "erasure asked", "er-", person="user_id:user-000009"),
     "add_source": post("/sources", "source added", "web", name="web"),
     "remove_source": delete("/sources/app", "source removed", "app", ("POST", "/sources", {"name": "app"})),
