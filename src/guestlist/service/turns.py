@@ -50,6 +50,8 @@ class Memory:
     """What outlives the closing and opening of the stores, but not the process."""
 
     data: int = 0  # messages taken in
+    evaluated: int = 0  # how many when audiences were evaluated last
+    since: Callable[[], float] = field(default_factory=stopwatch)  # seconds since then
     seen: dict[str, int] = field(default_factory=dict)  # how many when a sync last began
     served: dict[str, int] = field(default_factory=dict)  # the order in which syncs had their turn
     obeyed: tuple[int, int] | None = None  # the do-not-send list as it was last handed over
@@ -106,7 +108,7 @@ class Turns:
         self._obey()
         self._read_files()  # handing over may have taken a while
         waiting = self._due()
-        if not (waiting or self._hooks_wait()) or not self._unreadable.over:
+        if not (waiting or self._hooks_wait() or self._is_unseen()) or not self._unreadable.over:
             return
         if not self._try_to_evaluate():
             return
@@ -213,6 +215,12 @@ class Turns:
             return False
         return bool(self._journal.hooks())
 
+    def _is_unseen(self) -> bool:
+        """Whether data came that no sync asked for: who looks at people and audiences is to see it before long."""
+        if self._memory.evaluated == self._memory.data:
+            return False
+        return self._memory.since() > (length(USUAL) if self.bounds else GATHERING).total_seconds()
+
     def _is_due(self, bound: Bound, known: Timing | None, now: datetime) -> bool:
         timing = known or Timing(sync=bound.key, at=microseconds(now))
         past = Past(at=_instant(timing.at), ran=timing.ran).seen_at(now)
@@ -258,6 +266,7 @@ class Turns:
         data, took = self._memory.data, stopwatch()
         self._syncing.refresh()
         self._evaluated, self._evaluated_data = stopwatch(), data
+        self._memory.evaluated, self._memory.since = data, stopwatch()
         at = self._syncing.refreshed_at
         if at is not None:
             syncs = [(bound.key, bound.definition.key) for bound in self.bounds]

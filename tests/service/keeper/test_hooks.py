@@ -33,20 +33,19 @@ def told(shop: Shop) -> Shop:
     return shop
 
 
-def engage(url: str, key: str, **inside: bool) -> None:
-    """What Engage sends of these users, by an independent client."""
+def engage(url: str, key: str, *, by: str = "track", **inside: bool) -> None:
+    """What Engage sends of these users, by an independent client: track calls, or identify calls with the trait."""
     failed: list[Any] = []
     client = segment.Client(key, host=url, on_error=lambda *error: failed.append(error))
     personas = {"computation_class": "audience", "computation_key": KEY, "computation_id": "aud_1", "space_id": "spa_1"}
     for number, value in inside.items():
         user_id = f"user-{number.removeprefix('u'):0>6}"
-        client.track(
-            user_id=user_id,
-            event="Audience Entered" if value else "Audience Exited",
-            properties={"audience_key": KEY, KEY: value},
-            context={"personas": personas},
-            integrations={"All": False, "Webhooks": True},
-        )
+        about: dict[str, Any] = {"context": {"personas": personas}, "integrations": {"All": False, "Webhooks": True}}
+        if by == "identify":
+            client.identify(user_id=user_id, traits={KEY: value}, **about)
+            continue
+        event = "Audience Entered" if value else "Audience Exited"
+        client.track(user_id=user_id, event=event, properties={"audience_key": KEY, KEY: value}, **about)
     client.flush()
     client.join()
     assert failed == []
@@ -79,6 +78,21 @@ def test_from_engage_to_meta_and_to_a_hook_and_out_again(
     secret = added.facts["secret"]
     assert running.said("hook_sent", hook="crm")
     assert not [text for text in ("user-0000", "guest", key, secret, "hooks?key=k") if text in logged]
+
+
+def test_identify_calls_with_the_trait_keep_an_audience_at_meta(told: Shop, serve: Callable[..., Serving]) -> None:
+    key, running = _source(told), serve()
+    url = _address(running)
+    engage(url, key, by="identify", u1=True, u2=True, u4=False)
+    until(lambda: told.process("audiences", "external", "--json").facts["external"], within=120)
+    taken = told.process("audiences", "take", KEY, "--name", "Best", "--json")
+    assert taken.code == 0, taken.text
+    until(lambda: members(told, "Best") == {1, 2}, within=120)
+    engage(url, key, by="identify", u1=False, u3=True)
+    until(lambda: members(told, "Best") == {2, 3}, within=120)
+    engage(url, key, u2=False)  # the other kind of call about the same people
+    engage(url, key, by="identify", u1=True)
+    until(lambda: members(told, "Best") == {1, 3}, within=120)
 
 
 def in_order(moves: list[tuple[str, str]]) -> dict[str, list[str]]:
