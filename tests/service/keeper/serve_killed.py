@@ -1,5 +1,6 @@
-"""`guestlist serve`, which is killed by itself, for real, at its second landing. `python serve_killed.py POINT serve …`."""
+"""`guestlist serve`, killed by itself, for real, at a landing after SIGUSR1. `python serve_killed.py POINT serve …`."""
 
+import signal
 import sys
 from typing import Any
 
@@ -12,13 +13,14 @@ from guestlist.store.inbox import Inbox
 POINTS = ("messages are appended", "committed", "half is deleted")
 
 
-def second(work: Any, then: Any) -> Any:
-    """The work as it is, and from its second time on what is to be instead."""
-    times: list[int] = []
+ARMED: list[int] = []
+
+
+def armed(work: Any, then: Any) -> Any:
+    """The work as it is, and what is to be instead once that is asked for."""
 
     def worked(*given: Any) -> Any:
-        times.append(1)
-        return (then if len(times) > 1 else work)(*given)
+        return (then if ARMED else work)(*given)
 
     return worked
 
@@ -28,15 +30,16 @@ def prepare(point: str) -> None:
     forget: Any = Inbox.forget
     if point == "messages are appended":
         append = changed.append
-        landing = second(append, after(append))
+        landing = armed(append, after(append))
         changed.append = lambda self, name, rows: (landing if name == "message" else append)(self, name, rows)
     elif point == "committed":
-        Inbox.forget = second(forget, dying)  # type: ignore[method-assign]
+        Inbox.forget = armed(forget, dying)  # type: ignore[method-assign]
     elif point == "half is deleted":
         half = after(lambda inbox, segments: forget(inbox, segments[:1]))
-        Inbox.forget = second(forget, half)  # type: ignore[method-assign]
+        Inbox.forget = armed(forget, half)  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
     prepare(sys.argv[1])
+    signal.signal(signal.SIGUSR1, lambda *_: ARMED.append(1))
     sys.exit(run(sys.argv[2:]))

@@ -28,6 +28,8 @@ def test_messages_that_come_while_others_land_are_there_once_whenever_it_is_kill
     for number, point in enumerate((*POINTS, None)):
         running = serve(dies=point)
         until(lambda running=running: httpx.get(f"{running.address}/readyz").status_code == 200)  # type: ignore[misc]
+        if point:
+            running.send(signal.SIGUSR1)  # what an earlier one left may land first
         load = Load(running.address, keys["web"], name=str(number))
         asyncio.run(load.run(running.process, until=MANY if point else 500))
         assert running.process.wait(60) == -signal.SIGKILL

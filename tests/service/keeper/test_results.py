@@ -20,7 +20,7 @@ def read(shop: Shop, name: str, columns: str) -> list[tuple[Any, ...]]:
     return sorted(duckdb.sql(f"SELECT {columns} FROM '{place}'").fetchall(), key=repr)
 
 
-def lines(told: httpx.Client, path: str, *columns: str, **params: str) -> list[tuple[Any, ...]]:
+def lines(told: httpx.Client, path: str, *columns: str, **params: str | bool) -> list[tuple[Any, ...]]:
     """JSON lines of the API, these columns of them."""
     answered = told.get(path, params=params)
     assert answered.status_code == 200, answered.text

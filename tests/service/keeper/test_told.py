@@ -18,7 +18,7 @@ def test_a_sync_is_run_when_told_and_says_how_it_stands(shop: Shop, told: httpx.
     assert (before["last_right"], before["next_run"], before["schedule"]) == (None, None, "manual")
 
     assert told.post("/syncs/run", json={"key": "vip"}).json()["syncs"] == ["vip@main"]
-    until(lambda: sync_of(told)["last_right"])
+    until(lambda: sync_of(told)["last_right"] and sync_of(told)["people_sent"])
 
     after = sync_of(told)
     assert after["members"] == after["can_be_sent"] == after["people_sent"] > 0
