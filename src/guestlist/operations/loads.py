@@ -132,7 +132,7 @@ class LoadSource(Operation[Loaded]):
         pull = _load_here(desk, self.name, accept=self.accept) if desk.keeper is None else None
         if pull is None:
             desk.records.journal.ask_load(self.name, accept=self.accept, now=desk.now)
-        desk.audit("source load asked" if pull is None else "source_loaded", self.name, accepted=int(self.accept))
+        desk.audit("source load asked" if pull is None else "source loaded", self.name, accepted=int(self.accept))
         return Loaded(source=Asked(key=self.name) if pull is None else _known(pull))
 
 

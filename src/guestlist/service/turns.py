@@ -50,12 +50,13 @@ class Memory:
     """What outlives the closing and opening of the stores, but not the process."""
 
     data: int = 0  # messages taken in
-    evaluated: int = 0  # how many when audiences were evaluated last
+    evaluated: int = -1  # how many when audiences were evaluated last; -1 before, and once files have changed
     since: Callable[[], float] = field(default_factory=stopwatch)  # seconds since then
     seen: dict[str, int] = field(default_factory=dict)  # how many when a sync last began
     served: dict[str, int] = field(default_factory=dict)  # the order in which syncs had their turn
     obeyed: tuple[int, int] | None = None  # the do-not-send list as it was last handed over
     settings: tuple[int, int] | None = None  # the settings by which it was handed over
+    files: frozenset[tuple[str, int, int]] | None = None  # definitions as they were read last
     confirmed: frozenset[str] = frozenset()  # syncs that were run since a person said yes
     quota: dict[str, float] = field(default_factory=dict)  # of each destination, as Meta said last
     loads: Loads = field(default_factory=Loads)
@@ -89,10 +90,9 @@ class Turns:
         self._evaluated, self._evaluated_data = stopwatch(), -1
         self._settled = stopwatch()
         self._worked, self._rested = False, stopwatch()
-        self._files = _print_of(syncing.space)
         self._settings = _print_of_settings(syncing.space)
         if memory.settings != self._settings:  # a destination that could not be read was handed nothing over
-            memory.settings, memory.obeyed = self._settings, None
+            memory.settings, memory.obeyed, memory.evaluated = self._settings, None, -1
         self._unreadable = Backoff(first=2, longest=60)
         self._handing_over = Backoff(first=15, longest=240)
         self._destinations = Destinations(syncing, log)
@@ -108,7 +108,7 @@ class Turns:
         self._obey()
         self._read_files()  # handing over may have taken a while
         waiting = self._due()
-        if not (waiting or self._hooks_wait() or self._is_unseen()) or not self._unreadable.over:
+        if not (waiting or self._is_waited_for()) or not self._unreadable.over:
             return
         if not self._try_to_evaluate():
             return
@@ -164,9 +164,10 @@ class Turns:
     def _read_files(self) -> None:
         """Go by the definitions as they are now; where there is a mistake in them, as they were."""
         files = _print_of(self._syncing.space)
-        if files == self._files and "bounds" in self.__dict__:
+        if files == self._memory.files and "bounds" in self.__dict__:
             return
-        self._files = files
+        if files != self._memory.files:
+            self._memory.files, self._memory.evaluated = files, -1
         try:
             self._syncing.read_again()
         except GuestlistError as error:
@@ -208,18 +209,16 @@ class Turns:
         emptied = self._journal.emptied()
         return [bound for bound in self._syncing.left_alone() if bound.key in emptied] if emptied else []
 
-    def _hooks_wait(self) -> bool:
-        """Whether hooks are to be told of what no sync asks for: as often as by `on_change`."""
-        changed = self._evaluated_data != self._memory.data
-        if self._evaluated() < (GATHERING if changed else length(USUAL)).total_seconds() and self._evaluated_data >= 0:
-            return False
-        return bool(self._journal.hooks())
+    def _is_waited_for(self) -> bool:
+        """Whether an evaluation is waited for that no sync asks for: by hooks, or by who looks at people and audiences.
 
-    def _is_unseen(self) -> bool:
-        """Whether data came that no sync asked for: who looks at people and audiences is to see it before long."""
-        if self._memory.evaluated == self._memory.data:
-            return False
-        return self._memory.since() > (length(USUAL) if self.bounds else GATHERING).total_seconds()
+        By the memory of the process: to open the stores anew is no reason.
+        """
+        changed, hooks = self._memory.evaluated != self._memory.data, bool(self._journal.hooks())
+        if self._memory.evaluated < 0 and hooks:
+            return True
+        soon = changed and (hooks or not self.bounds)
+        return (changed or hooks) and self._memory.since() > (GATHERING if soon else length(USUAL)).total_seconds()
 
     def _is_due(self, bound: Bound, known: Timing | None, now: datetime) -> bool:
         timing = known or Timing(sync=bound.key, at=microseconds(now))

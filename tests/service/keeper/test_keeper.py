@@ -176,3 +176,17 @@ def moves_to(user_id: str, tier: str, shop: Shop) -> Callable[[Warehouse], int]:
         return landed.landed
 
     return arrives
+
+
+def test_where_nothing_comes_nothing_is_evaluated_though_the_stores_are_opened_anew(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "REST_AFTER", 0.1)
+    shop.want("t0", sync="{ to: main, every: manual }")
+    assert shop.type("hooks", "add", "crm", "--url", "https://hooks.example.org", "--json").code == 0
+    with keeping(shop.space) as kept:
+        until(lambda: kept.of("evaluated"))
+        time.sleep(2)
+        assert len(kept.of("evaluated")) == 1
+        shop.want("t1", sync="{ to: main, every: manual }")
+        until(lambda: len(kept.of("evaluated")) == 2)
