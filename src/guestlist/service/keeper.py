@@ -202,15 +202,20 @@ class Keeper:
         self._stands(Stand.STANDBY)
 
     def _put_aside(self, hung: Owner, records: Records) -> None:
-        """The epoch first: what the hung one had in hand when it wakes up, it can no longer record."""
+        """The epoch first: what the hung one had in hand when it wakes up, it can no longer record.
+
+        One that hangs while it writes into the journal keeps everybody else from writing there, the epoch too.
+        """
+        code = None
         try:
             fence(records.journal, hung, clock=self._clock)
         except GuestlistError as error:
             if error.code == LOST:
                 return  # it woke up, or another was faster
-            raise
+            code = error.code
         ended = self._manner.end_hung and end(hung)
-        self._log.event("fenced", owner=named(hung), state="ended" if ended else "left", space=self._name)
+        name = "not_fenced" if code and not ended else "fenced"
+        self._log.event(name, owner=named(hung), state="ended" if ended else "left", code=code, space=self._name)
 
     def _take(self, records: Records, before: Owner | None) -> None:
         records.journal.take_over(NAME, now=microseconds(self._clock.now()), process=here(), instead_of=before)

@@ -24,6 +24,7 @@ from guestlist.space import open_space
 from guestlist.store import Warehouse
 
 COUNT, BATCH = 24, 4
+ROOT = Path(__file__).parents[3]
 PATIENCE = 60.0
 
 
@@ -58,6 +59,7 @@ class Kept:
 
     keeper: Keeper
     events: list[dict[str, Any]] = field(default_factory=list)
+    looks: int = 0
     arrives: Callable[[Warehouse], int] = lambda _: 0
 
     def of(self, name: str, **facts: object) -> list[dict[str, Any]]:
@@ -74,6 +76,7 @@ def keeping(space: Path) -> Iterator[Kept]:
     manner = Manner(look_every=0.05, beat_every=0.2)
 
     def take_in(warehouse: Warehouse) -> int:
+        kept.looks += 1  # every look begins with it
         return kept.arrives(warehouse)
 
     keeper = Keeper(open_space(space), take_in=take_in, log=log, manner=manner)
@@ -121,12 +124,12 @@ def serving(shop: Shop, logs: Path) -> Iterator[Callable[..., Serving]]:
 
     def start(*words: object, dies: str | None = None) -> Serving:
         log = logs / f"serve-{len(running_now)}.log"
-        program = ("-m", "guestlist.cli") if dies is None else (Path(__file__).parent / "serve_killed.py", dies)
-        command = [sys.executable, *program, "serve", "--space", shop.space, "--port", 0, "--json",
+        program = ("guestlist.cli",) if dies is None else ("tests.service.keeper.serve_killed", dies)
+        command = [sys.executable, "-m", *program, "serve", "--space", shop.space, "--port", 0, "--json",
                    "--log-format", "json", *words]  # fmt: skip
         with log.open("w") as stderr:
             process = subprocess.Popen(
-                [*map(str, command)], stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8", text=True
+                [*map(str, command)], stdout=subprocess.PIPE, stderr=stderr, encoding="utf-8", text=True, cwd=ROOT
             )
         running_now.append(Serving(process, log))
         return running_now[-1]

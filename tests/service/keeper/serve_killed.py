@@ -1,9 +1,14 @@
-"""`guestlist serve`, killed by itself, for real, at a landing after SIGUSR1. `python serve_killed.py POINT serve …`."""
+"""`guestlist serve`, killed by itself or stopped, for real, at a point: after one SIGUSR1, and not after another.
 
+`python -m tests.service.keeper.serve_killed POINT serve …`
+"""
+
+import os
 import signal
 import sys
 from typing import Any
 
+from sqlalchemy import Connection, Engine, event
 from tests.service.landing_killed import after, dying
 
 from guestlist.cli import run
@@ -11,7 +16,7 @@ from guestlist.store import Warehouse
 from guestlist.store.inbox import Inbox
 
 POINTS = ("messages are appended", "committed", "half is deleted")
-
+STOPPED = "stopped in a transaction of the journal"
 
 ARMED: list[int] = []
 
@@ -23,6 +28,11 @@ def armed(work: Any, then: Any) -> Any:
         return (then if ARMED else work)(*given)
 
     return worked
+
+
+def stopping(connection: Connection) -> None:
+    if not connection.get_execution_options().get("reading"):
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def prepare(point: str) -> None:
@@ -37,9 +47,11 @@ def prepare(point: str) -> None:
     elif point == "half is deleted":
         half = after(lambda inbox, segments: forget(inbox, segments[:1]))
         Inbox.forget = armed(forget, half)  # type: ignore[method-assign]
+    elif point == STOPPED:
+        event.listen(Engine, "commit", armed(lambda _: None, stopping))
 
 
 if __name__ == "__main__":
     prepare(sys.argv[1])
-    signal.signal(signal.SIGUSR1, lambda *_: ARMED.append(1))
+    signal.signal(signal.SIGUSR1, lambda *_: ARMED.clear() if ARMED else ARMED.append(1))
     sys.exit(run(sys.argv[2:]))

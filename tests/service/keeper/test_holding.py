@@ -9,6 +9,13 @@ import pytest
 from tests.acceptance.sync.kit import RIGHT, SETTLED, Shop
 
 from .conftest import Serving, until
+from .serve_killed import STOPPED
+
+
+@pytest.fixture(autouse=True)
+def _running_clock(shop: Shop) -> None:
+    """Signs of life are times: by a clock that stands still there are none."""
+    shop.meta.set_speed(1)
 
 
 def ready(one: Serving) -> dict[str, Any]:
@@ -67,35 +74,58 @@ def test_one_that_hangs_is_ended_so_that_it_lets_go_of_the_files(shop: Shop, ser
 
 
 @pytest.mark.parametrize("left", [False, True], ids=["ended", "left"])
+def test_one_that_hangs_while_it_writes_its_records_is_ended_or_waited_for(
+    shop: Shop, serve: Callable[..., Serving], *, left: bool
+) -> None:
+    """It holds the journal's lock, so it cannot be fenced off; what is waited for goes on where it was."""
+    shop.want("t0", "t1", sync="{ to: main, every: 15m }")
+    words = ("--hung-after", 2, *(["--leave-hung"] if left else []))
+    first = serve(*words, dies=STOPPED)
+    ready(first)
+    until(lambda: first.said("synced", state="done"))
+    second = serve(*words)
+    ready(second)
+    first.send(signal.SIGUSR1)
+    if left:
+        until(lambda: second.said("not_fenced", code="journal_unwritable"))
+        first.send(signal.SIGUSR1)
+        first.send(signal.SIGCONT)
+        first.send(signal.SIGTERM)
+    assert first.process.wait(60) == (0 if left else -signal.SIGKILL)
+    until(lambda: second.said("keeper", state="keeping"))
+    assert shop.type("sync").code == 0
+    assert shop.truth() == RIGHT
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["ended", "left"])
 def test_of_one_that_hangs_in_an_upload_nothing_comes_between_what_its_heir_sends(
     shop: Shop, serve: Callable[..., Serving], *, left: bool
 ) -> None:
     shop.want("t0", "t1", sync="{ to: main, every: 15m }")
-    # One addition takes effect long after it was answered; all others are answered slowly.
+    # One addition takes effect long after it was answered; the next is answered slowly, so it hangs in that one.
     shop.meta.fault("apply_late", path="/users$", nth=2, seconds=600)
-    shop.meta.fault("late", path="/users$", seconds=1)
+    shop.meta.fault("late", path="/users$", nth=2, seconds=20)  # of those that are not late to take effect
+    sent = 3
     words = ("--hung-after", 5, *(["--leave-hung"] if left else []))
     first = serve(*words)
     ready(first)
     second = serve(*words)
     ready(second)
-    until(lambda: len(shop.uploads()) >= 3)
+    until(lambda: len(shop.meta.history(shop.audience())) == sent)
     first.send(signal.SIGSTOP)
-    sent = len(shop.uploads())
     shop.want("t1", "t2", sync="{ to: main, every: 15m }")  # who was just added is to leave
     until(lambda: second.said("fenced", state="left" if left else "ended"))
     if left:
         assert not second.said("keeper", state="keeping")
-        assert len(shop.uploads()) == sent  # nothing is sent beside one that may wake up
+        assert len(shop.meta.history(shop.audience())) == sent  # nothing is sent beside one that may wake up
         first.send(signal.SIGCONT)
     assert first.process.wait(60) == (1 if left else -signal.SIGKILL)
-    of_the_first = shop.uploads()
-    assert len(of_the_first) == sent  # what it had in hand came to nothing
-    assert {one["method"] for one in of_the_first} == {"POST"}
+    of_the_first = shop.meta.history(shop.audience())[:sent]
+    assert {one["action"] for one in of_the_first} == {"add"}  # what it had in hand came to nothing
     shop.meta.clear_faults()
     until(lambda: second.said("synced", state="done"))
     until(lambda: settled(shop) == RIGHT)
-    assert "DELETE" in {one["method"] for one in shop.uploads()[sent:]}
+    assert "remove" in {one["action"] for one in shop.meta.history(shop.audience())[sent:]}
     assert not [
         one.number for one in shop.people if one.tier == "t0" and one.number in shop.meta.members(shop.audience())
     ]
