@@ -8,7 +8,7 @@ import ibis
 
 from guestlist.profiles.relations import IDENTIFIER_USE, Column, Table
 from guestlist.store.functions import json_kind, json_text
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import no_lines
 from guestlist.values.email import SEPARATORS
 
 _PERSONS = "identify"
@@ -23,7 +23,7 @@ def configured_uses(message: Table, configured: Mapping[str, tuple[str, ...]]) -
     parts = [
         _use(message, kind, value) for kind, paths in sorted(configured.items()) for value in _values(message, paths)
     ]
-    return ibis.union(*parts, in_memory({name: [] for name in IDENTIFIER_USE}, IDENTIFIER_USE), distinct=True)
+    return ibis.union(*parts, no_lines(IDENTIFIER_USE), distinct=True)
 
 
 def _values(message: Table, paths: Sequence[str]) -> Iterator[Column]:

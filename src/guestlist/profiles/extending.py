@@ -19,7 +19,7 @@ from guestlist.profiles.relations import IDENTIFIER_USE, LOST_SENDER, SPELLING, 
 from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.views import aliases
 from guestlist.store import Warehouse
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import no_lines
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _spell(warehouse: Warehouse, uses: Table, rules: IdentityRules, known: Known
 def _hubs(warehouse: Warehouse, told: Table, rules: IdentityRules, known: Known) -> Table:
     """Hub(node, people) among the values of the new messages."""
     if rules.hubs is None:
-        return warehouse.materialise("identity_hub", in_memory({name: [] for name in HUB}, HUB))
+        return warehouse.materialise("identity_hub", no_lines(HUB))
     meeting = warehouse.table("meeting")
     met = warehouse.materialise("identity_meeting", meetings(told, known.kinds, rules.hubs))
     warehouse.append("meeting", warehouse.materialise("identity_meeting", met.anti_join(meeting, ["node", "met"])))

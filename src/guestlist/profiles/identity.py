@@ -29,7 +29,7 @@ from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.views import write_views
 from guestlist.store import Warehouse
 from guestlist.store.functions import microseconds_of
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import in_memory, no_lines
 
 VALUE = ["type", "raw", "country"]
 HUB = {"node": "int64", "people": "int64"}
@@ -131,8 +131,8 @@ def _seen(told: Table, hub: Table) -> Table:
 
 def _hubs(warehouse: Warehouse, kinds: Sequence[str], rules: IdentityRules) -> Table:
     if rules.hubs is None:
-        warehouse.replace("meeting", in_memory({name: [] for name in MEETING}, MEETING))
-        return warehouse.materialise("identity_hub", in_memory({name: [] for name in HUB}, HUB))
+        warehouse.replace("meeting", no_lines(MEETING))
+        return warehouse.materialise("identity_hub", no_lines(HUB))
     warehouse.replace("meeting", meetings(warehouse.table("message_node"), kinds, rules.hubs))
     return warehouse.materialise("identity_hub", hubs(warehouse.table("meeting"), kinds, rules.hubs))
 

@@ -15,7 +15,7 @@ from guestlist.profiles.relations import Table
 from guestlist.profiles.replay import Nodes, Replayed, Told, microseconds, replay
 from guestlist.profiles.rules import IdentityRules
 from guestlist.store import Warehouse
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import in_memory, no_lines
 
 _PLACED = {"strength": "int64", "oldest": "int64", "merged_by": "int64"}
 _ASIDE = {"strength": "int64", "kept": "int64", "ordinal": "int64", "reason": "string"}
@@ -61,7 +61,7 @@ def join_up(scope: Scope, rules: IdentityRules, warehouse: Warehouse) -> People:
     placed, owner = _plain(whole, first, disputed), bundle.select("ordinal", "low")
     owner = owner.join(placed.select("oldest", low="node"), "low").select("ordinal", "oldest")
     if not warehouse.count("identity_disputed"):
-        aside = in_memory({name: [] for name in _ASIDE}, _ASIDE).rename(node="strength")
+        aside = no_lines(_ASIDE).rename(node="strength")
         return People(person=warehouse.materialise("identity_person", placed), owner=owner, aside=aside)
     return _with_replayed(scope, told, placed, owner, rules, warehouse)
 

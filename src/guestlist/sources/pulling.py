@@ -22,7 +22,7 @@ from guestlist.sources.staging import DOCUMENTS, FILE, KEYS, LINES, MOST_REJECTI
 from guestlist.sources.tabular import columns_of_json, content_of, read_table
 from guestlist.sources.times import INSTANT
 from guestlist.store import Table, Warehouse
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import in_memory, no_lines
 
 WHOLE_EVERY = timedelta(days=1)
 """So often all lines are read, also where a change column or the age of files tells that they are as they were."""
@@ -215,11 +215,11 @@ class _Reading:
         What a line says is read only where it said something else before, or nothing: into `pulled_said`.
         """
         parts = [part for part in (self._tabular(), self._documents()) if part is not None]
-        marks = [self._marked(lines) for lines in parts] or [in_memory([], schema=_MARKS)]
+        marks = [self._marked(lines) for lines in parts] or [no_lines(_MARKS)]
         marks = self.warehouse.materialise("pulled_marks", self._keyed(ibis.union(*marks) if marks[1:] else marks[0]))
         same = known.filter(known.message_id.notnull())
         new = self.warehouse.materialise("pulled_new", marks.anti_join(same, ["key", "digest"]).select(LINE))
-        said = [self._said(lines.semi_join(new, LINE)) for lines in parts] or [in_memory([], schema=_SAID)]
+        said = [self._said(lines.semi_join(new, LINE)) for lines in parts] or [no_lines(_SAID)]
         said = self.warehouse.materialise("pulled_said", ibis.union(*said) if said[1:] else said[0])
         read = marks.left_join(said.select(LINE, "reason", "field", "value"), LINE).drop(f"{LINE}_right")
         return self.warehouse.materialise("pulled_read", self._judged(read))

@@ -21,6 +21,7 @@ from sqlglot import exp
 from sqlglot.dialects import DuckDB
 
 from guestlist.errors import GuestlistError
+from guestlist.store.in_memory import holds_passing
 
 Table: TypeAlias = Any
 """An Ibis table expression. Ibis ships no types that a strict check could use."""
@@ -83,7 +84,7 @@ class Warehouse:
         self._hollow: set[str] = set()
         # Relations as they were last looked up: to ask the engine takes milliseconds, and stages ask a hundred times.
         self._known: dict[str, Table] = {}
-        self._compiled = lru_cache(_COMPILED_KEPT)(lambda asked: str(backend.compile(asked.to_expr())))
+        self._compiled = lru_cache(_COMPILED_KEPT)(_compile)
 
     def __enter__(self) -> Self:
         return self
@@ -270,7 +271,8 @@ class Warehouse:
         # Memory tables and functions inside an expression must be known to the engine before its SQL runs.
         self._ibis._run_pre_execute_hooks(rows)  # noqa: SLF001
         # An expression handed in again, as a loop over slices does, is not compiled again: that takes up to a second.
-        return self._compiled(rows.op())
+        asked = rows.op()
+        return self._compiled(asked) if holds_passing(asked) else _compiled(asked)
 
     @contextmanager
     def _source(self, rows: Rows) -> Iterator[str]:
@@ -326,7 +328,13 @@ class Warehouse:
             self._connection.execute(f"SET {lock}")
 
 
-class _Beside(DuckDBBackend):  # type: ignore[misc]
+class _Backend(DuckDBBackend):  # type: ignore[misc]
+    """A connection. All are alike to the compiler: what was compiled for a store that was closed serves the next."""
+
+    db_identity = "guestlist"
+
+
+class _Beside(_Backend):
     """A further connection to an open file, whose settings hold and can no longer be changed."""
 
     def _post_connect(self, extensions: Sequence[str] | None = None) -> None:
@@ -334,10 +342,18 @@ class _Beside(DuckDBBackend):  # type: ignore[misc]
         self._record_batch_readers_consumed: dict[str, bool] = {}
 
 
+def _compile(asked: Any) -> str:
+    return str(_COMPILER.compile(asked.to_expr()))
+
+
+_COMPILER = _Backend()
+_compiled = lru_cache(_COMPILED_KEPT)(_compile)
+
+
 def _open(path: Path, spill: Path, memory_limit: str, threads: int | None, tuning: Mapping[str, Any]) -> Any:
     settings = {**_LOCKS, **tuning, "memory_limit": memory_limit, **({"threads": threads} if threads else {})}
     try:
-        backend = ibis.duckdb.connect(path, temp_directory=spill, **settings)
+        backend = _Backend().connect(path, temp_directory=spill, **settings)
     except duckdb.IOException as error:
         raise _cannot_open(path, str(error)) from error
     path.chmod(0o600)

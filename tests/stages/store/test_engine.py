@@ -1,9 +1,11 @@
 """The warehouse against a real DuckDB file."""
 
+import gc
 import os
 import subprocess
 import sys
 import textwrap
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -306,3 +308,20 @@ def test_a_checkpoint_waits_for_readers_beside(warehouse: Warehouse) -> None:
         waiting.result(timeout=30)
 
     assert saw == [3]
+
+
+def test_lines_in_memory_do_not_outlive_the_store_that_read_them(tmp_path: Path) -> None:
+    """What was compiled serves every store, but holds nobody's values."""
+    lines = pa.table({"email": ["ann@example.org"]})
+    held = weakref.ref(lines)
+    for name in ("a", "b"):
+        with Warehouse(tmp_path / f"{name}.duckdb") as store:
+            store.append("person", pa.table({"email": ["ann@example.org", "bob@example.org"]}))
+            person = store.table("person")
+            store.replace("found", person.semi_join(ibis.memtable(lines), "email"))
+            assert store.count("found") == 1
+            store.replace("found", person.filter(person.email != ibis.literal("x")))
+            assert store.count("found") == 2
+    del lines, person
+    gc.collect()
+    assert held() is None

@@ -16,13 +16,13 @@ import ibis
 import pyarrow as pa
 
 from guestlist.destinations.meta.fast_paths import fast_path
-from guestlist.destinations.meta.forms import FormStore, empty_forms, grow
+from guestlist.destinations.meta.forms import FORM, FormStore, grow
 from guestlist.destinations.meta.manifest import BY_COUNTRY, KEYS, MANY, ONE, TRACKING_ENABLED, UNHASHED, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings, Source, key_of_form, sources
 from guestlist.destinations.meta.relations import Materialise
 from guestlist.destinations.meta.row_keys import digest
 from guestlist.destinations.meta.rows import FALSE_WORDS
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import lasting, no_lines
 from guestlist.values.country import country_of_hash
 from guestlist.values.email import SEPARATORS
 from guestlist.values.reading import Flag, Reason
@@ -42,9 +42,8 @@ _LONGEST_VALUE = 1_000_000
 
 @cache
 def _hashed_countries() -> Table:
-    # One memory table for all expressions: one that is made again is then known to the compiler.
     digests = country_of_hash()
-    return in_memory({"digest": list(digests), "code": list(digests.values())})
+    return lasting({"digest": list(digests), "code": list(digests.values())})
 
 
 def trait_columns(settings: MatchKeySettings) -> dict[str, str]:
@@ -75,7 +74,7 @@ def missing_forms(profiles: Table, store: FormStore, settings: MatchKeySettings)
 
 def _missing(uses: "Iterator[_Use]", store: FormStore, settings: MatchKeySettings) -> Table:
     known = store.forms()
-    parts = [empty_forms().select(*_ASKED)]
+    parts = [no_lines(FORM).select(*_ASKED)]
     for use in uses:
         of_form = known.filter(known.key == use.form)
         # What is known is left out first: as a rule that is all.

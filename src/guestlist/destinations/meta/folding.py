@@ -32,7 +32,7 @@ def fold_answered(ledger: Ledger, journal: Journal, batches: Sequence[Batch], *,
 
 
 def _fold(ledger: Ledger, batches: Sequence[Batch]) -> None:
-    outcome = in_memory(
+    said = in_memory(
         [
             {
                 "sync": batch.sync,
@@ -45,6 +45,7 @@ def _fold(ledger: Ledger, batches: Sequence[Batch]) -> None:
         ],
         schema=OUTCOME,
     )
+    outcome = ledger.materialise("folding_outcome", said)  # what reads a relation is compiled once
     ids = [batch.id for batch in batches]
 
     def told(name: str) -> Table:

@@ -4,7 +4,6 @@ Only values that no fast path covers come here. `key` is the form (`DOBY:date`),
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Protocol, TypeAlias
 
 import ibis
@@ -16,7 +15,8 @@ from guestlist.destinations.meta.plain_phones import plain_phones
 
 Table: TypeAlias = ibis.Table
 
-FORM_SCHEMA = pa.schema([(name, pa.string()) for name in ("key", "raw", "country", "normal", "reason")])
+FORM = dict.fromkeys(("key", "raw", "country", "normal", "reason"), "string")
+FORM_SCHEMA = pa.schema([(name, pa.string()) for name in FORM])
 
 
 class FormStore(Protocol):
@@ -27,12 +27,6 @@ class FormStore(Protocol):
 
     def append_forms(self, rows: pa.Table) -> None:
         """Append rows that the relation does not have yet."""
-
-
-@cache
-def empty_forms() -> Table:
-    """A relation `form` without a row; the same one for all, so that expressions of it are known to the compiler."""
-    return ibis.memtable(FORM_SCHEMA.empty_table())
 
 
 def grow(

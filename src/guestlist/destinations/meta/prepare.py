@@ -23,7 +23,7 @@ from guestlist.destinations.meta.refusals import DoNotSend, Refusal, fetched, sp
 from guestlist.destinations.meta.relations import KEY, LISTED_KEY
 from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.store.engine import Warehouse
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import no_lines
 from guestlist.store.ledger import Ledger
 from guestlist.values.reading import Reason
 
@@ -219,7 +219,7 @@ def _without_refused(
     """The rows, made again for profiles that carry a refused value: these are then in `carriers`."""
     among = warehouse.materialise("refused_values", refusal.among(rows, settings))
     if not warehouse.count("refused_values") and not refusal.split.num_rows:
-        warehouse.materialise("carriers", in_memory({"profile_id": []}, schema={"profile_id": "string"}))
+        warehouse.materialise("carriers", no_lines({"profile_id": "string"}))
         return rows
     refused = warehouse.materialise("refused_of_people", refusal.whose(rows, among))
     who = warehouse.materialise("carriers", refused.select("profile_id").distinct())
@@ -340,7 +340,7 @@ def want(
 def _listed_keys(ledger: Ledger, sync: str, destination: str, do_not_send: DoNotSend) -> Table:
     """The keys at Meta by this sync whose value is listed."""
     if do_not_send.nobody:
-        return in_memory([], schema=LISTED_KEY)
+        return no_lines(LISTED_KEY)
     there = ledger.table("ledger").filter(lambda t: (t.sync == sync) & (t.live != 0))
     row = ledger.table("row").filter(lambda t: t.destination == destination)
     row = row.semi_join(there, "row_key")

@@ -16,7 +16,7 @@ from guestlist.destinations.meta.columns import Column, Table
 from guestlist.destinations.meta.manifest import HASHED, IDENTIFIERS, STRONG, UNHASHED, Key
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.store.engine import Warehouse
-from guestlist.store.in_memory import in_memory
+from guestlist.store.in_memory import in_memory, no_lines
 from guestlist.store.ledger import Ledger
 from guestlist.values.reading import Reason
 
@@ -24,7 +24,7 @@ REFUSED_UNDER = {"destination": "string", "digest": "string"}
 """Which refusals the rows of a destination were made under."""
 WITHHELD = {"destination": "string", "profile_id": "string"}
 """People from whose rows a refused value was left out."""
-_NO_VALUES = pa.schema([(name, pa.string()) for name in ("key", "sent", "reason")]).empty_table()
+_VALUES = {"key": "string", "sent": "string", "reason": "string"}
 _CARRIED = {"profile_id": "string", "key": "string", "sent": "string", "reason": "string"}
 _REASONS = {"hub": Reason.SHARED_BY_MANY.value, "blocked_value": Reason.BLOCKED_VALUE.value}
 
@@ -50,7 +50,7 @@ def refused_values(identity_decision: Table) -> Table:
 def split_off(warehouse: Warehouse, settings: MatchKeySettings) -> Table:
     """Which values (profile_id, key, sent) were split off from whom: only from them they are kept back."""
     if not warehouse.has("split_off"):
-        return in_memory([], schema={name: _CARRIED[name] for name in ("profile_id", "key", "sent")})
+        return no_lines({name: _CARRIED[name] for name in ("profile_id", "key", "sent")})
     split = warehouse.table("split_off")
     found = [_as_sent(split)]
     if settings.extern_id is not None:
@@ -88,7 +88,7 @@ class Refusal:
 
     def among(self, rows: Table, settings: MatchKeySettings) -> Table:
         """(key, sent, reason) of the values that the rows carry and nobody may."""
-        found = [ibis.memtable(_NO_VALUES)]
+        found = [no_lines(_VALUES)]
         if not self.do_not_send.nobody:
             found += [self._listed(rows, key, key) for key in STRONG]
             if settings.extern_id is not None:
@@ -101,7 +101,7 @@ class Refusal:
 
     def whose(self, rows: Table, among: Table) -> Table:
         """(profile_id, key, sent, reason) of the refused values in these rows; `among` is what `among` gives."""
-        found = [in_memory([], schema=_CARRIED)]
+        found = [no_lines(_CARRIED)]
         for key in STRONG:
             carried = rows.filter(rows[key] != "").select("profile_id", key=ibis.literal(key), sent=rows[key])
             found.append(carried.join(among, ["key", "sent"]).select(*_CARRIED))
