@@ -89,9 +89,8 @@ def test_what_is_asked_twice_is_done_once(changing: Served) -> None:
         assert client.post("/do-not-send/add", json=objected).json()["already_listed"] == 1
     with changing.client("admin") as client:  # the same key of somebody else is another
         assert "idempotency-replayed" not in client.post("/do-not-send/add", json=objected, headers=key).headers
-        newest = {"action": "do-not-send added", "limit": 3}
-        entries = client.get("/audit", params=newest).json()["entries"]
-    assert [one["actor"] for one in entries] == ["key admin", "key editor", "key editor"]
+        newest = client.get("/audit", params={"action": "do-not-send added", "limit": 3}).json()["entries"]
+    assert [one["actor"] for one in newest] == ["key admin", "key editor", "key editor"]
 
 
 @pytest.mark.parametrize("key", ["with blank", "", "x" * 256])
