@@ -12,18 +12,12 @@ from .served import WEB, Shop
 ENTERED, SAID = track(True, userId="u1", messageId="m1"), identify(True, userId="u2", messageId="m2")
 
 
-@pytest.mark.parametrize(
-    ("body", "landed"),
-    [
-        (ENTERED, ["m1"]),
-        ([ENTERED, SAID], ["m1", "m2"]),
-        ({"batch": [SAID]}, ["m2"]),
-        ([ENTERED, ENTERED], ["m1"]),
-    ],
-)
-def test_calls_come_in(here: Shop, web: httpx.Client, body: Any, landed: list[str]) -> None:
-    assert web.post("/v1/engage", json=body).json() == {"success": True}
-    assert [row["message_id"] for row in here.landed()] == landed
+def test_calls_come_in(here: Shop, web: httpx.Client) -> None:
+    twice = {**ENTERED, "messageId": "m5"}
+    alone, listed = {**ENTERED, "messageId": "m1"}, [{**ENTERED, "messageId": "m2"}, {**SAID, "messageId": "m3"}]
+    for body in (alone, listed, {"batch": [{**SAID, "messageId": "m4"}]}, [twice, twice]):
+        assert web.post("/v1/engage", json=body).json() == {"success": True}, body
+    assert [row["message_id"] for row in here.landed()] == ["m1", "m2", "m3", "m4", "m5"]
 
 
 def test_the_key_may_stand_in_the_call(here: Shop, web: httpx.Client) -> None:

@@ -20,11 +20,14 @@ API = "/api/v1"
 def make_app(
     doors: Sequence[Door], served: Mapping[str, Served] | None = None, more: Sequence[Route] = ()
 ) -> Starlette:
-    """The application; the write key of a request finds its space among the doors, an API key is of the space named."""
+    """The application; the write key of a request finds its space among the doors, an API key is of the space named.
+
+    Without `served` there is no API.
+    """
     spaces = dict(served or {})
     keepers = [one.keeper for one in spaces.values()]
-    api = Mount(API, make_api(spaces))
-    every = [*health.routes(keepers), *more, settings_route(doors), api, *routes(doors)]
+    api = [] if served is None else [Mount(API, make_api(spaces))]
+    every = [*health.routes(keepers), *more, settings_route(doors), *api, *routes(doors)]
     return Starlette(routes=every, exception_handlers={HTTPException: _tell_http})
 
 

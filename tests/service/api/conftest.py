@@ -64,7 +64,8 @@ class Served:
     def client(self, key: str | None = "admin") -> httpx.Client:
         headers = {} if key is None else {"Authorization": f"Bearer {self.keys.get(key, key)}"}
         base = f"{self.address}/api/v1/spaces/{self.folder.name}"
-        return httpx.Client(base_url=base, headers=headers, timeout=60, trust_env=False)
+        # Plain HTTP: to load the certificates takes longer than to ask.
+        return httpx.Client(base_url=base, headers=headers, timeout=60, trust_env=False, verify=False)
 
     def start(self) -> None:
         spaces = ("--space", str(self.folder), "--space", str(self.folder.parent / "other"))
@@ -146,6 +147,13 @@ def looked_at(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 def served(made: Made, tmp_path: Path) -> Iterator[Served]:
-    """For requests that change something."""
+    """For requests that change what others look at, or end the service."""
     with serving(made.copy_to(tmp_path / "both")) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def changing(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """For requests of one module that change what none of its other tests looks at."""
+    with serving(made.copy_to(tmp_path_factory.mktemp("changing") / "both")) as one:
         yield one

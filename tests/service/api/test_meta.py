@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,20 +82,28 @@ class Page:
             assert secret.encode() not in files
 
 
-@pytest.fixture
-def meta() -> Iterator[Running]:
-    with running() as simulated:
-        simulated.post("app", redirect_uris=[BACK, "http://localhost:8740/connect/meta"])
-        yield simulated
-
-
-@pytest.fixture
-def page(made: Made, meta: Running, tmp_path: Path) -> Iterator[Page]:
-    here = made.copy_to(tmp_path / "both")
+@contextmanager
+def opened(made: Made, folder: Path) -> Iterator[Page]:
+    """A page whose service and whose Meta nobody else uses."""
+    here = made.copy_to(folder / "both")
     with (here.folder / "guestlist.yaml").open("a") as settings:
         settings.write("allowed_hosts: [127.0.0.1]\n")
-    with serving(here) as served:
+    with running() as meta, serving(here) as served:
+        meta.post("app", redirect_uris=[BACK, "http://localhost:8740/connect/meta"])
         yield Page(served=served, meta=meta)
+
+
+@pytest.fixture
+def page(made: Made, tmp_path: Path) -> Iterator[Page]:
+    with opened(made, tmp_path) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def unconnected(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """For what ends with nothing connected."""
+    with opened(made, tmp_path_factory.mktemp("unconnected")) as one:
+        yield one
 
 
 def test_connected_by_a_token_and_disconnected(page: Page) -> None:
@@ -114,28 +123,31 @@ def test_connected_by_a_token_and_disconnected(page: Page) -> None:
     page.check_that_no_secret_was_told()
 
 
-def test_what_is_not_connected(page: Page) -> None:
+def test_what_is_not_connected(unconnected: Page) -> None:
     for given, status, code in [
         ({"token": "EAAmistyped"}, 409, "meta_token_invalid"),
         ({"account": "1234"}, 400, "meta_bad_account_id"),
         ({"account": "act_999"}, 409, "meta_not_found"),
         ({"graph_url": "https://graph.example.org"}, 400, "meta_host_not_allowed"),
         ({"graph_url": "http://localhost:9"}, 409, "address_internal"),
-        ({"token": f"{page.meta.access_token} and more"}, 422, "wrong_parameters"),
+        ({"token": f"{unconnected.meta.access_token} and more"}, 422, "wrong_parameters"),
     ]:
-        told = page.connect(**given)
+        told = unconnected.connect(**given)
         assert (told["status"], told["code"]) == (status, code), (given, told)
-    assert page.ask("GET", "/destinations")["destinations"] == []
-    assert page.ask("GET", "/destinations/main")["status"] == 404
-    page.check_that_no_secret_was_told()
+    assert unconnected.ask("GET", "/destinations")["destinations"] == []
+    assert unconnected.ask("GET", "/destinations/main")["status"] == 404
+    unconnected.check_that_no_secret_was_told()
 
 
 def test_a_login_in_three_steps(page: Page) -> None:
+    """What holds a secret is not kept to be told again."""
     other = page.meta.post("accounts", name="Another")["ad_account"]
-    begun = page.begin(session="browser-1")
+    begun = page.begin(session="browser-1", again="begun")
+    assert page.begin(session="browser-1", again="begun")["code"] == "shown_once"
     back = page.answer_dialog(begun)
     assert back["state"] == begun["state"]
-    finished = page.ask("POST", "/login/finish", **back, session="browser-1")
+    finished = page.ask("POST", "/login/finish", **back, session="browser-1", again="finished")
+    assert page.ask("POST", "/login/finish", **back, session="browser-1", again="finished")["code"] == "shown_once"
     assert (finished["destination"], finished["who"], finished["settled"]) == ("main", "Alex Admin", None)
     offered = {one["account"]: one["may"] for one in finished["accounts"]}
     assert offered == {page.meta.ad_account: "manage", other: "manage"}
@@ -158,19 +170,11 @@ def test_a_login_in_three_steps(page: Page) -> None:
         ({"code": "AQmistyped"}, 409, "meta_login_refused"),
     ],
 )
-def test_logins_that_come_to_nothing(page: Page, change: dict[str, Any], status: int, code: str) -> None:
-    back = page.answer_dialog(page.begin(session="browser-1"))
-    told = page.ask("POST", "/login/finish", **{**back, "session": "browser-1", **change})
+def test_logins_that_come_to_nothing(unconnected: Page, change: dict[str, Any], status: int, code: str) -> None:
+    back = unconnected.answer_dialog(unconnected.begin(session="browser-1"))
+    told = unconnected.ask("POST", "/login/finish", **{**back, "session": "browser-1", **change})
     assert (told["status"], told["code"]) == (status, code), told
-    assert page.ask("GET", "/destinations")["destinations"] == []
-
-
-def test_what_holds_a_secret_is_not_kept_to_be_told_again(page: Page) -> None:
-    begun = page.begin(again="once")
-    assert page.begin(again="once")["code"] == "shown_once"
-    back = page.answer_dialog(begun)
-    assert page.ask("POST", "/login/finish", **back, again="twice")["status"] == 200
-    assert page.ask("POST", "/login/finish", **back, again="twice")["code"] == "shown_once"
+    assert unconnected.ask("GET", "/destinations")["destinations"] == []
 
 
 def test_reconnected_after_the_password_was_changed(page: Page) -> None:

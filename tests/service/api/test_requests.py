@@ -35,8 +35,8 @@ def until_kept(ask: Any) -> httpx.Response:
 # --- versions ---------------------------------------------------------------------------------------------------------
 
 
-def test_what_one_has_already_is_not_sent_again(served: Served) -> None:
-    with served.client() as client:
+def test_what_one_has_already_is_not_sent_again(changing: Served) -> None:
+    with changing.client() as client:
         first = client.get(DEFINITION)
         tag = first.headers["etag"]
         same = client.get(DEFINITION, headers={"If-None-Match": f'"other", {tag}'})
@@ -55,8 +55,8 @@ def test_every_answer_has_a_version(looked_at: Served, path: str) -> None:
         assert client.get(path, headers={"If-None-Match": tag}).status_code == 304
 
 
-def test_a_definition_is_changed_only_as_one_saw_it(served: Served) -> None:
-    with served.client("editor") as client:
+def test_a_definition_is_changed_only_as_one_saw_it(changing: Served) -> None:
+    with changing.client("editor") as client:
         seen = client.get(DEFINITION)
         tag, document = seen.headers["etag"], seen.json()["document"]
         mine = client.put(DEFINITION, json={"document": {**document, "name": "Mine"}}, headers={"If-Match": tag})
@@ -77,20 +77,20 @@ def test_a_definition_is_changed_only_as_one_saw_it(served: Served) -> None:
 # --- writes that are repeated -----------------------------------------------------------------------------------------
 
 
-def test_what_is_asked_twice_is_done_once(served: Served) -> None:
-    key = {"Idempotency-Key": "objection-1"}
-    with served.client("editor") as client:
-        first = client.post("/do-not-send/add", json=LISTED, headers=key)
-        again = client.post("/do-not-send/add", json=LISTED, headers=key)
+def test_what_is_asked_twice_is_done_once(changing: Served) -> None:
+    key, objected = {"Idempotency-Key": "objection-1"}, {"people": ["user_id:objector"]}
+    with changing.client("editor") as client:
+        first = client.post("/do-not-send/add", json=objected, headers=key)
+        again = client.post("/do-not-send/add", json=objected, headers=key)
         assert (first.json()["listed"], again.json()) == (1, first.json())
         assert (again.status_code, again.headers["idempotency-replayed"]) == (200, "true")
         other = client.post("/do-not-send/add", json={"people": ["user_id:u10"]}, headers=key)
         assert (other.status_code, other.json()["code"]) == (422, "asked_otherwise")
-        assert client.post("/do-not-send/add", json=LISTED).json()["already_listed"] == 1
-    with served.client("admin") as client:  # the same key of somebody else is another
-        assert "idempotency-replayed" not in client.post("/do-not-send/add", json=LISTED, headers=key).headers
-        entries = client.get("/audit", params={"action": "do-not-send added"}).json()["entries"]
-    assert [one["actor"] for one in entries] == ["key admin", "key editor", "key editor"]
+        assert client.post("/do-not-send/add", json=objected).json()["already_listed"] == 1
+    with changing.client("admin") as client:  # the same key of somebody else is another
+        assert "idempotency-replayed" not in client.post("/do-not-send/add", json=objected, headers=key).headers
+        newest = client.get("/audit", params={"action": "do-not-send added", "limit": 3}).json()["entries"]
+    assert [one["actor"] for one in newest] == ["key admin", "key editor", "key editor"]
 
 
 @pytest.mark.parametrize("key", ["with blank", "", "x" * 256])
@@ -100,35 +100,32 @@ def test_a_key_that_is_none(looked_at: Served, key: str) -> None:
     assert (got.status_code, got.json()["code"]) == (422, "wrong_parameters")
 
 
-def test_what_failed_may_be_asked_again(served: Served) -> None:
+def test_what_failed_may_be_asked_again(changing: Served) -> None:
     key = {"Idempotency-Key": "source-1"}
-    with served.client() as client:
+    with changing.client() as client:
         made = client.post("/sources", json={"name": "web"})
         assert client.post("/sources", json={"name": "web"}, headers=key).status_code == 409
         assert client.delete("/sources/web").status_code == made.status_code == 200
         assert client.post("/sources", json={"name": "web"}, headers=key).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("path", "given", "secret"),
-    [("/keys", {"name": "airflow"}, "key"), ("/sources", {"name": "web"}, "write_key")],
-)
-def test_a_secret_is_answered_once_and_kept_nowhere(
-    served: Served, path: str, given: Mapping[str, Any], secret: str
-) -> None:
-    key = {"Idempotency-Key": "made-once"}
+def test_a_secret_is_answered_once_and_kept_nowhere(served: Served) -> None:
+    secrets = []
     with served.client() as client:
-        made = client.post(path, json=given, headers=key)
-        again = client.post(path, json=given, headers=key)
-    assert made.status_code == 200
-    assert (again.status_code, again.json()["code"]) == (409, "shown_once")
+        for path, given, secret in (("/keys", {"name": "airflow"}, "key"), ("/sources", {"name": "web"}, "write_key")):
+            key = {"Idempotency-Key": f"made-once{path}"}
+            made = client.post(path, json=given, headers=key)
+            again = client.post(path, json=given, headers=key)
+            assert made.status_code == 200, path
+            assert (again.status_code, again.json()["code"]) == (409, "shown_once"), path
+            secrets.append(made.json()[secret].encode())
     served.end()
-    files = [place for place in served.folder.rglob("*") if place.is_file()]
-    assert [place.name for place in files if made.json()[secret].encode() in place.read_bytes()] == []
+    contents = {place.name: place.read_bytes() for place in served.folder.rglob("*") if place.is_file()}
+    assert [name for name, content in contents.items() if any(secret in content for secret in secrets)] == []
 
 
 def test_a_write_whose_process_was_killed_is_not_done_again_blindly(served: Served) -> None:
-    lines = "".join(f"{number},guest{number}@example.org\n" for number in range(60_000))
+    lines = "".join(f"{number},guest{number}@example.org\n" for number in range(20_000))
     content = f"User ID,E-Mail\n{lines}".encode()
     key = {"Idempotency-Key": "import-1"}
 
@@ -157,19 +154,19 @@ def test_a_write_whose_process_was_killed_is_not_done_again_blindly(served: Serv
     assert (refused.status_code, refused.json()["code"]) == (409, "not_known_whether_done")
     assert list((served.folder / ".guestlist" / "uploads").iterdir()) == []
     (file,) = until_kept(lambda: send({"Idempotency-Key": "import-2"})).json()["files"]
-    assert file["landed"] + file["already_known"] == file["lines"] == 60_000
+    assert file["landed"] + file["already_known"] == file["lines"] == 20_000
 
 
-def test_what_was_asked_is_kept_by_a_secret_of_the_space(served: Served) -> None:
+def test_what_was_asked_is_kept_by_a_secret_of_the_space(changing: Served) -> None:
     """Who reads the records could else guess whom a request named, by working out the digests of many."""
-    other = f"{served.address}/api/v1/spaces/other/do-not-send/add"
-    with served.client("admin") as mine, served.client("other") as theirs:
+    other = f"{changing.address}/api/v1/spaces/other/do-not-send/add"
+    with changing.client("admin") as mine, changing.client("other") as theirs:
         for client, where in ((mine, "/do-not-send/add"), (theirs, other)):
             assert client.post(where, json=LISTED, headers={"Idempotency-Key": "list-1"}).status_code == 200
     digests = set()
-    for folder in (served.folder, served.folder.parent / "other"):
+    for folder in (changing.folder, changing.folder.parent / "other"):
         with sqlite3.connect(folder / ".guestlist" / "journal.sqlite") as journal:
-            digests |= {digest for (digest,) in journal.execute("SELECT digest FROM repeatable")}
+            digests |= {digest for (digest,) in journal.execute("SELECT digest FROM repeatable WHERE key = 'list-1'")}
     assert len(digests) == 2
 
 
@@ -245,8 +242,8 @@ def test_lines_are_json_each(looked_at: Served, path: str, given: Mapping[str, s
     assert not [value for value in VALUES if value in got.text]
 
 
-def test_a_file_is_looked_at_before_it_comes_in(served: Served) -> None:
-    with served.client("editor") as client:
+def test_a_file_is_looked_at_before_it_comes_in(looked_at: Served) -> None:
+    with looked_at.client("editor") as client:
         told = client.post("/imports", params={"name": "people.csv", "propose": True}, content=CSV).json()
         assert (told["files"], told["proposed"][0]["reading"]) == ([], "people")
         assert [one["means"] for one in told["proposed"][0]["columns"]] == ["id: user_id", "id: email"]
@@ -254,9 +251,9 @@ def test_a_file_is_looked_at_before_it_comes_in(served: Served) -> None:
         assert client.post("/profiles/find", json={"text": "new@example.org"}).json()["people"] == []
 
 
-def test_the_same_file_with_the_same_key_comes_in_once(served: Served) -> None:
+def test_the_same_file_with_the_same_key_comes_in_once(changing: Served) -> None:
     asked = {"params": {"name": "people.csv", "as": "people"}, "headers": {"Idempotency-Key": "file-1"}}
-    with served.client("editor") as client:
+    with changing.client("editor") as client:
         first = client.post("/imports", content=CSV, **asked)  # type: ignore[arg-type]
         assert first.json()["files"][0]["landed"] == 2, first.text
         again = client.post("/imports", content=CSV, **asked)  # type: ignore[arg-type]
@@ -271,14 +268,15 @@ def test_the_same_file_with_the_same_key_comes_in_once(served: Served) -> None:
     assert "jane.doe" not in lines
 
 
-@pytest.mark.parametrize("chunked", [True, False])
-def test_a_file_may_not_be_larger_than_the_settings_say(served: Served, *, chunked: bool) -> None:
+def test_a_file_may_not_be_larger_than_the_settings_say(served: Served) -> None:
     settings = served.folder / "guestlist.yaml"
     settings.write_text(settings.read_text() + "largest_upload: 2KB\n")
     content = CSV.encode() * 100
     with served.client("editor") as client:
-        got = until_kept(lambda: client.post("/imports", content=iter([content, content]) if chunked else content))
-        assert (got.status_code, got.json()["code"]) == (413, "too_large")
+        told = until_kept(lambda: client.post("/imports", content=content))
+        untold = until_kept(lambda: client.post("/imports", content=iter([content, content])))
+        for got in (told, untold):
+            assert (got.status_code, got.json()["code"]) == (413, "too_large")
         small = until_kept(lambda: client.post("/imports", content=CSV))
     assert small.status_code == 200
     assert list((served.folder / ".guestlist" / "uploads").iterdir()) == []
@@ -323,11 +321,12 @@ def test_other_rules_are_tried_one_at_a_time(looked_at: Served) -> None:
         assert client.post("/identity/try", json={"rules": {}}).status_code == 200
 
 
-def test_the_record_is_read_page_by_page(served: Served) -> None:
-    with served.client() as client:
+def test_the_record_is_read_page_by_page(changing: Served) -> None:
+    with changing.client("settings:write") as client:
         for name in ("one", "two", "three"):
             assert client.post("/sources", json={"name": name}).status_code == 200
-        asked: dict[str, Any] = {"limit": 2, "action": "source added", "actor": "key admin"}
+    asked: dict[str, Any] = {"limit": 2, "action": "source added", "actor": "key settings_write"}
+    with changing.client() as client:
         first = client.get("/audit", params=asked).json()
         second = client.get("/audit", params={**asked, "before": first["next"]}).json()
     assert [one["about"] for one in first["entries"] + second["entries"]] == ["three", "two", "one"]
