@@ -1,7 +1,9 @@
 """A space with imported customers, and whoever types commands in it."""
 
 import json
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +60,12 @@ class Told:
 @dataclass(kw_only=True)
 class Desk:
     space: Path
-    capture: pytest.CaptureFixture[str]
     printed: str = ""
 
     def type(self, *words: object) -> Told:
-        self.capture.readouterr()
-        code = run([*map(str, words), "--space", str(self.space)])
-        out, err = self.capture.readouterr()
+        with redirect_stdout(StringIO()) as told, redirect_stderr(StringIO()) as complained:
+            code = run([*map(str, words), "--space", str(self.space)])
+        out, err = told.getvalue(), complained.getvalue()
         self.printed += out + err
         return Told(code=code, out=out, err=err)
 
@@ -90,6 +91,6 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+def desk(tmp_path: Path) -> Desk:
     make_space(tmp_path / "shop", country="DE")
-    return Desk(space=tmp_path / "shop", capture=capsys)
+    return Desk(space=tmp_path / "shop")

@@ -281,7 +281,7 @@ class Moment:
     shop: Shop
     world: dict[str, Any]
 
-    def copy_to(self, space: Path, capture: pytest.CaptureFixture[str]) -> Shop:
+    def copy_to(self, space: Path, capture: pytest.CaptureFixture[str] | None) -> Shop:
         """The shop in that folder, and Meta as it was."""
         vars(self.shop.meta.world).update(deepcopy(self.world))
         return self.shop.copy_to(space, capture)
