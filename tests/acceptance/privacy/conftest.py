@@ -1,6 +1,7 @@
 """A space with imported customers, and whoever types commands in it."""
 
 import json
+import shutil
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -88,6 +89,22 @@ class Desk:
         """Files of the space that hold this text."""
         files = [place for place in self.space.rglob("*") if place.is_file()]
         return [place.name for place in files if text.encode() in place.read_bytes()]
+
+
+@pytest.fixture(scope="session")
+def first_loaded(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    folder = tmp_path_factory.mktemp("loaded") / "shop"
+    make_space(folder, country="DE")
+    desk = Desk(space=folder)
+    desk.load()
+    desk.people()
+    return desk
+
+
+@pytest.fixture
+def loaded(first_loaded: Desk, tmp_path: Path) -> Desk:
+    """The customers came in and are found as people."""
+    return Desk(space=Path(shutil.copytree(first_loaded.space, tmp_path / "shop")))
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def new_story(folder: Path, meta: Running) -> Story:
     given = ("--ad-account", meta.ad_account, "--token-file", token, "--graph-url", meta.graph_url)
     assert desk.type("destinations", "connect", "main", *given).code == 0
     (desk.space / "audiences" / "buyers.yaml").write_text(BUYERS, "utf-8")
-    people = {}
+    people: dict[int, tuple[str, str]] = {}
     for name, case in CASES.items():
         known = {"owner": case.owner} | ({"person": case.person} if case.person else {})
         if name == "shared":
