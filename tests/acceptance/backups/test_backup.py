@@ -4,10 +4,11 @@ import json
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.acceptance.sync.kit import RIGHT, SETTLED, Shop, customers, made_shop
+from tests.acceptance.sync.kit import RIGHT, SETTLED, Moment, Shop, customers, made_shop, moment, planned, synced_once
 from tests.service.keeper.conftest import keeping, until
 
 from fakemeta.harness import Running, running
@@ -31,10 +32,62 @@ def made(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Shop:
     return made_shop(tmp_path_factory.mktemp("made") / "shop", server, COUNT, batch_rows=10)
 
 
+@dataclass(frozen=True, kw_only=True)
+class BackedUp:
+    """A shop that lived on after its backup."""
+
+    moment: Moment
+    file: Path
+
+    def copy_to(self, folder: Path, capture: pytest.CaptureFixture[str]) -> tuple[Shop, Path]:
+        """The shop and its backup, with what stands beside it."""
+        copied = Path(shutil.copytree(self.file.parent, folder / "backups"))
+        return self.moment.copy_to(folder / "shop", capture), copied / self.file.name
+
+
+@pytest.fixture(scope="module")
+def before_a_sync(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    return planned(made, tmp_path_factory.mktemp("before") / "shop")
+
+
+@pytest.fixture(scope="module")
+def after_a_sync(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    return synced_once(made, tmp_path_factory.mktemp("after") / "shop")
+
+
+@pytest.fixture(scope="module")
+def first_lived_on(after_a_sync: Moment, tmp_path_factory: pytest.TempPathFactory) -> BackedUp:
+    folder = tmp_path_factory.mktemp("lived_on")
+    shop = after_a_sync.copy_to(folder / "shop", None)
+    file = live_on(shop, folder / "backups")
+    return BackedUp(moment=moment(shop), file=file)
+
+
+@pytest.fixture(scope="module")
+def first_erased(after_a_sync: Moment, tmp_path_factory: pytest.TempPathFactory) -> BackedUp:
+    folder = tmp_path_factory.mktemp("erased")
+    shop = after_a_sync.copy_to(folder / "shop", None)
+    file = made_backup(shop, folder / "backups")
+    assert shop.type("erase", f"user_id:{shop.people[ERASED - 1].user_id}").code == 0
+    return BackedUp(moment=moment(shop), file=file)
+
+
 @pytest.fixture
-def shop(made: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
-    made.meta.reset()
-    return made.copy_to(tmp_path / "shop", capsys)
+def shop(before_a_sync: Moment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    """Of which nothing is at Meta yet."""
+    return before_a_sync.copy_to(tmp_path / "shop", capsys)
+
+
+@pytest.fixture
+def lived_on(first_lived_on: BackedUp, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Shop, Path]:
+    """A shop in which people left, entered, came for the first time and were erased since its backup."""
+    return first_lived_on.copy_to(tmp_path, capsys)
+
+
+@pytest.fixture
+def erased_since(first_erased: BackedUp, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> tuple[Shop, Path]:
+    """A shop in which one was erased since its backup."""
+    return first_erased.copy_to(tmp_path, capsys)
 
 
 @pytest.fixture
@@ -43,8 +96,10 @@ def backups(tmp_path: Path) -> Path:
     return tmp_path / "backups"
 
 
-def test_what_was_sent_after_a_backup_is_put_right_after_its_restore(shop: Shop, backups: Path) -> None:
-    file = lived_on(shop, backups)
+def test_what_was_sent_after_a_backup_is_put_right_after_its_restore(lived_on: tuple[Shop, Path]) -> None:
+    shop, file = lived_on
+    came(shop, NEW, "t3")
+    assert shop.sync()["removed_rows"]
     lost, shop = shop, restored(shop, file)
     paused = shop.type("sync", "--json")
     assert paused.facts["syncs"][0]["state"] == "paused", paused.text
@@ -62,9 +117,8 @@ def test_what_was_sent_after_a_backup_is_put_right_after_its_restore(shop: Shop,
     assert lost.space != shop.space
 
 
-def test_what_came_since_can_be_imported_before_the_first_sync(shop: Shop, backups: Path) -> None:
-    file = lived_on(shop, backups, stays=True)
-    shop = restored(shop, file)
+def test_what_came_since_can_be_imported_before_the_first_sync(lived_on: tuple[Shop, Path]) -> None:
+    shop = restored(*lived_on)
     moved(shop, LEFT, "t3")
     moved(shop, ENTERED, "t0")
     came(shop, NEW, "t3")  # was added after the backup, and has left since
@@ -77,8 +131,8 @@ def test_what_came_since_can_be_imported_before_the_first_sync(shop: Shop, backu
     assert truth(shop, wanted) == RIGHT
 
 
-def test_an_erasure_that_stands_beside_the_backup_is_made_again(shop: Shop, backups: Path) -> None:
-    file = erased_since(shop, backups)
+def test_an_erasure_that_stands_beside_the_backup_is_made_again(erased_since: tuple[Shop, Path]) -> None:
+    shop, file = erased_since
     told = restore(shop, file)
     assert (told["since_known"], told["erasures_made_again"]) == (True, 1)
     shop = at(shop, told)
@@ -90,21 +144,17 @@ def test_an_erasure_that_stands_beside_the_backup_is_made_again(shop: Shop, back
     assert shop.type("profile", "show", f"user_id:{shop.people[ERASED - 1].user_id}").code == 1
 
 
-def test_without_what_stands_beside_it_the_restore_says_so_loudly(shop: Shop, backups: Path) -> None:
-    file = erased_since(shop, backups)
+def test_without_what_stands_beside_it_the_restore_says_so_loudly(erased_since: tuple[Shop, Path]) -> None:
+    shop, file = erased_since
     file.with_name(file.name + ".since").unlink()
     key = shop.space / ".guestlist" / "key"
-    told = (
-        shop.process("restore", file, "--key", key).text
-        if False
-        else _into(shop, "told", "restore", file, "--key", key)
-    )
+    told = _into(shop, "told", "restore", file, "--key", key)
     assert "EVERYBODY ERASED OR LISTED AFTER" in told
     assert "guestlist erase" in told
 
 
-def test_a_space_that_is_replaced_tells_whom_it_erased(shop: Shop, backups: Path) -> None:
-    file = erased_since(shop, backups)
+def test_a_space_that_is_replaced_tells_whom_it_erased(erased_since: tuple[Shop, Path]) -> None:
+    shop, file = erased_since
     file.with_name(file.name + ".since").unlink()
     refused = shop.type("restore", file, "--json")
     assert (refused.code, refused.facts["error"]["code"]) == (2, "space_not_empty")
@@ -202,9 +252,8 @@ def test_a_full_disk_is_seen_before_anything_is_written(tmp_path: Path) -> None:
 # --- the life of the shop ---------------------------------------------------------------------------------------------
 
 
-def lived_on(shop: Shop, backups: Path, *, stays: bool = False) -> Path:
-    """Synced, backed up; then people leave, enter, come for the first time (`stays`: and stay), and one is erased."""
-    assert shop.sync()["state"] == "done"
+def live_on(shop: Shop, backups: Path) -> Path:
+    """It is backed up; then people leave, enter, come for the first time, and one is erased."""
     shop.meta.advance(SETTLED)
     file = made_backup(shop, backups)
     moved(shop, LEFT, "t3")
@@ -216,21 +265,11 @@ def lived_on(shop: Shop, backups: Path, *, stays: bool = False) -> Path:
     shop.meta.advance(SETTLED)
     shop.sync()
     assert truth(shop, who(shop) - {ERASED, *LEFT} | {*ENTERED, NEW}) == RIGHT
-    if not stays:
-        came(shop, NEW, "t3")
-        assert shop.sync()["removed_rows"]
-    return file
-
-
-def erased_since(shop: Shop, backups: Path) -> Path:
-    """Synced, backed up; then one is erased."""
-    assert shop.sync()["state"] == "done"
-    file = made_backup(shop, backups)
-    assert shop.type("erase", f"user_id:{shop.people[ERASED - 1].user_id}").code == 0
     return file
 
 
 def made_backup(shop: Shop, to: Path) -> Path:
+    to.mkdir(exist_ok=True)
     told = shop.type("backup", to, "--json")
     assert told.code == 0, told.text
     return Path(told.facts["file"])

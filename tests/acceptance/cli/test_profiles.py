@@ -1,6 +1,7 @@
 """`guestlist profile` and `guestlist identity`, as a person types them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,15 +48,23 @@ SHOP = [
 BUYERS = "key: buyers\nname: Buyers\nwho: { event: Bought }\n"
 
 
-@pytest.fixture
-def space(tmp_path: Path) -> Path:
-    folder = tmp_path / "shop"
+@pytest.fixture(scope="module")
+def resolved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A space whose people are found already; tests get a copy."""
+    folder = tmp_path_factory.mktemp("profiles") / "shop"
     assert run(["init", str(folder), "--country", "DE"]) == 0
     (folder / "audiences" / "buyers.yaml").write_text(BUYERS)
     messages = folder / "shop.jsonl"
     messages.write_bytes(b"\n".join(map(orjson.dumps, SHOP)))
     assert run(["import", str(messages), "--yes", "--space", str(folder)]) == 0
+    assert run(["profile", "show", "user_id:u1042", "--space", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture
+def space(resolved: Path, tmp_path: Path) -> Path:
+    """A copy, for a test that changes it."""
+    return Path(shutil.copytree(resolved, tmp_path / "shop"))
 
 
 @pytest.fixture
@@ -199,6 +208,10 @@ def test_try(typed: Typed, space: Path, document: str) -> None:
     assert facts["audiences"] == [{"key": "buyers", "before": 2, "after": 2, "entering": 0, "leaving": 0}]
     assert (space / ".guestlist" / "warehouse.duckdb").read_bytes() == before
     assert not (space / ".guestlist" / "trial").exists()
+
+
+def test_try_in_words(typed: Typed, space: Path) -> None:
+    (space / "rules.yaml").write_text(RULES)
     code, out = typed("identity", "try", str(space / "rules.yaml"))
     assert code == 0
     assert "3 people now, 2 people by these rules." in out

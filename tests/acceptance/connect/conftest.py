@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.acceptance.sync.kit import Moment, Shop, customers, made_shop, planned, synced_once
 
 from fakemeta.harness import Running, running
 from guestlist.cli import run
 from guestlist.space import make_space
+
+COUNT, BATCH = 16, 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,3 +78,36 @@ def meta() -> Iterator[Running]:
 def desk(tmp_path: Path, meta: Running, capsys: pytest.CaptureFixture[str]) -> Desk:
     make_space(tmp_path / "shop", country="DE", time_zone="Europe/Berlin")
     return Desk(space=tmp_path / "shop", meta=meta, capture=capsys)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Running]:
+    with running(people=[one.person() for one in customers(COUNT)], speed=0) as handle:
+        yield handle
+
+
+@pytest.fixture(scope="session")
+def made(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    return made_shop(tmp_path_factory.mktemp("made") / "shop", server, COUNT, batch_rows=BATCH)
+
+
+@pytest.fixture(scope="session")
+def before_a_sync(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    return planned(made, tmp_path_factory.mktemp("before") / "shop")
+
+
+@pytest.fixture(scope="session")
+def after_a_sync(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    return synced_once(made, tmp_path_factory.mktemp("after") / "shop")
+
+
+@pytest.fixture
+def shop(before_a_sync: Moment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    """A shop of a few people: nothing is at Meta yet."""
+    return before_a_sync.copy_to(tmp_path / "shop", capsys)
+
+
+@pytest.fixture
+def synced(after_a_sync: Moment, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
+    """The same shop after its first sync."""
+    return after_a_sync.copy_to(tmp_path / "shop", capsys)

@@ -1,33 +1,15 @@
 """The whole life of a token, as somebody sees it who types commands: connected, warned of, dead, replaced."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.acceptance.sync.kit import DAY, RIGHT, SETTLED, Shop, customers, made_shop
+from tests.acceptance.sync.kit import DAY, RIGHT, SETTLED, Shop
 
-from fakemeta.harness import Running, running
+from .conftest import BATCH
 
-COUNT, BATCH = 16, 4
 TERMS = "https://business.facebook.com/ads/manage/customaudiences/tos/?act="
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Running]:
-    with running(people=[one.person() for one in customers(COUNT)], speed=0) as handle:
-        yield handle
-
-
-@pytest.fixture(scope="module")
-def made(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return made_shop(tmp_path_factory.mktemp("made") / "shop", server, COUNT, batch_rows=BATCH)
-
-
-@pytest.fixture
-def shop(made: Shop, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
-    made.meta.reset()
-    return made.copy_to(tmp_path / "shop", capsys)
 
 
 def new_token(shop: Shop, **given: Any) -> Path:
@@ -121,6 +103,11 @@ def test_each_death_is_one_sentence_and_stops_the_calls(shop: Shop, subcode: int
     assert (again.code, says in again.out, "Nothing is lost" in again.out) == (1, True, True)
     # One look whether it is over, since a person asked; no row, and nothing of the audience.
     assert [path.rpartition("/")[2] for path in calls(shop, at)] == ["debug_token"]
+
+
+def test_a_death_that_is_over_is_seen_by_the_next_sync(shop: Shop) -> None:
+    shop.meta.post("tokens/change", revoke=459)
+    assert shop.type("sync").code == 1
     shop.meta.post("tokens/change", restore=True)
     assert shop.type("sync").code == 0
     assert shop.truth() == RIGHT
@@ -182,14 +169,13 @@ def test_connected_before_the_terms_are_accepted(shop: Shop) -> None:
     assert shop.sync()["code"] == 0
 
 
-def test_who_must_leave_stays_due_while_parked(shop: Shop) -> None:
-    assert shop.sync()["code"] == 0
-    shop.meta.post("tokens/change", revoke=460)
-    shop.list_person(1)
-    assert shop.type("sync").code == 1
-    assert reconnect(shop).code == 0
-    assert shop.sync()["removed_rows"] == shop.rows_of([1])
-    assert shop.truth() == RIGHT
+def test_who_must_leave_stays_due_while_parked(synced: Shop) -> None:
+    synced.meta.post("tokens/change", revoke=460)
+    synced.list_person(1)
+    assert synced.type("sync").code == 1
+    assert reconnect(synced).code == 0
+    assert synced.sync()["removed_rows"] == synced.rows_of([1])
+    assert synced.truth() == RIGHT
 
 
 def test_another_account_is_refused(shop: Shop) -> None:
@@ -202,21 +188,20 @@ def test_another_account_is_refused(shop: Shop) -> None:
     assert shop.space.joinpath("guestlist.yaml").read_text() == before
 
 
-def test_disconnect_says_what_stays_and_reconnect_goes_on(shop: Shop) -> None:
-    assert shop.sync()["code"] == 0
-    told = shop.type("destinations", "disconnect", "main")
+def test_disconnect_says_what_stays_and_reconnect_goes_on(synced: Shop) -> None:
+    told = synced.type("destinations", "disconnect", "main")
     assert told.code == 0
-    for words in ("its token is forgotten", shop.audience(), "VIP", "guestlist destinations reconnect main"):
+    for words in ("its token is forgotten", synced.audience(), "VIP", "guestlist destinations reconnect main"):
         assert words in told.out
-    at = shop.last_request()
-    told = shop.type("sync")
+    at = synced.last_request()
+    told = synced.type("sync")
     assert (told.code, "its token is not in this space" in told.out) == (1, True)
-    assert calls(shop, at) == []
-    assert shop.type("destinations", "disconnect", "main").code == 1
-    assert "none kept" in shop.type("destinations", "list").out
-    assert reconnect(shop).code == 0
-    assert shop.sync()["added_rows"] == 0
-    assert shop.truth() == RIGHT
+    assert calls(synced, at) == []
+    assert synced.type("destinations", "disconnect", "main").code == 1
+    assert "none kept" in synced.type("destinations", "list").out
+    assert reconnect(synced).code == 0
+    assert synced.sync()["added_rows"] == 0
+    assert synced.truth() == RIGHT
 
 
 def show(shop: Shop) -> str:

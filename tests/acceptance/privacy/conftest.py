@@ -1,7 +1,10 @@
 """A space with imported customers, and whoever types commands in it."""
 
 import json
+import shutil
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -58,13 +61,12 @@ class Told:
 @dataclass(kw_only=True)
 class Desk:
     space: Path
-    capture: pytest.CaptureFixture[str]
     printed: str = ""
 
     def type(self, *words: object) -> Told:
-        self.capture.readouterr()
-        code = run([*map(str, words), "--space", str(self.space)])
-        out, err = self.capture.readouterr()
+        with redirect_stdout(StringIO()) as told, redirect_stderr(StringIO()) as complained:
+            code = run([*map(str, words), "--space", str(self.space)])
+        out, err = told.getvalue(), complained.getvalue()
         self.printed += out + err
         return Told(code=code, out=out, err=err)
 
@@ -89,7 +91,23 @@ class Desk:
         return [place.name for place in files if text.encode() in place.read_bytes()]
 
 
+@pytest.fixture(scope="session")
+def first_loaded(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    folder = tmp_path_factory.mktemp("loaded") / "shop"
+    make_space(folder, country="DE")
+    desk = Desk(space=folder)
+    desk.load()
+    desk.people()
+    return desk
+
+
 @pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+def loaded(first_loaded: Desk, tmp_path: Path) -> Desk:
+    """The customers came in and are found as people."""
+    return Desk(space=Path(shutil.copytree(first_loaded.space, tmp_path / "shop")))
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
     make_space(tmp_path / "shop", country="DE")
-    return Desk(space=tmp_path / "shop", capture=capsys)
+    return Desk(space=tmp_path / "shop")

@@ -1,184 +1,243 @@
 """A value that was split off from a person is not sent for them, wherever it stands; who else has it still sends it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fakemeta.harness import Running, running
+from guestlist.space import make_space
 
 from .conftest import Desk
 
 DAY = 86_400
 BUYERS = "key: buyers\nname: Buyers\nwho: { any: [{ event: Bought }, { trait: club, equals: yes }] }\nsync: main\n"
 MADID = "3f0c1a52-7a1e-4b6e-9c51-0a1b2c3d4e5f"
+LEFT_BLANK = "left blank: was split off from this person by hand"
 
 
 def iphone(madid: str) -> dict[str, Any]:
     return {"device": {"type": "ios", "advertisingId": madid, "adTrackingEnabled": True}}
 
 
-# What is split off, the field by which Meta knows its owner, who then is wrongly in, and a message that carries it
-# beside what is rightly the person's; then the same value as another message spells it.
-KINDS = [
-    pytest.param(
-        "email:wrong@example.org",
-        {"emails": ["wrong@example.org"]},
-        {"traits": {"email": "Wrong@Example.org", "phone": "+491713920001"}},
-        {"traits": {"email": " wrong@example.org"}},
-        "EMAIL",
-        id="email",
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """Somebody tells a value that is another's; `owner` and `person` are the two as Meta knows them."""
+
+    typed: str
+    owner: dict[str, list[str]]
+    person: dict[str, list[str]] | None
+    first: dict[str, Any]
+    key: str = "EMAIL"
+    later: dict[str, Any] | None = None  # another message, with the value in another spelling
+
+
+def email_of(name: str, phone: str) -> Case:
+    """An e-mail of somebody else, with the phone of who tells it."""
+    email = f"{name}@example.org"
+    person, traits = {"phones": [phone]}, {"email": email, "phone": phone}
+    return Case(typed=f"email:{email}", owner={"emails": [email]}, person=person, first={"traits": traits})
+
+
+KINDS = {
+    "email": Case(
+        typed="email:wrong@example.org",
+        owner={"emails": ["wrong@example.org"]},
+        person={"phones": ["+491713920001"]},
+        first={"traits": {"email": "Wrong@Example.org", "phone": "+491713920001"}},
+        later={"traits": {"email": " wrong@example.org"}},
     ),
-    pytest.param(
-        "phone:+49 171 3920007",
-        {"phones": ["+491713920007"]},
-        {"traits": {"phone": "0171 3920007", "email": "right@example.org"}},
-        {"traits": {"phone_number": "+49 (0)171/392-0007", "country": "DE"}},
-        "PHONE",
-        id="phone",
+    "phone": Case(
+        typed="phone:+49 171 3920007",
+        owner={"phones": ["+491713920007"]},
+        person={"emails": ["right@example.org"]},
+        first={"traits": {"phone": "0171 3920007", "email": "right@example.org"}},
+        key="PHONE",
+        later={"traits": {"phone_number": "+49 (0)171/392-0007", "country": "DE"}},
     ),
-    pytest.param(
-        f"ios.idfa:{MADID}",
-        {"madids": [MADID]},
-        {"traits": {"idfa": MADID.upper(), "email": "right@example.org"}, "context": iphone(MADID)},
-        {"traits": {"madid": MADID}, "context": iphone(MADID.upper())},
-        "MADID",
-        id="mobile id",
+    "mobile id": Case(
+        typed=f"ios.idfa:{MADID}",
+        owner={"madids": [MADID]},
+        person={"emails": ["true@example.org"]},
+        first={"traits": {"idfa": MADID.upper(), "email": "true@example.org"}, "context": iphone(MADID)},
+        key="MADID",
+        later={"traits": {"madid": MADID}, "context": iphone(MADID.upper())},
     ),
-]
-RIGHT = {"emails": ["right@example.org"], "phones": ["+491713920001"]}
+}
+OTHERS = {
+    "nothing else": Case(
+        typed="email:alone@example.org",
+        owner={"emails": ["alone@example.org"]},
+        person=None,
+        first={"traits": {"email": "alone@example.org"}},
+    ),
+    "shared": email_of("shared", "+491713920011"),
+    "in a list": email_of("listed", "+491713920012"),
+    "on a device": email_of("device", "+491713920013"),
+}
+CASES = KINDS | OTHERS
+SECOND = {"email": "shared@example.org", "phone": "+491713920021"}
+BOTH = {"owner", "person"}
 
 
-@pytest.fixture
-def meta() -> Iterator[Running]:
-    with running() as simulated:
-        yield simulated
+@dataclass(kw_only=True)
+class Story:
+    """One space in which all cases live: what was seen of each, at which point."""
+
+    desk: Desk
+    meta: Running
+    people: dict[int, tuple[str, str]]
+    """By the number of an account at Meta: the case, and who of it that is."""
+    seen: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    plan: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, list[tuple[dict[str, Any], str]]] = field(default_factory=dict)
+
+    def sync(self, point: str) -> None:
+        """Sync, and note who of each case is at Meta then."""
+        told = self.desk.type("sync")
+        assert told.code == 0, told.out + told.err
+        self.meta.advance(2 * DAY)
+        (audience,) = self.meta.get("audiences")["audiences"]
+        there = [self.people[number] for number in self.meta.members(audience["id"])]
+        self.seen[point] = {name: {who for case, who in there if case == name} for name in CASES}
+
+    def split(self, names: Iterable[str], *words: str) -> None:
+        for name in names:
+            told = self.desk.type("profile", "split", CASES[name].typed, *words)
+            assert told.code == 0, told.err
+
+    def look(self, name: str) -> None:
+        """At the person, by two commands, each for machines and for people."""
+        for words in (("profile", "show", f"user_id:{name}"), ("audiences", "explain", "buyers", f"user_id:{name}")):
+            facts = self.desk.type(*words, "--json").facts
+            self.told.setdefault(name, []).append((facts, self.desk.type(*words).out))
 
 
-@pytest.fixture
-def shop(desk: Desk, meta: Running) -> Desk:
-    token = desk.space.parent / "token"
+def say(desk: Desk, name: str, messages: Iterable[Mapping[str, Any]]) -> None:
+    """Import the messages."""
+    file = desk.space.parent / f"{name}.jsonl"
+    file.write_text("\n".join(map(json.dumps, messages)), "utf-8")
+    told = desk.type("import", file, "--yes")
+    assert told.code == 0, told.err
+
+
+def bought(user_id: str, **told: Any) -> list[dict[str, Any]]:
+    """They buy, and tell something of themselves."""
+    return [
+        {"type": "track", "messageId": f"{user_id}-bought", "userId": user_id, "event": "Bought"},
+        {"type": "identify", "messageId": f"{user_id}-first", "userId": user_id, **told},
+    ]
+
+
+def new_story(folder: Path, meta: Running) -> Story:
+    """A space that sends buyers to Meta, which knows everybody."""
+    make_space(folder / "shop", country="DE")
+    desk = Desk(space=folder / "shop")
+    token = folder / "token"
     token.write_text(meta.access_token, "utf-8")
     given = ("--ad-account", meta.ad_account, "--token-file", token, "--graph-url", meta.graph_url)
     assert desk.type("destinations", "connect", "main", *given).code == 0
     (desk.space / "audiences" / "buyers.yaml").write_text(BUYERS, "utf-8")
-    return desk
+    people: dict[int, tuple[str, str]] = {}
+    for name, case in CASES.items():
+        known = {"owner": case.owner} | ({"person": case.person} if case.person else {})
+        if name == "shared":
+            known["second"] = {"phones": [SECOND["phone"]]}
+        people |= {number: (name, who) for number, who in zip(meta.add_people(*known.values()), known, strict=True)}
+    return Story(desk=desk, meta=meta, people=people)
 
 
-def say(desk: Desk, user_id: str, name: str, **told: Any) -> None:
-    """They buy, and tell something of themselves."""
-    calls = [
-        {"type": "track", "messageId": f"{user_id}-bought", "userId": user_id, "event": "Bought"},
-        {"type": "identify", "messageId": f"{user_id}-{name}", "userId": user_id, **told},
-    ]
-    file = desk.space.parent / f"{user_id}-{name}.jsonl"
-    file.write_text("\n".join(map(json.dumps, calls)), "utf-8")
-    told_back = desk.type("import", file, "--yes")
-    assert told_back.code == 0, told_back.err
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """All buy, a value of each is split off, more comes in, some of it is undone."""
+    with running() as meta:
+        story = new_story(tmp_path_factory.mktemp("split"), meta)
+        desk, device = story.desk, {"anonymousId": "device-1"}
+        first = [message for name, case in CASES.items() for message in bought(name, **case.first)]
+        say(desk, "first", first)
+        say(desk, "second", bought("second", traits=SECOND))  # after the first to whom the e-mail was joined
+        listed = desk.space.parent / "club.csv"
+        listed.write_text("email,club\nlisted@example.org,yes\n", "utf-8")
+        assert desk.type("import", listed, "--as", "people", "--yes").code == 0
+        story.sync("before")
 
+        story.split(CASES)
+        visit = {"type": "identify", "messageId": "v", **device, "traits": {"email": "device@example.org"}}
+        say(desk, "device", [visit, {"type": "track", "messageId": "b", **device, "event": "Bought"}])
+        story.sync("split off")
+        (story.plan,) = desk.type("plan", "--why", "--json").facts["plans"]
+        for name in KINDS:
+            story.look(name)
 
-def there(desk: Desk, meta: Running) -> set[int]:
-    told = desk.type("sync")
-    assert told.code == 0, told.out + told.err
-    meta.advance(2 * DAY)
-    (audience,) = meta.get("audiences")["audiences"]
-    return meta.members(audience["id"])
-
-
-def split(desk: Desk, typed: str, *words: str) -> None:
-    told = desk.type("profile", "split", typed, *words)
-    assert told.code == 0, told.err
-
-
-@pytest.mark.parametrize(("typed", "known_by", "first", "later", "key"), KINDS)
-def test_whom_only_that_value_matches_is_out_and_whom_another_key_matches_stays(
-    shop: Desk, meta: Running, typed: str, known_by: Any, first: Any, later: Any, key: str
-) -> None:
-    wrong, right = meta.add_people(known_by, RIGHT)
-    say(shop, "u1", "first", **first)
-    assert there(shop, meta) == {wrong, right}
-
-    split(shop, typed)
-    assert there(shop, meta) == {right}
-    (plan,) = shop.type("plan", "--why", "--json").facts["plans"]
-    assert plan["blank_cells"] == [{"key": key, "reason": "split_off", "people": 1}]
-    for words in (("profile", "show", "user_id:u1"), ("audiences", "explain", "buyers", "user_id:u1")):
-        assert shop.type(*words, "--json").facts["blank_cells"] == [
-            {"destination": "main", "key": key, "reason": "split_off"}
+        later = [
+            {"type": "identify", "messageId": f"{name}-later", "userId": name, **(case.later or {})}
+            for name, case in KINDS.items()
         ]
-        assert f"{key} left blank: was split off from this person by hand" in shop.type(*words).out
-    set_aside = shop.type("profile", "show", "user_id:u1", "--json").facts["set_aside"]
-    assert [(one["type"], one["reason"]) for one in set_aside] == [(typed.partition(":")[0], "split")]
+        login = {"type": "identify", "messageId": "login", "userId": "on a device", **device}
+        say(desk, "later", [*later, login])
+        assert desk.type("do-not-send", "add", "user_id:second").code == 0
+        story.sync("later")
 
-    say(shop, "u1", "later", **later)
-    assert there(shop, meta) == {right}
-
-    split(shop, typed, "--undo")
-    assert there(shop, meta) == {wrong, right}
-
-
-def test_who_has_nothing_else_cannot_be_sent(shop: Desk, meta: Running) -> None:
-    (wrong,) = meta.add_people({"emails": ["wrong@example.org"]})
-    say(shop, "u1", "first", traits={"email": "wrong@example.org"})
-    assert there(shop, meta) == {wrong}
-    split(shop, "email:wrong@example.org")
-    assert desk_plan(shop)["cannot_be_sent"] == {"only_unusable": 1}
-    assert there(shop, meta) == set()
+        story.split(KINDS, "--undo")
+        story.sync("undone")
+    return story
 
 
-def desk_plan(desk: Desk) -> dict[str, Any]:
-    (plan,) = desk.type("plan", "--json").facts["plans"]
-    found: dict[str, Any] = plan
-    return found
+@pytest.mark.parametrize("name", KINDS)
+def test_whom_only_that_value_matches_is_out_and_whom_another_key_matches_stays(story: Story, name: str) -> None:
+    seen = {point: of_case[name] for point, of_case in story.seen.items()}
+    assert seen == {"before": BOTH, "split off": {"person"}, "later": {"person"}, "undone": BOTH}
 
 
-def test_somebody_else_with_the_value_sends_it_still(shop: Desk, meta: Running) -> None:
+@pytest.mark.parametrize("name", KINDS)
+def test_it_is_told_which_key_is_left_blank(story: Story, name: str) -> None:
+    case = KINDS[name]
+    assert case.key in {one["key"] for one in story.plan["blank_cells"]}
+    for facts, out in story.told[name]:
+        assert facts["blank_cells"] == [{"destination": "main", "key": case.key, "reason": "split_off"}]
+        assert f"{case.key} {LEFT_BLANK}" in out
+    (shown, _), _ = story.told[name]
+    assert [(one["type"], one["reason"]) for one in shown["set_aside"]] == [(case.typed.partition(":")[0], "split")]
+
+
+def test_a_plan_counts_the_blank_cells(story: Story) -> None:
+    """Of each person from whom a value was split off."""
+    counted = [(one["key"], one["reason"], one["people"]) for one in story.plan["blank_cells"]]
+    assert sorted(counted) == [("EMAIL", "split_off", 5), ("MADID", "split_off", 1), ("PHONE", "split_off", 1)]
+
+
+def test_who_has_nothing_else_cannot_be_sent(story: Story) -> None:
+    assert story.seen["before"]["nothing else"] == {"owner"}
+    assert story.plan["cannot_be_sent"] == {"only_unusable": 1}
+    assert story.seen["split off"]["nothing else"] == set()
+
+
+def test_somebody_else_with_the_value_sends_it_still(story: Story) -> None:
     """One address, two user ids: it joined the first, and stands in the traits of both."""
-    shared, first, second = meta.add_people(
-        {"emails": ["wrong@example.org"]}, {"phones": ["+491713920001"]}, {"phones": ["+491713920002"]}
-    )
-    say(shop, "u1", "first", traits={"email": "wrong@example.org", "phone": "+491713920001"})
-    say(shop, "u2", "first", traits={"email": "wrong@example.org", "phone": "+491713920002"})
-    assert there(shop, meta) == {shared, first, second}
-    split(shop, "email:wrong@example.org")
-    assert there(shop, meta) == {shared, first, second}
-    # It was the second's: with the second it goes, though the first is a member still.
-    assert shop.type("do-not-send", "add", "user_id:u2").code == 0
-    assert there(shop, meta) == {first}
+    assert story.seen["before"]["shared"] == {*BOTH, "second"}
+    assert story.seen["split off"]["shared"] == {*BOTH, "second"}
+    # It was the second's: with the second, who is on the list by then, it went, though the first is a member still.
+    assert story.seen["later"]["shared"] == {"person"}
 
 
-def test_messages_that_carry_nothing_else_send_it_still(shop: Desk, meta: Running) -> None:
-    wrong, right = meta.add_people({"emails": ["wrong@example.org"]}, RIGHT)
-    say(shop, "u1", "first", traits={"email": "wrong@example.org", "phone": "+491713920001"})
-    file = shop.space.parent / "club.csv"
-    file.write_text("email,club\nwrong@example.org,yes\n", "utf-8")
-    assert shop.type("import", file, "--as", "people", "--yes").code == 0
-    split(shop, "email:wrong@example.org")
-    assert there(shop, meta) == {wrong, right}
+def test_messages_that_carry_nothing_else_send_it_still(story: Story) -> None:
+    assert story.seen["split off"]["in a list"] == BOTH
 
 
-def test_who_becomes_one_with_the_person_sends_it_no_more(shop: Desk, meta: Running) -> None:
-    wrong, right = meta.add_people({"emails": ["wrong@example.org"]}, RIGHT)
-    device = {"anonymousId": "device-1"}
-    say(shop, "u1", "first", traits={"email": "wrong@example.org", "phone": "+491713920001"})
-    split(shop, "email:wrong@example.org")
-    visit = {"type": "identify", "messageId": "v", **device, "traits": {"email": "wrong@example.org"}}
-    bought = {"type": "track", "messageId": "b", **device, "event": "Bought"}
-    file = shop.space.parent / "device.jsonl"
-    file.write_text("\n".join(map(json.dumps, (visit, bought))), "utf-8")
-    assert shop.type("import", file, "--yes").code == 0
-    assert there(shop, meta) == {wrong, right}  # of the device, whoever uses it
-    say(shop, "u1", "login", **device)
-    assert there(shop, meta) == {right}
+def test_who_becomes_one_with_the_person_sends_it_no_more(story: Story) -> None:
+    assert story.seen["split off"]["on a device"] == BOTH  # of the device, whoever uses it
+    assert story.seen["later"]["on a device"] == {"person"}
 
 
-def test_an_erased_person_leaves_no_trace_of_what_was_split_off_from_them(shop: Desk) -> None:
-    say(shop, "u1", "first", traits={"email": "wrong@example.org", "phone": "+491713920001"})
-    say(shop, "u2", "first", traits={"email": "else@example.org"})
-    ids = set(shop.people().values())
-    split(shop, "email:wrong@example.org")
-    (person,) = ids & {one for (kind, value), one in shop.people().items() if value == "u1"}
-    assert shop.where(person)
-    assert shop.type("erase", "user_id:u1").code == 0
-    assert shop.where(person) == []
+def test_an_erased_person_leaves_no_trace_of_what_was_split_off_from_them(desk: Desk) -> None:
+    say(desk, "u1", bought("u1", traits={"email": "wrong@example.org", "phone": "+491713920001"}))
+    say(desk, "u2", bought("u2", traits={"email": "else@example.org"}))
+    ids = set(desk.people().values())
+    assert desk.type("profile", "split", "email:wrong@example.org").code == 0
+    (person,) = ids & {one for (kind, value), one in desk.people().items() if value == "u1"}
+    assert desk.where(person)
+    assert desk.type("erase", "user_id:u1").code == 0
+    assert desk.where(person) == []

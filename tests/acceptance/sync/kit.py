@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -145,11 +147,14 @@ class Shop:
     def type(self, *words: object) -> Told:
         """One command, in this process."""
         typed = [*map(str, words), "--space", str(self.space)]
-        if self.capture is None:
-            return self.process(*words)
-        self.capture.readouterr()
-        code = run(typed)
-        out, err = self.capture.readouterr()
+        if self.capture is None:  # of a fixture that many tests share
+            with redirect_stdout(io.StringIO()) as told, redirect_stderr(io.StringIO()) as complained:
+                code = run(typed)
+            out, err = told.getvalue(), complained.getvalue()
+        else:
+            self.capture.readouterr()
+            code = run(typed)
+            out, err = self.capture.readouterr()
         self.printed += out + err
         return Told(code=code, out=out, err=err)
 
@@ -267,6 +272,40 @@ class Shop:
 
     def last_request(self) -> int:
         return int(self.meta.get("")["requests"])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moment:
+    """A shop and its Meta as they once were: many tests go on from there, each with a copy of its own."""
+
+    shop: Shop
+    world: dict[str, Any]
+
+    def copy_to(self, space: Path, capture: pytest.CaptureFixture[str] | None) -> Shop:
+        """The shop in that folder, and Meta as it was."""
+        vars(self.shop.meta.world).update(deepcopy(self.world))
+        return self.shop.copy_to(space, capture)
+
+
+def moment(shop: Shop) -> Moment:
+    """The shop as it is now; from here on it is only copied."""
+    return Moment(shop=shop, world=deepcopy(vars(shop.meta.world)))
+
+
+def planned(made: Shop, space: Path) -> Moment:
+    """A copy of a made shop with nothing at Meta, whose people and members are found: its first sync only sends."""
+    made.meta.reset()
+    shop = made.copy_to(space, None)
+    assert shop.plan()["add_rows"]
+    return moment(shop)
+
+
+def synced_once(made: Shop, space: Path) -> Moment:
+    """A copy of a made shop, all of whose members were sent a moment ago."""
+    made.meta.reset()
+    shop = made.copy_to(space, None)
+    assert shop.sync()["code"] == 0
+    return moment(shop)
 
 
 RIGHT: dict[str, list[int]] = {"wrongly_in": [], "missing": []}

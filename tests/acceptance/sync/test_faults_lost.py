@@ -1,4 +1,4 @@
-"""One space lives through every fault in which a answer is lost, late or unreadable; after each it comes right."""
+"""One space lives through the faults in which an answer is lost, late or unreadable; after each it comes right."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One space lives through every fault in which a request is refused; after each it comes right."""
+"""One space lives through the faults in which a request is refused; after each it comes right."""
 
 import pytest
 

@@ -3,6 +3,7 @@
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from fakemeta.harness import Running, running
 from guestlist.space import make_space
 
 from .conftest import waiting_moves_the_clock
-from .kit import RIGHT, SETTLED, Shop, customers
+from .kit import RIGHT, SETTLED, Moment, Shop, customers, moment
 
 PEOPLE = 520
 
@@ -21,26 +22,28 @@ def large() -> Iterator[Running]:
         yield handle
 
 
-@pytest.fixture
-def shop(
-    large: Running, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> Shop:  # fmt: skip
-    large.reset()
+@pytest.fixture(scope="module")
+def settled(large: Running, tmp_path_factory: pytest.TempPathFactory) -> Moment:
+    """Three of four tiers are at Meta, and nothing is on its way any more."""
     space = tmp_path_factory.mktemp("guard") / "shop"
     make_space(space, country="DE")
-    shop = Shop(space=space, meta=large, people=customers(PEOPLE), capture=capsys)
-    waiting_moves_the_clock(shop, monkeypatch)
+    shop = Shop(space=space, meta=large, people=customers(PEOPLE))
     assert shop.connect().code == 0
     shop.load()
     shop.want("t0", "t1", "t2")
     told = shop.sync()
     assert (told["code"], told["added_rows"]) == (0, shop.rows_of(shop.wanted))
-    return shop
+    large.advance(SETTLED)
+    return moment(shop)
+
+
+@pytest.fixture
+def shop(settled: Moment, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
+    waiting_moves_the_clock(settled.shop, monkeypatch)
+    return settled.copy_to(tmp_path / "shop", capsys)
 
 
 def test_preview_expects_of_meta_what_its_sizes_say(shop: Shop) -> None:
-    shop.meta.advance(SETTLED)
     shown = shop.status()
     assert shown["lower"] is not None
     (told,) = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
@@ -50,7 +53,6 @@ def test_preview_expects_of_meta_what_its_sizes_say(shop: Shop) -> None:
 
 
 def test_many_leave_after_a_change_of_the_definition(shop: Shop) -> None:
-    shop.meta.advance(SETTLED)
     shop.want("t0", "t1", "t3")
     planned = shop.plan()
     assert (planned["people_leaving"], planned["people_at_meta"], planned["needs_a_yes"]) == (130, 390, True)
@@ -82,7 +84,6 @@ def test_many_leave_after_a_change_of_the_definition(shop: Shop) -> None:
 
 
 def test_a_plan_no_longer_waits_once_its_cause_is_gone(shop: Shop) -> None:
-    shop.meta.advance(SETTLED)
     shop.want("t0", "t1", "t3")
     assert shop.sync()["state"] == "held"
     shop.want("t0", "t1", "t2")
@@ -91,8 +92,14 @@ def test_a_plan_no_longer_waits_once_its_cause_is_gone(shop: Shop) -> None:
     assert shop.truth() == RIGHT
 
 
+def test_emptying_takes_its_yes_once_however_many_people_go(shop: Shop) -> None:
+    assert len(shop.meta.members(shop.audience())) == 390
+    assert shop.type("sync", "vip", "--empty", "--yes").code == 0
+    assert shop.meta.members(shop.audience()) == set()
+    assert shop.status()["plan_waiting"] is None
+
+
 def test_killed_after_a_yes_it_does_not_ask_again(shop: Shop) -> None:
-    shop.meta.advance(SETTLED)
     shop.edit(f"graph_url: {shop.meta.graph_url}", f"graph_url: {shop.meta.graph_url}\n    batch_rows: 60")
     shop.want("t3")  # nine of ten leave, which asks whatever the cause
     waits = shop.sync()["plan_waiting"]

@@ -17,17 +17,16 @@ def of_tiers(shop: Shop, *tiers: str) -> set[int]:
         ("remove_only", ("t1",), ()),
     ],
 )
-def test_who_leaves_and_who_enters(shop: Shop, mode: str, stay_in: tuple[str, ...], enter: tuple[str, ...]) -> None:
-    assert shop.sync()["code"] == 0
-    shop.meta.advance(SETTLED)
-    shop.want("t1", "t2", sync=f"{{ to: main, mode: {mode} }}")
-    assert shop.sync()["code"] == 0
-    assert shop.meta.members(shop.audience()) == of_tiers(shop, *stay_in, *enter)
+def test_who_leaves_and_who_enters(synced: Shop, mode: str, stay_in: tuple[str, ...], enter: tuple[str, ...]) -> None:
+    synced.meta.advance(SETTLED)
+    synced.want("t1", "t2", sync=f"{{ to: main, mode: {mode} }}")
+    assert synced.sync()["code"] == 0
+    assert synced.meta.members(synced.audience()) == of_tiers(synced, *stay_in, *enter)
     # In every mode the do-not-send list takes people out: one who left, one who stays.
-    shop.list_person(4)
-    shop.list_person(5)
-    assert shop.sync()["code"] == 0
-    assert shop.meta.members(shop.audience()) == of_tiers(shop, *stay_in, *enter) - {4, 5}
+    synced.list_person(4)
+    synced.list_person(5)
+    assert synced.sync()["code"] == 0
+    assert synced.meta.members(synced.audience()) == of_tiers(synced, *stay_in, *enter) - {4, 5}
 
 
 def test_an_adopted_audience_keeps_whom_others_put_there(shop: Shop) -> None:
@@ -44,14 +43,13 @@ def test_an_adopted_audience_keeps_whom_others_put_there(shop: Shop) -> None:
     assert [one["name"] for one in shop.meta.get("audiences")["audiences"]] == ["Their list"]
 
 
-def test_two_syncs_never_own_one_audience(shop: Shop) -> None:
-    assert shop.sync()["code"] == 0
-    ours = shop.audience()
-    shop.want("t2", key="second", name="Second", sync=f"{{ to: main, adopt: '{ours}' }}")
-    told = shop.type("sync", "second")
+def test_two_syncs_never_own_one_audience(synced: Shop) -> None:
+    ours = synced.audience()
+    synced.want("t2", key="second", name="Second", sync=f"{{ to: main, adopt: '{ours}' }}")
+    told = synced.type("sync", "second")
     assert told.code == 1
     assert "vip@main" in told.out
-    assert shop.meta.members(ours) == of_tiers(shop, "t0", "t1")
+    assert synced.meta.members(ours) == of_tiers(synced, "t0", "t1")
 
 
 def test_one_audience_to_two_destinations(shop: Shop) -> None:
@@ -88,42 +86,40 @@ def test_each_group_goes_to_its_account_and_the_hold_out_to_none(shop: Shop) -> 
     assert first in [shop.meta.members(each["id"]) for each in shop.meta.get("audiences")["audiences"]]
 
 
-def test_a_new_name_follows_and_everything_again(shop: Shop) -> None:
-    assert shop.sync()["code"] == 0
-    first = shop.audience()
-    shop.want("t0", "t1", name="VIP of the year")
-    told = shop.sync()
+def test_a_new_name_follows_and_everything_again(synced: Shop) -> None:
+    first = synced.audience()
+    synced.want("t0", "t1", name="VIP of the year")
+    told = synced.sync()
     assert (told["code"], told["calls"]) == (0, 0)
-    assert shop.audience("VIP of the year") == first
-    told = shop.sync("--full")
-    assert (told["code"], told["added_rows"]) == (0, shop.rows_of(shop.wanted))
-    assert shop.truth("VIP of the year") == RIGHT
+    assert synced.audience("VIP of the year") == first
+    told = synced.sync("--full")
+    assert (told["code"], told["added_rows"]) == (0, synced.rows_of(synced.wanted))
+    assert synced.truth("VIP of the year") == RIGHT
 
 
-def test_preview_says_who_can_be_sent_and_what_to_expect_of_meta(shop: Shop) -> None:
-    first = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
+def test_preview_says_who_can_be_sent_and_what_to_expect_of_meta(new: Shop) -> None:
+    first = new.type("audiences", "preview", "vip", "--json").facts["syncs"]
     assert first == []  # nothing was ever prepared here: a plan is needed first
-    assert shop.sync()["code"] == 0
-    shop.list_person(4)
-    shop.want("t0", "t1", "t2")
-    before = shop.uploads()
-    (told,) = shop.type("audiences", "preview", "vip", "--json").facts["syncs"]
+    assert new.sync()["code"] == 0
+    new.list_person(4)
+    new.want("t0", "t1", "t2")
+    before = new.uploads()
+    (told,) = new.type("audiences", "preview", "vip", "--json").facts["syncs"]
 
-    assert (told["sync"], told["people"]) == ("vip@main", len(shop.wanted))
+    assert (told["sync"], told["people"]) == ("vip@main", len(new.wanted))
     assert told["cannot"] == {"do_not_send": 1}
     assert told["expected_at_meta"] is None
-    assert shop.uploads() == before
-    assert "can be sent (1 on the do-not-send list)." in shop.type("audiences", "preview", "vip").out
-    assert shop.sync()["added_rows"] == shop.rows_of(of_tiers(shop, "t2") - {4})
+    assert new.uploads() == before
+    assert "can be sent (1 on the do-not-send list)." in new.type("audiences", "preview", "vip").out
+    assert new.sync()["added_rows"] == new.rows_of(of_tiers(new, "t2") - {4})
 
 
-def test_explain_says_what_meta_has(shop: Shop) -> None:
-    assert shop.sync()["code"] == 0
-    shop.meta.advance(SETTLED)
-    shop.want("t1", "t2")
-    assert shop.sync()["code"] == 0
-    left = shop.type("audiences", "explain", "vip", "user_id:user-000004").out
+def test_explain_says_what_meta_has(synced: Shop) -> None:
+    synced.meta.advance(SETTLED)
+    synced.want("t1", "t2")
+    assert synced.sync()["code"] == 0
+    left = synced.type("audiences", "explain", "vip", "user_id:user-000004").out
     assert "Removal taken by Meta at 20" in left
     assert "Left because this no longer holds: tier is one of t1 or t2." in left
-    assert "Sent to Meta at 20" in shop.type("audiences", "explain", "vip", "user_id:user-000002").out
-    assert "Meta" not in shop.type("audiences", "explain", "vip", "user_id:user-000003").out
+    assert "Sent to Meta at 20" in synced.type("audiences", "explain", "vip", "user_id:user-000002").out
+    assert "Meta" not in synced.type("audiences", "explain", "vip", "user_id:user-000003").out

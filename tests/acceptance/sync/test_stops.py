@@ -144,15 +144,14 @@ def test_a_throttled_account_is_left_alone_until_it_may_be_called(shop: Shop) ->
     assert shop.truth() == RIGHT
 
 
-def test_an_audience_deleted_at_meta_is_made_anew(shop: Shop) -> None:
-    assert shop.sync()["code"] == 0
-    first = shop.audience()
-    shop.somebody("DELETE", first)
-    shop.want("t1", "t2")
-    told = shop.sync()
+def test_an_audience_deleted_at_meta_is_made_anew(synced: Shop) -> None:
+    first = synced.audience()
+    synced.somebody("DELETE", first)
+    synced.want("t1", "t2")
+    told = synced.sync()
     assert (told["code"], told["state"]) == (1, "stopped")
     assert "guestlist sync --full" in told["error"]["next"]
-    told = shop.sync("--full")
+    told = synced.sync("--full")
     assert told["code"] == 0, told
-    assert shop.audience() != first
-    assert shop.truth() == RIGHT
+    assert synced.audience() != first
+    assert synced.truth() == RIGHT
