@@ -26,9 +26,8 @@ class Destinations:
         self._since = stopwatch()
         self._swept = stopwatch()
         self._first = True
-        stopped = {key for key, timing in self._journal.timings().items() if timing.code in PARKING_CODES}
-        # Whatever went on while nobody looked is gone on with now.
-        self._parked = {sync.destination for sync in self._journal.syncs() if sync.key in stopped}
+        self._stopped: set[tuple[str, int]] = set()
+        self._parked: set[str] = set()
         self._told: set[str] = set()
         self._waits: dict[str, Backoff] = {}
 
@@ -40,8 +39,17 @@ class Destinations:
             self._swept = stopwatch()
             login.sweep(self._syncing.records, now=self._syncing.now)
         self._first, self._since = False, stopwatch()
+        self._note_stopped()
         resumed = {name for name in self._syncing.space.settings.destinations if self._goes_on(name)}
         return [bound.key for bound in bounds if bound.wish.to in resumed]
+
+    def _note_stopped(self) -> None:
+        """What a sync was stopped by may be over before anybody looked: it is gone on with all the same."""
+        timings = self._journal.timings().items()
+        stopped = {(key, timing.at) for key, timing in timings if timing.code in PARKING_CODES}
+        keys = {key for key, _ in stopped - self._stopped}
+        self._parked |= {sync.destination for sync in self._journal.syncs() if sync.key in keys}
+        self._stopped = stopped
 
     def _goes_on(self, name: str) -> bool:
         try:
