@@ -51,7 +51,7 @@ def engage(url: str, key: str, *, by: str = "track", **inside: bool) -> None:
 
 
 def members(shop: Shop, name: str) -> set[int]:
-    shop.meta.advance(5)
+    shop.meta.advance(1)  # no more, or syncs without anything to do would become due
     made = [one["id"] for one in shop.meta.get("audiences")["audiences"] if one["name"] == name]
     return shop.meta.members(str(made[0])) if made else set()
 
