@@ -33,12 +33,12 @@ def test_the_audience_has_the_people_of_the_calls(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+def typed(tmp_path: Path) -> Typed:
     space = make_space(tmp_path / "shop")
     with space.settings_file.open("a") as settings:
         settings.write("allowed_hosts: [127.0.0.1]\n")
     (space.audiences / "vip.yaml").write_text("key: vip\nwho: { trait: plan, equals: gold }\n")
-    return Typed(space.folder, capsys)
+    return Typed(space.folder)
 
 
 def test_a_request_looks_like_the_page_says_and_passes_its_check(typed: Typed) -> None:

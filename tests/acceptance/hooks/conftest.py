@@ -1,7 +1,9 @@
 """A space whose people move in and out of an audience, and an address that is told of it."""
 
+import io
 import json
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,16 +24,16 @@ class Typed:
     """Whoever types commands in the space."""
 
     folder: Path
-    capture: pytest.CaptureFixture[str]
     printed: str = ""
     files: int = 0
 
     def __call__(self, *words: object) -> Told:
-        self.capture.readouterr()
-        code = run([*map(str, words), "--space", str(self.folder)])
-        out, err = self.capture.readouterr()
-        self.printed += out + err
-        return Told(code=code, out=out, err=err)
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run([*map(str, words), "--space", str(self.folder)])
+        told = Told(code=code, out=out.getvalue(), err=err.getvalue())
+        self.printed += told.text
+        return told
 
     def done(self, *words: object) -> Told:
         told = self(*words)
@@ -61,19 +63,40 @@ class Typed:
         told = self("hooks", "send", "--json")
         return {one["name"]: (one["sent"], one["code"]) for one in told.facts["hooks"]}
 
+    def hooks(self) -> dict[str, dict[str, Any]]:
+        """All hooks as they are listed, by their names."""
+        return {one["name"]: one for one in self.done("hooks", "list", "--json").facts["hooks"]}
+
     def hook(self, name: str = "crm") -> dict[str, Any]:
-        (one,) = [each for each in self.done("hooks", "list", "--json").facts["hooks"] if each["name"] == name]
-        found: dict[str, Any] = one
-        return found
+        return self.hooks()[name]
 
 
-@pytest.fixture
-def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
-    space = make_space(tmp_path / "shop", country="DE")
+def made(folder: Path) -> Path:
+    """A space with the audience, which may send to this machine."""
+    space = make_space(folder, country="DE")
     with space.settings_file.open("a") as settings:
         settings.write("allowed_hosts: [127.0.0.1]\n")
     (space.audiences / "gold.yaml").write_text(GOLD)
-    return Typed(tmp_path / "shop", capsys)
+    return folder
+
+
+@pytest.fixture
+def typed(tmp_path: Path) -> Typed:
+    return Typed(made(tmp_path / "shop"))
+
+
+@pytest.fixture(scope="module")
+def without_hooks(tmp_path_factory: pytest.TempPathFactory) -> Typed:
+    """A space that tests share: they type only what is refused."""
+    return Typed(made(tmp_path_factory.mktemp("without_hooks") / "shop"))
+
+
+@pytest.fixture(scope="module")
+def with_crm(tmp_path_factory: pytest.TempPathFactory) -> Typed:
+    """The same with a hook `crm`."""
+    typed = Typed(made(tmp_path_factory.mktemp("with_crm") / "shop"))
+    typed.done("hooks", "add", "crm", "--url", "http://127.0.0.1:9/hooks")
+    return typed
 
 
 @pytest.fixture

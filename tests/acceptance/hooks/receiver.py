@@ -59,9 +59,21 @@ class Receiver:
         """The moves of all requests that were taken."""
         return [move for one in self.received if one.taken for move in one.moves]
 
-    def told(self) -> list[tuple[str, str]]:
-        """(change, user id) in order, as often as it came."""
-        return [(move["change"], move["user_ids"][0]) for move in self.taken]
+    def of(self, hook: str) -> list[Received]:
+        """The requests of this hook."""
+        return [one for one in self.received if hook_of(one.body) == hook]
+
+    def told(self, hook: str | None = None) -> list[tuple[str, str]]:
+        """(change, user id) in order, as often as it came; by this hook, or by all."""
+        requests = self.received if hook is None else self.of(hook)
+        moves = [move for one in requests if one.taken for move in one.moves]
+        return [(move["change"], move["user_ids"][0]) for move in moves]
+
+
+def hook_of(body: bytes) -> str:
+    """Which hook a signed request is of."""
+    name: str = json.loads(body)["data"]["hook"]
+    return name
 
 
 @contextmanager

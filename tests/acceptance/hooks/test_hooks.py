@@ -5,7 +5,8 @@ import hashlib
 import hmac
 import json
 import re
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -13,8 +14,8 @@ import pytest
 from guestlist.records import open_records
 from guestlist.space import open_space
 
-from .conftest import Typed
-from .receiver import Answer, Receiver
+from .conftest import Typed, made
+from .receiver import Answer, Receiver, hook_of, receiving
 
 
 def proven(secret: str, headers: dict[str, str], body: bytes) -> list[bool]:
@@ -25,44 +26,76 @@ def proven(secret: str, headers: dict[str, str], body: bytes) -> list[bool]:
     return [one == mine for one in headers["webhook-signature"].split(" ")]
 
 
-def test_who_enters_and_exits_is_told_in_order(typed: Typed, receiver: Receiver) -> None:
-    secret = typed.add(receiver)
-    typed.say(u1="gold", u2="gold", u3="free")
-    assert typed.send() == {"crm": (2, None)}
-    typed.say(u1="free", u3="gold")
-    assert typed.send() == {"crm": (2, None)}
-    assert typed.send() == {"crm": (0, None)}
-    first, second = receiver.received
-    assert sorted(receiver.told()[:2]) == [("entered", "u1"), ("entered", "u2")]
-    assert sorted(receiver.told()[2:]) == [("entered", "u3"), ("exited", "u1")]
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """What four hooks were told of people who entered and exited, each in its manner, and what was said of it."""
+
+    receiver: Receiver
+    segment: Receiver
+    secret: str
+    sent: list[dict[str, Any]]
+    listed: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def moved(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Moved]:
+    typed = Typed(made(tmp_path_factory.mktemp("moved") / "shop"))
+    (typed.folder / "audiences" / "free.yaml").write_text("key: free\nwho: { trait: plan, equals: free }\n")
+    (typed.folder.parent / "key").write_text("the-write-key\n")
+    as_segment = ("--as", "segment", "--write-key-file", typed.folder.parent / "key", "--also", "email")
+    traits = {"plan": "gold", "email": "Ann@Example.org", "first_name": "Ann", "phone": "+4917139200001"}
+    with receiving() as receiver, receiving() as segment:
+        secret = typed.add(receiver, "--audiences", "gold")
+        typed.add(receiver, "--audiences", "gold", "--also", "email, first_name", name="mail")
+        typed.add(receiver, "--audiences", "free", name="free")
+        typed.add(segment, "--audiences", "gold", *as_segment, name="seg")
+        typed.call(
+            {"userId": "u1", "anonymousId": "a1", "traits": traits},
+            {"anonymousId": "a1", "traits": traits},
+            {"userId": "u2", "traits": {"plan": "gold"}},
+            {"userId": "u3", "traits": {"plan": "free"}},
+        )
+        sent = [typed.send()]
+        typed.say(u1="free", u3="gold")
+        sent += [typed.send(), typed.send()]
+        yield Moved(receiver=receiver, segment=segment, secret=secret, sent=sent, listed=typed.hooks())
+
+
+def test_who_enters_and_exits_is_told_in_order(moved: Moved) -> None:
+    assert [one["crm"] for one in moved.sent] == [(2, None), (2, None), (0, None)]
+    first, second = moved.receiver.of("crm")
+    told = moved.receiver.told("crm")
+    assert sorted(told[:2]) == [("entered", "u1"), ("entered", "u2")]
+    assert sorted(told[2:]) == [("entered", "u3"), ("exited", "u1")]
     assert first.document["type"] == "audience.moved"
-    assert first.moves[0].keys() == {"id", "audience", "change", "at", "user_ids"}
-    assert [proven(secret, one.headers, one.body) for one in (first, second)] == [[True], [True]]
+    (of_u2,) = [move for move in first.moves if move["user_ids"] == ["u2"]]
+    assert of_u2.keys() == {"id", "audience", "change", "at", "user_ids"}
+    assert [proven(moved.secret, one.headers, one.body) for one in (first, second)] == [[True], [True]]
     assert "." not in first.headers["webhook-id"]
     assert first.headers["Content-Type"] == "application/json"
-    assert (typed.hook()["state"], typed.hook()["sent"]) == ("fine", 4)
+    assert (moved.listed["crm"]["state"], moved.listed["crm"]["sent"]) == ("fine", 4)
 
 
-def test_what_is_sent_beside_ids_is_what_the_hook_was_told_to_send(typed: Typed, receiver: Receiver) -> None:
-    typed.add(receiver)
-    typed.add(receiver, "--also", "email, first_name", name="mail")
-    traits = {"plan": "gold", "email": "Ann@Example.org", "first_name": "Ann", "phone": "+4917139200001"}
-    typed.call({"userId": "u1", "anonymousId": "a1", "traits": traits}, {"traits": traits, "anonymousId": "a1"})
-    typed.send()
-    plain, more = [one.moves[0] for one in receiver.received]
-    assert (plain["user_ids"], plain["anonymous_ids"], "traits" in plain) == (["u1"], ["a1"], False)
+def test_what_is_sent_beside_ids_is_what_the_hook_was_told_to_send(moved: Moved) -> None:
+    entering = [moved.receiver.of(name)[0].moves for name in ("crm", "mail")]
+    (plain,), (more,) = [[move for move in moves if move["user_ids"] == ["u1"]] for moves in entering]
+    assert (plain["anonymous_ids"], "traits" in plain) == (["a1"], False)
     assert more["traits"] == {"email": "ann@example.org", "first_name": "Ann"}
 
 
-def test_segments_calls(typed: Typed, receiver: Receiver, tmp_path: Path) -> None:
-    (tmp_path / "key").write_text("the-write-key\n")
-    typed.add(receiver, "--as", "segment", "--write-key-file", tmp_path / "key", "--also", "email", name="seg")
-    typed.call({"userId": "u1", "traits": {"plan": "gold", "email": "ann@example.org"}})
-    typed.send()
-    typed.say(u1="free")
-    typed.send()
-    entered, exited = [one.document["batch"] for one in receiver.received]
-    assert receiver.received[0].headers["Authorization"] == "Basic " + base64.b64encode(b"the-write-key:").decode()
+def test_only_the_audiences_that_were_named(moved: Moved) -> None:
+    assert [one["free"] for one in moved.sent] == [(1, None), (2, None), (0, None)]
+    told = [
+        (move["audience"], move["change"], move["user_ids"]) for one in moved.receiver.of("free") for move in one.moves
+    ]
+    assert told[0] == ("free", "entered", ["u3"])
+    assert sorted(told[1:]) == [("free", "entered", ["u1"]), ("free", "exited", ["u3"])]
+
+
+def test_segments_calls(moved: Moved) -> None:
+    first, second = moved.segment.received
+    entered, exited = [[call for call in one.document["batch"] if call["userId"] == "u1"] for one in (first, second)]
+    assert first.headers["Authorization"] == "Basic " + base64.b64encode(b"the-write-key:").decode()
     identify, track = entered
     assert (identify["type"], identify["userId"]) == ("identify", "u1")
     assert identify["traits"] == {"gold": True, "email": "ann@example.org"}
@@ -72,23 +105,36 @@ def test_segments_calls(typed: Typed, receiver: Receiver, tmp_path: Path) -> Non
     assert [(call["event"], call["properties"]["gold"]) for call in exited if call["type"] == "track"] == [
         ("Audience Exited", False)
     ]
-    ids = [call["messageId"] for call in [*entered, *exited]]
+    ids = [call["messageId"] for one in (first, second) for call in one.document["batch"]]
+    assert len(ids) == 8
     assert len(set(ids)) == len(ids)
 
 
+TROUBLES: dict[str, Answer] = {
+    "s500": 500,
+    "s503": 503,
+    "s429": 429,
+    "s408": 408,
+    "reset": "reset",
+    "cut": "cut",
+    "soon": (503, {"Retry-After": "0"}),
+}
+
+
 @pytest.mark.usefixtures("no_waits")
-@pytest.mark.parametrize("trouble", [500, 503, 429, 408, "reset", "cut", (503, {"Retry-After": "0"})], ids=str)
-def test_what_does_not_arrive_is_sent_again_under_the_same_id(
-    typed: Typed, receiver: Receiver, trouble: Answer
-) -> None:
-    typed.add(receiver)
+def test_what_does_not_arrive_is_sent_again_under_the_same_id(typed: Typed, receiver: Receiver) -> None:
+    """One hook for each trouble, all in one space: twice it goes wrong, then the address answers."""
+    for name in TROUBLES:
+        typed.add(receiver, name=name)
     typed.say(u1="gold", u2="gold")
-    receiver.answers = [trouble, trouble, 200]
-    assert typed.send() == {"crm": (2, None)}
-    ids = [one.headers["webhook-id"] for one in receiver.received]
-    assert (len(ids), len(set(ids))) == (3, 1)
-    assert [one.moves for one in receiver.received[1:]] == [receiver.received[0].moves] * 2
-    assert typed.hook()["letters"] == 0
+    receiver.always = lambda body: TROUBLES[hook_of(body)] if len(receiver.of(hook_of(body))) < 2 else 200
+    assert typed.send() == dict.fromkeys(TROUBLES, (2, None))
+    came = {name: receiver.of(name) for name in TROUBLES}
+    ids = {name: [one.headers["webhook-id"] for one in requests] for name, requests in came.items()}
+    assert {name: (len(those), len(set(those))) for name, those in ids.items()} == dict.fromkeys(TROUBLES, (3, 1))
+    same = {name: all(one.moves == requests[0].moves for one in requests) for name, requests in came.items()}
+    assert same == dict.fromkeys(TROUBLES, True)
+    assert {name: one["letters"] for name, one in typed.hooks().items()} == dict.fromkeys(TROUBLES, 0)
 
 
 def test_an_address_that_is_away_is_waited_for_as_long_as_it_asks(typed: Typed, receiver: Receiver) -> None:
@@ -198,14 +244,6 @@ def test_from_the_start_those_who_are_in_are_told_of(typed: Typed, receiver: Rec
     assert sorted(receiver.told()) == [("entered", "u1"), ("entered", "u2")]
 
 
-def test_only_the_audiences_that_were_named(typed: Typed, receiver: Receiver) -> None:
-    (typed.folder / "audiences" / "free.yaml").write_text("key: free\nwho: { trait: plan, equals: free }\n")
-    typed.add(receiver, "--audiences", "free")
-    typed.say(u1="gold", u2="free")
-    assert typed.send() == {"crm": (1, None)}
-    assert [(move["audience"], move["user_ids"]) for move in receiver.taken] == [("free", ["u2"])]
-
-
 # Privacy
 
 
@@ -235,22 +273,17 @@ def loaded(typed: Typed, *lines: str) -> None:
 
 
 def test_whose_line_a_source_takes_back_exits_by_what_it_was_told_of_by(typed: Typed, receiver: Receiver) -> None:
+    """Also who was erased before that was told."""
     typed.add(receiver)
-    loaded(typed, "u1,ann@example.org,gold", "u2,bo@example.org,gold", "u3,cy@example.org,gold")
-    assert typed.send() == {"crm": (3, None)}
-    loaded(typed, "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    loaded(typed, *(f"u{number},guest{number}@example.org,gold" for number in (1, 2, 3, 4)))
+    assert typed.send() == {"crm": (4, None)}
+    loaded(typed, *(f"u{number},guest{number}@example.org,gold" for number in (2, 3, 4)))
     assert typed.send() == {"crm": (1, None)}
-    assert receiver.told()[3:] == [("exited", "u1")]
-
-
-def test_whose_line_was_taken_back_before_they_were_erased_exits_too(typed: Typed, receiver: Receiver) -> None:
-    typed.add(receiver)
-    loaded(typed, "u1,ann@example.org,gold", "u2,bo@example.org,gold", "u3,cy@example.org,gold")
+    assert receiver.told()[4:] == [("exited", "u1")]
+    loaded(typed, *(f"u{number},guest{number}@example.org,gold" for number in (3, 4)))
+    assert typed("erase", "user_id:u2").code in {0, 1}
     typed.send()
-    loaded(typed, "u2,bo@example.org,gold", "u3,cy@example.org,gold")
-    assert typed("erase", "user_id:u1").code in {0, 1}
-    typed.send()
-    assert receiver.told()[3:] == [("exited", "u1")]
+    assert receiver.told()[5:] == [("exited", "u2")]
 
 
 def test_who_is_listed_by_an_email_that_lapsed_is_not_told_of_as_entering(typed: Typed, receiver: Receiver) -> None:
@@ -288,31 +321,39 @@ def test_who_is_erased_exits_by_ids_alone_and_what_waits_of_them_is_gone(typed: 
 
 
 @pytest.mark.usefixtures("no_waits")
-@pytest.mark.parametrize("refusal", [400, 413, 422, 410])
-@pytest.mark.parametrize("given_up", [False, True])
 def test_an_exit_of_somebody_erased_that_is_refused_waits_in_a_letter_that_names_nobody(
-    typed: Typed, receiver: Receiver, refusal: int, *, given_up: bool
+    typed: Typed, receiver: Receiver
 ) -> None:
-    typed.add(receiver)
+    """Two hooks for each refusal, all in one space: of one the letter is sent again, of the other given up."""
+    refusals = {f"{after}-{status}": status for status in (400, 413, 422, 410) for after in ("again", "given-up")}
+    for name in refusals:
+        typed.add(receiver, name=name)
     typed.say(u1="gold", u2="gold")
     typed.send()
     receiver.received.clear()
-    receiver.always = lambda _: refusal
+    receiver.always = lambda body: refusals[hook_of(body)]
     assert typed("erase", "user_id:u1").code in {0, 1}
     typed.send()
-    assert len(receiver.received) == (1 if refusal == 410 else 3)
-    (letter,) = typed.done("hooks", "failed", "crm", "--json").facts["letters"]
-    assert (letter["code"], letter["moves"], letter["people"]) == (f"http_{refusal}", 1, 1)
+    tried = {name: len(receiver.of(name)) for name in refusals}
+    assert tried == {name: 1 if status == 410 else 3 for name, status in refusals.items()}
+    letters = {one["hook"]: one for one in typed.done("hooks", "failed", "--json").facts["letters"]}
+    assert {name: (one["code"], one["moves"], one["people"]) for name, one in letters.items()} == {
+        name: (f"http_{status}", 1, 1) for name, status in refusals.items()
+    }
     receiver.always = lambda _: 200
-    if given_up:
-        typed.done("hooks", "drop", "crm", "--letter", letter["letter"])
-    typed.done("hooks", "retry", "crm")
+    for name in refusals:
+        if name.startswith("given-up"):
+            typed.done("hooks", "drop", name, "--letter", letters[name]["letter"])
+        typed.done("hooks", "retry", name)
     typed.say(u2="free")
     typed.send()
-    assert receiver.told() == [("exited", user) for user in ("u1", "u2")[given_up:]]
-    assert typed.hook()["letters"] == 0
+    assert {name: receiver.told(name) for name in refusals} == {
+        name: [("exited", user) for user in (["u2"] if name.startswith("given-up") else ["u1", "u2"])]
+        for name in refusals
+    }
+    assert {name: one["letters"] for name, one in typed.hooks().items()} == dict.fromkeys(refusals, 0)
     with open_records(open_space(typed.folder)) as records:
-        assert records.journal.owed_exits("crm") == []
+        assert [name for name in refusals if records.journal.owed_exits(name)] == []
         assert not [one.name for one in records.journal.secrets() if one.name.startswith("exit")]
 
 
@@ -347,10 +388,10 @@ def test_nothing_about_people_or_keys_is_printed(typed: Typed, receiver: Receive
         (("crm", "--url", "https://crm.example.org", "--as", "segment"), "hook_needs_key"),
     ],
 )
-def test_what_cannot_be_a_hook(typed: Typed, words: tuple[str, ...], code: str) -> None:
-    refused = typed("hooks", "add", *words, "--json")
+def test_what_cannot_be_a_hook(without_hooks: Typed, words: tuple[str, ...], code: str) -> None:
+    refused = without_hooks("hooks", "add", *words, "--json")
     assert refused.facts["error"]["code"] == code
-    assert typed.done("hooks", "list", "--json").facts["hooks"] == []
+    assert without_hooks.done("hooks", "list", "--json").facts["hooks"] == []
 
 
 @pytest.mark.parametrize(
@@ -364,9 +405,8 @@ def test_what_cannot_be_a_hook(typed: Typed, words: tuple[str, ...], code: str) 
         (("add", "crm", "--url", "https://crm.example.org"), "hook_exists"),
     ],
 )
-def test_what_is_not_there_is_said(typed: Typed, receiver: Receiver, words: tuple[str, ...], code: str) -> None:
-    typed.add(receiver)
-    refused: dict[str, Any] = json.loads(typed("hooks", *words, "--json").out)
+def test_what_is_not_there_is_said(with_crm: Typed, words: tuple[str, ...], code: str) -> None:
+    refused: dict[str, Any] = json.loads(with_crm("hooks", *words, "--json").out)
     assert refused["error"]["code"] == code
 
 

@@ -68,6 +68,11 @@ class Kept:
     def runs(self, state: str = "done", sync: str = "vip@main") -> int:
         return len(self.of("synced", state=state, sync=sync))
 
+    def looks_on(self) -> None:
+        """Several looks later: what it is not to do, it would have done."""
+        seen = self.looks
+        until(lambda: self.looks > seen + 3)
+
 
 @contextmanager
 def keeping(space: Path) -> Iterator[Kept]:
@@ -158,11 +163,22 @@ def told(shop: Shop, serve: Callable[..., Serving]) -> Iterator[httpx.Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def idle(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    """The API of a shop that the tests of a module share: they ask only for what changes nothing, or is refused."""
+    made.meta.reset()
+    folder = tmp_path_factory.mktemp("idle")
+    shop = made.copy_to(folder / "shop", None)
+    shop.want(*shop.tiers, sync="{ to: main, every: manual }")
+    with serving(shop, folder) as start, admin(shop, start()) as client:
+        yield client
+
+
 @contextmanager
 def admin(shop: Shop, running: Serving) -> Iterator[httpx.Client]:
     """The API of a shop that is served, once it is kept, for somebody who may do all."""
-    until(lambda: httpx.get(f"{running.address}/readyz").status_code == 200)
-    key = shop.process("keys", "add", "test", "--role", "admin", "--json").facts["key"]
-    headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=f"{running.address}/api/v1/spaces/shop", headers=headers, timeout=60) as client:
+    with httpx.Client(base_url=f"{running.address}/api/v1/spaces/shop", timeout=60) as client:
+        until(lambda: client.get(f"{running.address}/readyz").status_code == 200)
+        key = shop.type("keys", "add", "test", "--role", "admin", "--json").facts["key"]
+        client.headers["Authorization"] = f"Bearer {key}"
         yield client

@@ -21,11 +21,6 @@ from .conftest import BATCH, COUNT, keeping, until
 MINUTE = 60
 
 
-def for_a_while() -> None:
-    """Twenty looks of a keeper: what it is not to do, it would have done by then."""
-    time.sleep(1)
-
-
 def test_a_schedule_runs_when_its_time_has_come(shop: Shop) -> None:
     shop.want("t0", "t1", sync="{ to: main, every: 15m }")
     with keeping(shop.space) as kept:
@@ -33,13 +28,13 @@ def test_a_schedule_runs_when_its_time_has_come(shop: Shop) -> None:
         assert shop.truth() == RIGHT
         shop.want("t1", "t2", sync="{ to: main, every: 15m }")
         shop.meta.advance(14 * MINUTE)
-        for_a_while()
+        kept.looks_on()
         assert kept.runs() == 1
         shop.meta.advance(2 * MINUTE)
         until(lambda: kept.runs() == 2)
         shop.meta.advance(3 * HOUR)  # twelve times at once
         until(lambda: kept.runs() == 3)
-        for_a_while()
+        kept.looks_on()
         assert kept.runs() == 3
     shop.meta.advance(SETTLED)
     assert shop.truth() == RIGHT
@@ -50,7 +45,7 @@ def test_manual_waits_until_told(shop: Shop) -> None:
     with keeping(shop.space) as kept:
         until(lambda: kept.of("keeper", state="keeping"))
         shop.meta.advance(48 * HOUR)
-        for_a_while()
+        kept.looks_on()
         assert not kept.of("synced")
         kept.keeper.run_now("vip@main")
         until(lambda: kept.runs() == 1)
@@ -67,7 +62,7 @@ def test_cancelled_it_sends_nothing_more_until_told_again(shop: Shop) -> None:
         until(lambda: kept.runs("cancelled") == 1)
         sent = len(shop.uploads())
         assert sent < len(shop.wanted) / BATCH
-        for_a_while()
+        kept.looks_on()
         assert len(shop.uploads()) == sent
         assert not kept.keeper.cancel("vip@main")
         shop.meta.clear_faults()

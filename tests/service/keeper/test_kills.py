@@ -23,7 +23,7 @@ def test_messages_that_come_while_others_land_are_there_once_whenever_it_is_kill
     shop: Shop, serve: Callable[..., Serving]
 ) -> None:
     shop.want("t0", sync="{ to: main, every: manual }")
-    keys = {name: shop.process("sources", "add", name, "--json").facts["write_key"] for name in ("web", "app")}
+    keys = {name: shop.type("sources", "add", name, "--json").facts["write_key"] for name in ("web", "app")}
     loads = []
     for number, point in enumerate((*POINTS, None)):
         running = serve(dies=point)

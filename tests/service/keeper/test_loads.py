@@ -37,7 +37,7 @@ def crm(shop: Shop, database: Postgres, tmp_path: Path) -> Postgres:
     (tmp_path / "dsn").write_text(database.dsn)
     words = ["--dsn-file", tmp_path / "dsn", "--table", "public.people", "--key", "id", "--changed", "changed",
              "--every", "1d", "--as", "people", "--id", "id", "--yes"]  # fmt: skip
-    made = shop.process("sources", "add", "crm", *map(str, words))
+    made = shop.type("sources", "add", "crm", *map(str, words))
     assert made.code == 0, made.text
     return database
 
@@ -50,7 +50,7 @@ def members(shop: Shop) -> set[int]:
 
 def load(shop: Shop, *words: str) -> None:
     """Ask the service that keeps the space."""
-    done = shop.process("sources", "load", "crm", *words, "--json")
+    done = shop.type("sources", "load", "crm", *words, "--json")
     assert done.facts == {"source": {"key": "crm", "asked": True}}, done.text
 
 

@@ -9,7 +9,6 @@ import pytest
 from tests.acceptance.sync.kit import HOUR, RIGHT, SETTLED, Shop
 
 from .conftest import BATCH, Serving, keeping, until
-from .test_keeper import for_a_while
 
 
 def test_paused_beside_the_service_it_sends_nothing_more_but_who_is_listed_leaves(shop: Shop) -> None:
@@ -24,7 +23,7 @@ def test_paused_beside_the_service_it_sends_nothing_more_but_who_is_listed_leave
         shop.meta.clear_faults()
         shop.meta.advance(3 * HOUR)
         kept.keeper.run_now("vip@main")
-        for_a_while()
+        kept.looks_on()
         assert len(shop.uploads()) == sent
         assert shop.status()["now"] == "paused"
         there = min(shop.meta.members(shop.audience()))
@@ -40,32 +39,27 @@ def test_paused_beside_the_service_it_sends_nothing_more_but_who_is_listed_leave
 def test_a_pause_ends_when_it_was_said_to(shop: Shop) -> None:
     shop.want("t0", sync="{ to: main, every: 15m }")
     ends = datetime.fromtimestamp(shop.meta.now() + 2 * HOUR, UTC).isoformat()
-    assert shop.process("pause", "vip@main", "--until", ends).code == 0
+    assert shop.type("pause", "vip@main", "--until", ends).code == 0
     with keeping(shop.space) as kept:
         until(lambda: kept.of("keeper", state="keeping"))
-        for_a_while()
+        kept.looks_on()
         assert not shop.uploads()
         shop.meta.advance(2 * HOUR + 60)
         until(lambda: kept.runs() == 1)
     assert shop.truth() == RIGHT
 
 
-@pytest.mark.parametrize(
-    ("words", "code", "state", "sends"),
-    [
+def test_without_the_service_a_paused_sync_says_so(shop: Shop) -> None:
+    shop.want("t0")
+    assert shop.type("pause", "vip").code == 0
+    for words, code, state, sends in (
         (("vip",), 1, "paused", False),
         ((), 0, "paused", False),
         (("vip", "--anyway"), 0, "done", True),
-    ],
-)
-def test_without_the_service_a_paused_sync_says_so(
-    shop: Shop, words: tuple[str, ...], code: int, state: str, *, sends: bool
-) -> None:
-    shop.want("t0")
-    assert shop.process("pause", "vip").code == 0
-    told = shop.type("sync", *words, "--json")
-    (one,) = told.facts["syncs"]
-    assert (told.code, one["state"], bool(shop.uploads())) == (code, state, sends)
+    ):
+        told = shop.type("sync", *words, "--json")
+        (one,) = told.facts["syncs"]
+        assert (told.code, one["state"], bool(shop.uploads())) == (code, state, sends), words
 
 
 @pytest.mark.parametrize(

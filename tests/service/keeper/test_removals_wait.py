@@ -13,7 +13,7 @@ from .test_told import sync_of
 
 def test_the_oldest_removal_is_told_until_meta_has_acknowledged_it(shop: Shop, serve: Callable[..., Serving]) -> None:
     shop.want("t0", "t1", sync="{ to: main, every: on_change }")
-    key = shop.process("sources", "add", "web", "--json").facts["write_key"]
+    key = shop.type("sources", "add", "web", "--json").facts["write_key"]
     running = serve()
 
     def metric() -> float:

@@ -5,7 +5,6 @@ from typing import Any
 from tests.acceptance.sync.kit import DAY, HOUR, RIGHT, SETTLED, Shop
 
 from .conftest import Kept, keeping, until
-from .test_keeper import for_a_while
 
 EVERY = "{ to: main, every: 15m }"
 
@@ -38,12 +37,12 @@ def test_dead_then_reconnected(shop: Shop) -> None:
         sent, before = len(shop.uploads()), shop.last_request()
         for _ in range(3):  # its times come and go
             shop.meta.advance(16 * 60)
-            for_a_while()
+            kept.looks_on()
         # Asked now and then whether it is over, and nothing else.
         assert {path.rpartition("/")[2] for path in graph_calls(shop, before)} == {"debug_token"}
         assert len(graph_calls(shop, before)) <= 4
         assert len(kept.of("destination_parked")) == 1
-        told = shop.process("status")
+        told = shop.type("status")
         assert "Destination 'main' is parked: The password of the connected account was changed" in told.out
 
         assert "The running service goes on by itself." in reconnect(shop)
@@ -99,7 +98,7 @@ def test_a_token_ends_as_it_said(shop: Shop) -> None:
         shop.meta.advance(2 * DAY + HOUR)
         until(lambda: kept.of("token_ends_soon", destination="main", days=13))
         shop.meta.advance(DAY)
-        for_a_while()
+        kept.looks_on()
         shop.meta.advance(10 * DAY)
         until(lambda: kept.of("token_ends_soon", destination="main", days=2))
         shop.meta.advance(2 * DAY)
@@ -119,10 +118,10 @@ def test_an_emptied_audience_stays_empty_while_the_service_runs(shop: Shop) -> N
         for hours in (1, 27):
             shop.meta.advance(hours * HOUR)
             until(lambda: kept.of("synced", state="done"))
-            for_a_while()
+            kept.looks_on()
         assert {one["method"] for one in shop.uploads()[-2:]} == {"DELETE"}
         assert shop.meta.members(shop.audience()) == set()
-        told = shop.process("resume", "vip")
+        told = shop.type("resume", "vip")
         assert told.code == 0, told.text
         shop.meta.advance(HOUR)
         until(lambda: shop.meta.members(shop.audience()) == shop.wanted)

@@ -35,19 +35,19 @@ def test_a_sync_is_run_when_told_and_says_how_it_stands(shop: Shop, told: httpx.
 
 def test_what_would_be_sent_is_the_same_beside_the_service(shop: Shop, told: httpx.Client) -> None:
     by_api = told.post("/plan", json={}).json()
-    beside = shop.process("plan", "--json")
+    beside = shop.type("plan", "--json")
     assert beside.code == 0, beside.text
     assert beside.facts == by_api
     assert by_api["plans"][0]["add_rows"] > 0
     assert shop.uploads() == []
 
 
-def test_a_sync_that_is_not_there_is_told_by_name(told: httpx.Client) -> None:
-    refused = told.get("/syncs/vipp")
+def test_a_sync_that_is_not_there_is_told_by_name(idle: httpx.Client) -> None:
+    refused = idle.get("/syncs/vipp")
     assert (refused.status_code, refused.json()["code"]) == (404, "unknown_sync")
     assert "vip@main" in refused.json()["next_step"]
-    assert told.post("/syncs/vip/cancel").json()["syncs"] == []
-    assert told.post("/plans/nothing/confirm").status_code == 409
+    assert idle.post("/syncs/vip/cancel").json()["syncs"] == []
+    assert idle.post("/plans/nothing/confirm").status_code == 409
 
 
 def test_every_change_is_recorded_with_who_made_it(shop: Shop, told: httpx.Client) -> None:

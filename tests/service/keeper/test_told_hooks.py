@@ -93,8 +93,8 @@ def test_dead_letters_are_listed_asked_for_and_dropped(receiver: Receiver, shop:
         ({"name": "crm", "url": "https://crm.example.org/hooks", "as": "carrier"}, 422, "wrong_parameters"),
     ],
 )
-def test_what_cannot_be_a_hook(told: httpx.Client, given: dict[str, object], status: int, code: str) -> None:
-    refused = told.post("/hooks", json=given)
+def test_what_cannot_be_a_hook(idle: httpx.Client, given: dict[str, object], status: int, code: str) -> None:
+    refused = idle.post("/hooks", json=given)
     assert (refused.status_code, refused.json()["code"]) == (status, code)
-    assert told.get("/hooks").json()["hooks"] == []
+    assert idle.get("/hooks").json()["hooks"] == []
     assert "two words" not in refused.text

@@ -1,14 +1,12 @@
 """Syncs paused, resumed, run and waited for by a running service, which is told by the API and by commands."""
 
-import os
-import subprocess
 from typing import Any
 
 import httpx
 import pytest
 from tests.acceptance.sync.kit import RIGHT, Shop, Told
 
-from guestlist.cli import ordering
+from guestlist.cli import ordering, run
 
 from .conftest import until
 from .test_told import sync_of
@@ -16,13 +14,14 @@ from .test_told import sync_of
 
 def by_url(told: httpx.Client, shop: Shop, *words: object) -> Told:
     """A command that knows the address and a key only."""
-    typed = [*shop.command(*words)[:-1], str(told.base_url).rstrip("/")]
-    key = told.headers["authorization"].removeprefix("Bearer ")
-    ended = subprocess.run(
-        typed, capture_output=True, check=False, encoding="utf-8", timeout=300, cwd="/",
-        env={**os.environ, "GUESTLIST_API_KEY": key},
-    )  # fmt: skip
-    return Told(code=ended.returncode, out=ended.stdout, err=ended.stderr)
+    assert shop.capture is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GUESTLIST_API_KEY", told.headers["authorization"].removeprefix("Bearer "))
+        patch.chdir("/")
+        shop.capture.readouterr()
+        code = run([*map(str, words), "--space", str(told.base_url).rstrip("/")])
+        out, err = shop.capture.readouterr()
+    return Told(code=code, out=out, err=err)
 
 
 def told_by(told: httpx.Client, action: str) -> list[str]:
@@ -66,18 +65,18 @@ def told_of_resume(*, was_paused: bool) -> dict[str, Any]:
     ],
 )
 def test_what_cannot_be_paused(
-    told: httpx.Client, path: str, given: dict[str, Any] | None, status: int, code: str
+    idle: httpx.Client, path: str, given: dict[str, Any] | None, status: int, code: str
 ) -> None:
-    refused = told.post(path, json=given)
+    refused = idle.post(path, json=given)
     assert (refused.status_code, refused.json()["code"]) == (status, code)
-    assert sync_of(told)["paused"] is False
+    assert sync_of(idle)["paused"] is False
 
 
 # --- running ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_sync_beside_a_service_is_run_by_it(shop: Shop, told: httpx.Client) -> None:
-    ordered = shop.process("sync", "vip", "--json")
+    ordered = shop.type("sync", "vip", "--json")
     assert (ordered.code, ordered.facts["ordered"]) == (0, ["vip@main"])
     until(lambda: sync_of(told)["last_right"])
     assert shop.truth() == RIGHT
@@ -102,7 +101,7 @@ def test_whoever_waits_hears_that_a_person_is_needed_or_that_time_is_over(
     assert told.post("/syncs/vip/pause").status_code == 200
     assert by_url(told, shop, "sync", "vip", "--wait").code == 1
     assert by_url(told, shop, "sync", "--wait").code == 0  # it rests, as people want it
-    refused = shop.process("sync", "vip", "--anyway", "--json")
+    refused = shop.type("sync", "vip", "--anyway", "--json")
     assert (refused.code, refused.facts["error"]["code"]) == (2, "not_by_a_service")
     assert told.post("/syncs/vip/resume").status_code == 200
 
@@ -113,7 +112,7 @@ def test_whoever_waits_hears_that_a_person_is_needed_or_that_time_is_over(
     shop.meta.clear_faults()
     shop.meta.fault("error", path="/users$", code=190, subcode=460, times=100)
     shop.meta.advance(50_000 * 60)
-    stopped = shop.process("sync", "vip", "--wait", "--timeout", "2m", "--json")
+    stopped = shop.type("sync", "vip", "--wait", "--timeout", "2m", "--json")
     assert (stopped.code, stopped.facts["syncs"][0]["error"]["code"]) == (1, "meta_password_changed")
 
 
@@ -122,14 +121,14 @@ def test_whoever_waits_hears_that_a_person_is_needed_or_that_time_is_over(
 
 def test_a_source_is_loaded_a_backup_made_and_alerts_tried_by_the_service(shop: Shop, told: httpx.Client) -> None:
     place = shop.file("more.csv", "user_id,email,tier\nuser-000900,guest900@example.com,t0\n")
-    added = shop.process("sources", "add", "crm", "--files", place, "--key", "user_id", "--every", "manual",
+    added = shop.type("sources", "add", "crm", "--files", place, "--key", "user_id", "--every", "manual",
                          "--as", "people", "--yes", "--json")  # fmt: skip
     assert added.code == 0, added.text
     (before,) = told.get("/sources").json()["loaded"]
     assert (before["key"], before["state"], before["as"], before["line_key"]) == ("crm", None, "people", "user_id")
     assert by_url(told, shop, "sources", "load", "crm", "--json").facts == {"source": {"key": "crm", "asked": True}}
     until(lambda: told.get("/sources/crm/load").json()["source"]["state"] == "loaded")
-    after = shop.process("sources", "show", "crm", "--json").facts["source"]
+    after = shop.type("sources", "show", "crm", "--json").facts["source"]
     assert (after["lines"], after["came"], after["left_out"], after["error"]) == (1, 1, 0, None)
     assert told.post("/sources/none/load").json()["code"] == "unknown_source"
     assert told.get("/sources/none/load").json()["code"] == "unknown_source"
@@ -138,7 +137,7 @@ def test_a_source_is_loaded_a_backup_made_and_alerts_tried_by_the_service(shop: 
     until(lambda: told.get("/backups").json()["backups"][0]["made_at"])
     (made,) = told.get("/backups").json()["backups"]
     assert (made["id"], made["file"], made["error"], made["with_key"]) == (ordered["id"], ordered["file"], None, False)
-    assert shop.process("backup", "--check", made["file"]).code == 0
+    assert shop.type("backup", "--check", made["file"]).code == 0
     assert by_url(told, shop, "backup", "/tmp", "--json").facts["error"]["code"] == "only_on_its_machine"
 
     assert told.post("/alerts/test").json()["code"] == "no_alerts_set"

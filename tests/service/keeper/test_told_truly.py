@@ -21,7 +21,7 @@ def code(answered: httpx.Response) -> tuple[int, str]:
 @contextmanager
 def by(told: httpx.Client, shop: Shop, role: str) -> Iterator[httpx.Client]:
     """Somebody else's client."""
-    key = shop.process("keys", "add", role, "--role", role, "--json").facts["key"]
+    key = shop.type("keys", "add", role, "--role", role, "--json").facts["key"]
     with httpx.Client(base_url=told.base_url, headers={"Authorization": f"Bearer {key}"}, timeout=60) as client:
         yield client
 
