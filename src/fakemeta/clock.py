@@ -7,10 +7,12 @@ from collections.abc import Callable
 class Clock:
     """Simulated seconds since 1970. `speed` simulated seconds pass per real second; 0 stops the clock."""
 
-    def __init__(self, *, wall: Callable[[], float] = time.time, speed: float = 1.0) -> None:
+    def __init__(
+        self, *, wall: Callable[[], float] = time.time, speed: float = 1.0, starts: float | None = None
+    ) -> None:
         self._wall = wall
         self._real_mark = wall()
-        self._sim_mark = self._real_mark
+        self._sim_mark = self._real_mark if starts is None else starts
         self._speed = speed
 
     @property

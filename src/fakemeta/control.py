@@ -94,6 +94,18 @@ def reset(asked: Asked) -> Any:
     return overview(asked)
 
 
+def keep_moment(asked: Asked) -> Any:
+    return {"moment": asked.world.keep_moment()}
+
+
+def go_back(asked: Asked) -> Any:
+    try:
+        asked.world.go_back(int(asked.id))
+    except KeyError as error:
+        raise NotFoundError(f"no moment {asked.id} was kept") from error
+    return overview(asked)
+
+
 def read_clock(asked: Asked) -> Any:
     now = asked.world.clock.now()
     return {"now": now, "iso": datetime.fromtimestamp(now, UTC).isoformat(), "speed": asked.world.clock.speed}
@@ -267,6 +279,8 @@ def _summary(world: World, audience: Audience) -> dict[str, Any]:
 TABLE: tuple[Row, ...] = (
     ("GET", "", overview),
     ("POST", "reset", reset),
+    ("POST", "moments", keep_moment),
+    ("POST", "moments/{id:int}", go_back),
     ("GET", "clock", read_clock),
     ("POST", "clock", set_clock),
     ("GET", "behaviour", read_behaviour),

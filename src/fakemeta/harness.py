@@ -52,6 +52,14 @@ class Control:
     def reset(self) -> None:
         self.post("reset")
 
+    def keep_moment(self) -> int:
+        """Keep all as it is now, for `go_back`; gives its number."""
+        moment: int = self.post("moments")["moment"]
+        return moment
+
+    def go_back(self, moment: int) -> None:
+        self.post(f"moments/{moment}")
+
     def clear_faults(self) -> None:
         self.delete("faults")
 

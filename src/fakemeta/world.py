@@ -3,6 +3,7 @@
 import random
 from collections import deque
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -49,11 +50,19 @@ class Logged:
     error: tuple[int, int | None] | None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Moment:
+    now: float
+    speed: float
+    kept: dict[str, Any]
+
+
 class World:
     """The state of one simulator. Not thread-safe: the server's event loop owns it."""
 
     def __init__(self, *, people: Iterable[Person] = (), seed: int = 7, speed: float = 1.0) -> None:
         self._people, self._seed, self._speed = list(people), seed, speed
+        self._moments: dict[int, _Moment] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -78,6 +87,20 @@ class World:
         self.admin = self.add_user("Alex Admin", everywhere=TASKS)
         self.add_user("Avery Advertiser", tasks={self.account.id: ("ADVERTISE", "ANALYZE")})
         self.add_user("Ari Analyst", tasks={self.account.id: ("ANALYZE",)})
+
+    def keep_moment(self) -> int:
+        """Keep all as it is now, for `go_back`."""
+        left_out = {"clock", "_people", "_moments"}
+        kept = deepcopy({name: value for name, value in vars(self).items() if name not in left_out})
+        number = len(self._moments) + 1
+        self._moments[number] = _Moment(now=self.clock.now(), speed=self.clock.speed, kept=kept)
+        return number
+
+    def go_back(self, number: int) -> None:
+        """All as it was at a kept moment, the time and the clock's speed included; as often as one likes."""
+        moment = self._moments[number]
+        vars(self).update(deepcopy(moment.kept))
+        self.clock = Clock(speed=moment.speed, starts=moment.now)
 
     def number(self, digits: int, prefix: str = "1") -> str:
         """A numeric id as Meta's look: `digits` long, a string."""

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -279,17 +278,17 @@ class Moment:
     """A shop and its Meta as they once were: many tests go on from there, each with a copy of its own."""
 
     shop: Shop
-    world: dict[str, Any]
+    kept: int
 
     def copy_to(self, space: Path, capture: pytest.CaptureFixture[str] | None) -> Shop:
         """The shop in that folder, and Meta as it was."""
-        vars(self.shop.meta.world).update(deepcopy(self.world))
+        self.shop.meta.go_back(self.kept)
         return self.shop.copy_to(space, capture)
 
 
 def moment(shop: Shop) -> Moment:
     """The shop as it is now; from here on it is only copied."""
-    return Moment(shop=shop, world=deepcopy(vars(shop.meta.world)))
+    return Moment(shop=shop, kept=shop.meta.keep_moment())
 
 
 def planned(made: Shop, space: Path) -> Moment:
