@@ -27,6 +27,7 @@ from guestlist.service.logs import Log
 from guestlist.service.orders import Orders
 from guestlist.service.turns import Memory, TakeIn, Turns
 from guestlist.space import Space, open_space
+from guestlist.store.journal_file import BUSY
 from guestlist.store.journal_hooks import Hook
 from guestlist.store.journal_tables import Owner
 from guestlist.syncing import open_to_sync
@@ -212,6 +213,8 @@ class Keeper:
         except GuestlistError as error:
             if error.code == LOST:
                 return  # it woke up, or another was faster
+            if error.code != BUSY:
+                raise
             code = error.code
         ended = self._manner.end_hung and end(hung)
         name = "not_fenced" if code and not ended else "fenced"

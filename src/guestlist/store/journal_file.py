@@ -15,6 +15,8 @@ from guestlist.errors import GuestlistError
 
 NOTHING_CHANGED = "Nothing was changed or sent."
 _MIGRATIONS = Path(__file__).parent / "migrations"
+BUSY = "journal_busy"
+"""Where another process does not let go of the journal."""
 _BUSY_MS = 10_000
 _PRAGMAS = (
     f"PRAGMA busy_timeout = {_BUSY_MS}",  # first: the next one may have to wait for another process
@@ -116,6 +118,14 @@ def translated(path: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
+        if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise GuestlistError(
+                BUSY,
+                "Another process has been writing the records of this space for ten seconds, and has not ended yet.",
+                next_step="Run the command again. If it happens again, that process hangs: end it, and what it had in"
+                " hand is planned again.",
+                nothing_lost=NOTHING_CHANGED,
+            ) from error
         raise GuestlistError(
             "journal_unwritable",
             f"The records of this space cannot be read or written ({error.orig}).",

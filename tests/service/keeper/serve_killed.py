@@ -31,7 +31,7 @@ def armed(work: Any, then: Any) -> Any:
 
 
 def stopping(connection: Connection) -> None:
-    if not connection.get_execution_options().get("reading"):
+    if not {"reading", "plain"} & connection.get_execution_options().keys():  # it has the journal's lock
         os.kill(os.getpid(), signal.SIGSTOP)
 
 

@@ -51,7 +51,7 @@ def test_one_that_hangs_while_it_writes_its_records_is_ended_or_waited_for(
 ) -> None:
     """It holds the journal's lock, so it cannot be fenced off; what is waited for goes on where it was."""
     shop.want("t0", "t1", sync="{ to: main, every: 15m }")
-    words = ("--hung-after", 2, *(["--leave-hung"] if left else []))
+    words = ("--hung-after", 8, *(["--leave-hung"] if left else []))
     first = serve(*words, dies=STOPPED)
     ready(first)
     until(lambda: first.said("synced", state="done"))
@@ -59,11 +59,12 @@ def test_one_that_hangs_while_it_writes_its_records_is_ended_or_waited_for(
     ready(second)
     first.send(signal.SIGUSR1)
     if left:
-        until(lambda: second.said("not_fenced", code="journal_unwritable"))
+        until(lambda: second.said("not_fenced", code="journal_busy"))
         first.send(signal.SIGUSR1)
         first.send(signal.SIGCONT)
         first.send(signal.SIGTERM)
     assert first.process.wait(60) == (0 if left else -signal.SIGKILL)
+    assert left or second.said("fenced", state="ended", code="journal_busy")
     until(lambda: second.said("keeper", state="keeping"))
     assert shop.type("sync").code == 0
     assert shop.truth() == RIGHT
