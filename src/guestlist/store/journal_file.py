@@ -120,7 +120,7 @@ def translated(path: Path | None = None) -> Iterator[None]:
     except OperationalError as error:
         if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
             raise GuestlistError(
-                BUSY,
+                "journal_busy",
                 "Another process has been writing the records of this space for ten seconds, and has not ended yet.",
                 next_step="Run the command again. If it happens again, that process hangs: end it, and what it had in"
                 " hand is planned again.",
