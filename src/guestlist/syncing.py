@@ -342,6 +342,7 @@ class Syncing:
         note_counts(self.ledger, self.records.journal, self._saved(bound), source.last, now=self.now)
         if report.state is State.DONE and delivery.terms.reassert_before is not None:
             self._sweep(bound)
+        self.ledger.tidy()
         return report
 
     def _sleep_whole(self, seconds: float) -> None:

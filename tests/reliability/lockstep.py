@@ -87,7 +87,8 @@ class Engine:
         steps: list[str] = []
         step = self._recorder(steps)
         seen = replace(given, ledger=_per_row(given.ledger)) if design.settle_per_row else given
-        step("additions", plan(seen, design.settings, rules=design.rules, materialise=step).additions)
+        planned = plan(seen, design.settings, rules=design.rules, materialise=step)
+        step("additions", given.wanted.semi_join(planned.additions, ["sync", "row_key"]))
         return steps
 
     def _fold_steps(self, given: Relations, batches: Batches, design: Design) -> list[str]:

@@ -117,7 +117,7 @@ class Warehouse:
         """How many lines a relation holds; 0 if it is not there."""
         if not self.has(name):
             return 0
-        return int(self._connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchall()[0][0])  # noqa: S608 a checked name
+        return int(self._connection.execute(f"SELECT count(*) FROM {quoted(name)}").fetchall()[0][0])  # noqa: S608 a checked name
 
     def read(self, rows: Table) -> pa.Table:
         """The lines of an expression, all in memory: for small answers."""
@@ -146,12 +146,12 @@ class Warehouse:
         with self._source(ibis.schema(dict(schema)).to_pyarrow().empty_table()) as source:
             columns = self._connection.execute(f"DESCRIBE {source}").fetchall()
         listed = ", ".join(f'"{column[0]}" {column[1]}' for column in columns)
-        self._connection.execute(f"CREATE TABLE {_quoted(name)} ({listed})")
+        self._connection.execute(f"CREATE TABLE {quoted(name)} ({listed})")
 
     def view(self, name: str, rows: Table) -> None:
         """Make a relation that is an expression, worked out whenever it is read; it can only be read."""
         self.drop(name)
-        self._connection.execute(f"CREATE VIEW {_quoted(name)} AS {self._sql(rows)}")
+        self._connection.execute(f"CREATE VIEW {quoted(name)} AS {self._sql(rows)}")
 
     def append(self, name: str, rows: Rows) -> int:
         """Add lines, column by column name; make the relation if it is not there. Returns how many."""
@@ -163,14 +163,14 @@ class Warehouse:
     def replace(self, name: str, rows: Rows) -> int:
         """Make the relation hold exactly these lines, and these columns. `rows` may read the relation itself."""
         with self._source(rows) as source:
-            lines = self._changed(f"CREATE OR REPLACE TABLE {_quoted(name)} AS {source}")
+            lines = self._changed(f"CREATE OR REPLACE TABLE {quoted(name)} AS {source}")
         self._known.pop(name, None)
         return self._added(name, lines)
 
     def materialise(self, name: str, rows: Rows) -> Table:
         """Write an intermediate result under a name that ends with this process; give the table that reads it."""
         with self._source(rows) as source:
-            self._changed(f"CREATE OR REPLACE TEMP TABLE {_quoted(name)} AS {source}")
+            self._changed(f"CREATE OR REPLACE TEMP TABLE {quoted(name)} AS {source}")
         return self._ibis.table(name, database=("temp", "main"))
 
     def temporary(self, name: str) -> Table:
@@ -183,7 +183,7 @@ class Warehouse:
             return self.replace(name, rows)
         with self._staged(rows) as staged:
             # MERGE takes nulls for different from each other; keys here may be null, and null is one value.
-            self._connection.execute(f"DELETE FROM {_quoted(name)} AS kept USING {staged} AS gone WHERE {_same(on)}")  # noqa: S608
+            self._connection.execute(f"DELETE FROM {quoted(name)} AS kept USING {staged} AS gone WHERE {_same(on)}")  # noqa: S608
             return self._insert(name, f"SELECT * FROM {staged}")  # noqa: S608
 
     def delete_keys(self, name: str, keys: Rows, on: Sequence[str]) -> int:
@@ -191,13 +191,13 @@ class Warehouse:
         if not self.has(name):
             return 0
         with self._staged(keys) as staged:
-            return self._changed(f"DELETE FROM {_quoted(name)} AS kept USING {staged} AS gone WHERE {_same(on)}")  # noqa: S608
+            return self._changed(f"DELETE FROM {quoted(name)} AS kept USING {staged} AS gone WHERE {_same(on)}")  # noqa: S608
 
     def drop(self, name: str) -> None:
         """Take away a relation; nothing happens if it is not there."""
         self._known.pop(name, None)
         kind = "VIEW" if self._is_view(name) else "TABLE"
-        self._connection.execute(f"DROP {kind} IF EXISTS {_quoted(name)}")
+        self._connection.execute(f"DROP {kind} IF EXISTS {quoted(name)}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -250,15 +250,6 @@ class Warehouse:
         """Bring everything committed into the file itself, out of its write-ahead log. Waits for readers beside."""
         self._connection.execute("FORCE CHECKPOINT")
 
-    def compact(self) -> None:
-        """Rewrite the relations and give the space of deleted lines back; what was erased is then not in the file."""
-        for (name,) in self._connection.execute(
-            "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal ORDER BY table_name"
-        ).fetchall():
-            self.replace(name, self.table(name))
-            self.checkpoint()
-        self.checkpoint()
-
     def close(self) -> None:
         """Close the file; what was committed is in it."""
         self._compiled.cache_clear()
@@ -299,9 +290,9 @@ class Warehouse:
 
     def _insert(self, name: str, source: str) -> int:
         if name not in self._hollow:
-            return self._added(name, self._changed(f"INSERT INTO {_quoted(name)} BY NAME {source}"))
+            return self._added(name, self._changed(f"INSERT INTO {quoted(name)} BY NAME {source}"))
         self._changed(f"CREATE OR REPLACE TEMP TABLE inserted AS {source}")
-        insert = f"INSERT INTO {_quoted(name)} BY NAME SELECT * FROM temp.main.inserted"  # noqa: S608 a checked name
+        insert = f"INSERT INTO {quoted(name)} BY NAME SELECT * FROM temp.main.inserted"  # noqa: S608 a checked name
         least = "(SELECT min(rowid) FROM temp.main.inserted)"
         first, rest = self._changed(f"{insert} WHERE rowid = {least}"), self._changed(f"{insert} WHERE rowid > {least}")
         self._connection.execute("DROP TABLE temp.main.inserted")
@@ -398,7 +389,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return f'"{_checked(name)}"'
 
 

@@ -12,9 +12,10 @@ from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
-from guestlist.store.engine import Materialise, Rows, Table, Warehouse
+from guestlist.store.engine import Materialise, Rows, Table, Warehouse, quoted
 
 MEMORY_LIMIT = "400MB"
+_DELETED, _MANY = 1 / 3, 122_880
 _COMMA = ", ',', "
 _COMPILED: dict[Hashable, list[tuple[str, str]]] = {}
 
@@ -28,7 +29,8 @@ class Ledger(Warehouse):
             "force_compression": "uncompressed",
             # Each fold would otherwise end with rewriting what the one before it wrote, and each slice of rows likewise.
             "checkpoint_threshold": "256MB",
-            "max_vacuum_tasks": 1,
+            # Nor is it rewritten because some of its lines were deleted: `tidy` does that once there are many.
+            "max_vacuum_tasks": 0,
             # Nothing here goes by the order in which lines were written.
             "preserve_insertion_order": False,
         }
@@ -53,6 +55,26 @@ class Ledger(Warehouse):
         """All changes inside happen, or none; other workers wait until it ends."""
         with self.lock, super().transaction():
             yield
+
+    def tidy(self) -> list[str]:
+        """Write the large relations anew of whose lines a third or more are deleted ones; gives their names.
+
+        Left to the engine each closing would pay for a part of that, however few lines had been deleted.
+        """
+        asked = "SELECT table_name FROM duckdb_tables() WHERE NOT temporary AND NOT internal ORDER BY table_name"
+        written = []
+        for (name,) in self._connection.execute(asked).fetchall():
+            with self.transaction():
+                if self._deleted(name) > _DELETED:
+                    self.replace(name, self.table(name))
+                    written.append(name)
+        return written
+
+    def _deleted(self, name: str) -> float:
+        """The share of deleted lines among those that the engine keeps: lines are numbered before any is deleted."""
+        counted = f"SELECT count(*), coalesce(max(rowid) + 1, 0) FROM {quoted(name)}"  # noqa: S608 a checked name
+        there, numbered = self._connection.execute(counted).fetchall()[0]
+        return 1 - there / numbered if numbered > _MANY else 0.0
 
     def read(self, rows: Table) -> Any:
         """The lines of an expression, all in memory: for small answers."""

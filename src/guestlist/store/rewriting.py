@@ -1,7 +1,7 @@
 """A store written anew: the only way by which bytes of deleted lines leave its file.
 
-The engine frees the blocks of what is deleted and leaves their content in place until something else needs them, also
-after `Warehouse.compact`. A fresh copy holds what is there now, and nothing else.
+The engine frees the blocks of what is deleted and leaves their content in place until something else needs them. A
+fresh copy holds what is there now, and nothing else.
 """
 
 import os

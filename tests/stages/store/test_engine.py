@@ -134,16 +134,6 @@ def test_streaming_in_a_transaction_sees_its_changes(warehouse: Warehouse) -> No
         assert sum(batch.num_rows for batch in warehouse.stream(made)) == 3
 
 
-def test_erased_lines_are_not_in_the_file_after_compacting(tmp_path: Path) -> None:
-    path = tmp_path / "w.duckdb"
-    with Warehouse(path) as warehouse:
-        warehouse.append("people", pa.table({"id": [1, 2], "name": ["erased-person-value", "kept"]}))
-        warehouse.checkpoint()
-        warehouse.delete_keys("people", pa.table({"id": [1]}), ["id"])
-        warehouse.compact()
-        assert warehouse.count("people") == 1
-
-
 NONE = PEOPLE.slice(0, 0)
 MANY = 130_000  # more than the engine keeps in one group of lines
 
@@ -325,3 +315,22 @@ def test_lines_in_memory_do_not_outlive_the_store_that_read_them(tmp_path: Path)
     del lines, person
     gc.collect()
     assert held() is None
+
+
+@pytest.mark.parametrize(("deleted", "written"), [(MANY // 4, []), (MANY // 2, ["old"]), (MANY, [])])
+def test_a_relation_is_written_anew_once_many_of_its_lines_are_deleted_ones(
+    tmp_path: Path, deleted: int, written: list[str]
+) -> None:
+    with Ledger(tmp_path / "l.duckdb", {}) as ledger:
+        ids = ibis.range(0, MANY).unnest().name("id").as_table()
+        ledger.append("old", ids)
+        ledger.append("small", PEOPLE)
+        ledger.delete_keys("old", ids.filter(_.id < deleted), ["id"])
+        ledger.delete_keys("small", PEOPLE.slice(1), ["id"])
+        before = ledger.table("old").rowid().max()
+        assert ledger.tidy() == written
+        ledger.checkpoint()
+        assert ledger.tidy() == []
+        assert ledger.count("old") == MANY - deleted and ledger.count("small") == 1
+        if written:
+            assert ledger.read(ledger.table("old").aggregate(last=before)).to_pylist() == [{"last": MANY - deleted - 1}]

@@ -3,6 +3,8 @@
 import secrets
 from dataclasses import dataclass, field, replace
 
+import ibis
+
 from guestlist.destinations.meta.guard import Cause, Held, exodus, judge
 from guestlist.destinations.meta.guard import Exodus as People
 from guestlist.destinations.meta.keymask import Table
@@ -68,7 +70,9 @@ def relations(ledger: Ledger, wanted: Wanted, terms: Terms, *, now: int, removes
     }
 
     def mine(name: str) -> Table:
-        return ledger.table(name).filter(lambda t: t.sync == terms.sync)
+        kept = ledger.table(name)
+        # As a constant it is neither read nor compared line by line.
+        return kept.filter(kept.sync == terms.sync).mutate(sync=ibis.literal(terms.sync)).select(*kept.columns)
 
     # By names that are the same for every sync, so that a plan is compiled once for all of them.
     return Relations(

@@ -46,13 +46,13 @@ def _fold(ledger: Ledger, batches: Sequence[Batch]) -> None:
         schema=OUTCOME,
     )
     outcome = ledger.materialise("folding_outcome", said)  # what reads a relation is compiled once
-    ids = [batch.id for batch in batches]
+    ids, ordinals = [batch.id for batch in batches], [batch.ordinal for batch in batches]
 
     def told(name: str) -> Table:
-        lines = ledger.table(name)
-        return ledger.materialise(f"folding_{name}", lines.filter(lines.batch.isin(ids)))
+        return ledger.table(name).filter(lambda lines: lines.batch.isin(ids))
 
-    op = told("op")
+    # Kept in the order of batches, so that by their numbers the engine need not look at all of them.
+    op = told("op").filter(lambda lines: lines.ordinal.between(min(ordinals), max(ordinals)))
     had = ledger.materialise("folding_ledger", ledger.table("ledger").semi_join(op, _ROW))
     folded = fold(
         had,

@@ -14,6 +14,7 @@ from guestlist.destinations.meta.keymask import BIT, Column, Table, carried
 from guestlist.destinations.meta.manifest import KEYS, ROWS_PER_REQUEST, WEAK, Key
 from guestlist.destinations.meta.pace import Direction
 from guestlist.destinations.meta.plan import TRIES, Plan
+from guestlist.destinations.meta.prepare import KEY_OF_ROW
 from guestlist.destinations.meta.relations import OP, OP_PERSON
 from guestlist.store.in_memory import in_memory
 from guestlist.store.ledger import Ledger
@@ -53,7 +54,7 @@ class Load:
 
 @dataclass(frozen=True, kw_only=True)
 class _Group:
-    """Rows that go by one schema; `name` is of the kind `add`, `add_extern_id`, `remove_1`."""
+    """Rows that go by one schema, of additions those of both groups; `name` is of the kind `add_extern_id`, `remove_1`."""
 
     name: str
     direction: Direction
@@ -108,24 +109,20 @@ class Packer:
                 extern_id=by_id,
             )
         # Meta counts a row with a blank EXTERN_ID as invalid, so those without one go without the column.
-        additions = additions.mutate(sent=carried(additions), blanked=ibis.literal(0, "int32"), stays=False)
         for by_id in (False, True):
-            rows = additions.filter(additions.extern_id.notnull() == by_id)
             yield _Group(
                 name="add_extern_id" if by_id else "add",
                 direction="add",
-                rows=rows,
+                rows=additions,
                 size=self.size,
                 extern_id=by_id,
             )
 
     def _packed(self, plan_id: str, group: _Group, *, first: int) -> list[Parcel]:
         placed = self._placed(group)
-        op = [name for name in OP if name not in {"batch", "direction"}]
-        lines = group.rows.join(placed, "row_key")
+        lines = self._added(placed) if group.direction == "add" else group.rows.join(placed, "row_key")
         ordinal = (lines.place // group.size + first).cast("int32")
-        written = lines.select(
-            *op,
+        written = lines.mutate(
             direction=ibis.literal(group.direction),
             plan=ibis.literal(plan_id),
             ordinal=ordinal,
@@ -150,11 +147,23 @@ class Packer:
 
     def _placed(self, group: _Group) -> Table:
         """(row_key, at, place): where each row is kept, and its number in that order."""
-        row = self.ledger.table("row")
-        row = row.select("row_key", "destination", at=row.rowid())
-        row = row.filter(row.destination == self.destination).semi_join(group.rows, "row_key")
+        row = self._row()
+        if group.direction == "add":
+            row = row.filter(row[KEY_OF_ROW["extern_id"]].notnull() == group.extern_id)
+        row = row.select("row_key", "at").semi_join(group.rows, "row_key")
         place = ibis.row_number().over(order_by=row["at"])
         return self.ledger.materialise(self._name(group), row.select("row_key", "at", place=place.cast("int64")))
+
+    def _added(self, placed: Table) -> Table:
+        """The operations that add these rows, read in the order in which they are kept."""
+        row = self._row()
+        keys = row.select("row_key", "at", **{kind: row[column] for kind, column in KEY_OF_ROW.items()})
+        lines = keys.join(placed.select("at", "place"), "at").mutate(sync=ibis.literal(self.sync))
+        return lines.mutate(sent=carried(lines), blanked=ibis.literal(0, "int32"), stays=False)
+
+    def _row(self) -> Table:
+        row = self.ledger.table("row")
+        return row.mutate(at=row.rowid()).filter(row.destination == self.destination)
 
     def _schema(self, group: _Group, first: int) -> tuple[Key, ...]:
         """Additions carry the mapped keys; removals what any of the rows needs, also keys no longer mapped."""

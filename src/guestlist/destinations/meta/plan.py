@@ -49,7 +49,7 @@ class Plan:
 
     removals: sync, row_key, the six key columns of the row, masks `sent` and `blanked`, `tries` (batches of rows with
     tries are halved as often), `stays` (the person keeps another row), `forced` (mask of the sent keys that do-not-send
-    or erasure asks for). additions: the columns of wanted.
+    or erasure asks for). additions: sync and row_key of wanted rows.
     """
 
     removals: ibis.Table
@@ -65,8 +65,7 @@ def plan(
     need = _unlike_the_ledger(given)
     if rules.reassert:
         need = ibis.union(need, again(given, removals, settings, rules, materialise))
-    allowed = _may_enter(given, materialise("needed_rows", need.distinct()))
-    return Plan(removals=removals, additions=given.wanted.semi_join(allowed, _ROW))
+    return Plan(removals=removals, additions=_may_enter(given, materialise("needed_rows", need.distinct())))
 
 
 def _removals(given: Relations, settings: Settings, rules: Rules, materialise: Materialise) -> Table:
@@ -96,9 +95,11 @@ def _removals(given: Relations, settings: Settings, rules: Rules, materialise: M
 
 def _gone(given: Relations, settings: Settings, rules: Rules, materialise: Materialise) -> Table:
     """Ledger rows that are not wanted and are not over yet, with the masks `leaving` and `forced`."""
-    rows = given.ledger.anti_join(given.wanted, _ROW)
-    removed_once = [rows[column].notnull() for column in REMOVED.values()]
-    rows = rows.filter(ibis.or_(rows.live != 0, *removed_once))
+    removed_once = [given.ledger[column].notnull() for column in REMOVED.values()]
+    lasting = given.ledger.filter(ibis.or_(given.ledger.live != 0, *removed_once))
+    # Which ones first, then all their columns: the ledger is as large as the audience, and this is most of a plan.
+    unwanted = materialise("unwanted_row_keys", lasting.select(*_ROW).anti_join(given.wanted, _ROW))
+    rows = given.ledger.semi_join(unwanted, _ROW)
     rows = materialise(
         "unwanted_rows", rows.join(given.syncs.select("sync", "now", "removes", "reassert_before"), "sync")
     )
@@ -146,11 +147,15 @@ def _flag(rows: Table) -> Table:
 
 def _unlike_the_ledger(given: Relations) -> Table:
     """Wanted rows that the ledger does not have, in doubt, in part, or from before a full re-assert."""
-    had = given.ledger.select(*_ROW, "known", "live", "add_sent_at")
-    rows = given.wanted.left_join(had, _ROW).select(*_ROW, "known", "live", "add_sent_at", every=carried(given.wanted))
-    rows = rows.join(given.syncs.select("sync", "reassert_before"), "sync")
-    unlike = (rows.known != "in") | (rows.live != rows.every) | (rows.add_sent_at < rows.reassert_before)
-    return rows.filter(rows.known.isnull() | ((rows.known != "declined") & unlike)).select(*_ROW)
+    had = given.ledger
+    in_full = had.filter(had.known == "in").select(*_ROW, every="live")
+    declined = had.filter(had.known == "declined").select(*_ROW)
+    rows = given.wanted.select(*_ROW, every=carried(given.wanted).cast("int32"))
+    unlike = rows.anti_join(in_full, [*_ROW, "every"]).anti_join(declined, _ROW).select(*_ROW)
+    asked = given.syncs.filter(given.syncs.reassert_before.notnull()).select("sync", "reassert_before")
+    before = had.filter(had.known == "in").select(*_ROW, "add_sent_at").join(asked, "sync")
+    before = before.filter(before.add_sent_at < before.reassert_before)
+    return ibis.union(unlike, given.wanted.select(*_ROW).semi_join(before, _ROW))
 
 
 def _may_enter(given: Relations, need: Table) -> Table:
@@ -159,11 +164,8 @@ def _may_enter(given: Relations, need: Table) -> Table:
     narrow = rows.filter(rows.adds != "all")
     people = rows.filter(rows.adds == "people")
     there = given.ledger.filter(given.ledger.live != 0)
-    return ibis.union(
-        rows.filter(rows.adds == "all").select(*_ROW),
-        narrow.semi_join(there, _ROW).select(*_ROW),
-        _of_present_person(given, people),
-    )
+    known = ibis.union(narrow.semi_join(there, _ROW).select(*_ROW), _of_present_person(given, people))
+    return ibis.union(rows.filter(rows.adds == "all").select(*_ROW), need.semi_join(known, _ROW))
 
 
 def _of_present_person(given: Relations, rows: Table) -> Table:

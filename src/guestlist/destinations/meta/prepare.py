@@ -20,7 +20,7 @@ from guestlist.destinations.meta.manifest import KEYS, Key
 from guestlist.destinations.meta.match_keys import RULES_VERSION, MatchKeySettings
 from guestlist.destinations.meta.profile_table import held_traits, present_traits, profile_table, used
 from guestlist.destinations.meta.refusals import DoNotSend, Refusal, fetched, split_off, withdraw
-from guestlist.destinations.meta.relations import KEY, LISTED_KEY
+from guestlist.destinations.meta.relations import KEY, LISTED_KEY, WANTED, WANTED_PERSON
 from guestlist.destinations.meta.row_keys import key_columns
 from guestlist.store.engine import Warehouse
 from guestlist.store.in_memory import no_lines
@@ -317,8 +317,8 @@ def want(
         theirs = ledger.table("profile_row").filter(lambda t: t.destination == destination)
         theirs = keep("theirs", theirs.semi_join(member, "profile_id").select("profile_id", "row_key", "cannot"))
         sendable = theirs.filter(theirs.cannot.isnull()).anti_join(listed, "profile_id")
-        persons = keep("persons", sendable.select("profile_id", "row_key", sync=ibis.literal(sync)))
-        persons = persons.select("sync", "row_key", "profile_id")
+        persons = keep("persons", sendable.select("profile_id", "row_key"))
+        persons = persons.select("row_key", "profile_id", sync=ibis.literal(sync)).select(*WANTED_PERSON)
         row = ledger.table("row").filter(lambda t: t.destination == destination)
         rows = row.semi_join(persons, "row_key")
         keys = {kind: rows[column] for kind, column in KEY_OF_ROW.items()}
@@ -326,9 +326,7 @@ def want(
             sync=sync,
             destination=destination,
             member=member,
-            rows=keep("rows", rows.select("row_key", **keys, sync=ibis.literal(sync))).select(
-                "sync", "row_key", *KEY_COLUMNS
-            ),
+            rows=keep("rows", rows.select("row_key", **keys)).mutate(sync=ibis.literal(sync)).select(*WANTED),
             persons=persons,
             listed_key=keep("listed_key", _listed_keys(ledger, sync, destination, do_not_send)),
             listed_person=listed.select("profile_id", sync=ibis.literal(sync)).select("sync", "profile_id"),
@@ -362,8 +360,8 @@ def _listed_keys(ledger: Ledger, sync: str, destination: str, do_not_send: DoNot
 def _cannot(ledger: Ledger, theirs: Table, member: Table, listed: Table) -> dict[str, int]:
     """People who want no row, by reason; a person with one good row is not among them."""
     refused = member.semi_join(listed, "profile_id").select("profile_id", cannot=ibis.literal(Reason.DO_NOT_SEND.value))
-    rest = theirs.anti_join(listed, "profile_id")
-    none = rest.anti_join(rest.filter(rest.cannot.isnull()), "profile_id")
+    without = theirs.filter(theirs.cannot.notnull()).anti_join(listed, "profile_id")
+    none = without.anti_join(theirs.filter(theirs.cannot.isnull()), "profile_id")
     none = none.group_by("profile_id").aggregate(cannot=none.cannot.max())
     every = ibis.union(refused, none)
     counted = ledger.read(every.group_by("cannot").aggregate(people=every.count()))
