@@ -108,22 +108,30 @@ def aim(url: str, *, allowed: Sequence[str], resolve: Resolve) -> Pinned:
     A name of which only some addresses are public is refused whole.
     """
     parts = parted(url)
-    try:
-        found = [ipaddress.ip_address(one) for one in resolve(parts.host, parts.port)]
-    except (OSError, ValueError):
-        found = []
-    if not found:
-        raise NowhereError(Why.UNKNOWN)
-    if not is_allowed(parts.host, parts.port, allowed):
-        for one in found:
-            if not is_public(one) and not is_allowed(str(one), parts.port, allowed):
-                raise NowhereError(Why.INTERNAL)
+    found = checked_addresses(parts.host, parts.port, allowed=allowed, resolve=resolve)
     host = _literal(parts.host)
     return Pinned(
         url=urlunsplit((parts.scheme, f"{_literal(str(found[0]))}:{parts.port}", parts.path, parts.query, "")),
         host=host if parts.is_usual else f"{host}:{parts.port}",
         name=parts.host,
     )
+
+
+def checked_addresses(
+    host: str, port: int, *, allowed: Sequence[str], resolve: Resolve = system_addresses
+) -> list[Address]:
+    """The addresses of a host, if all of them may be asked."""
+    try:
+        found = [ipaddress.ip_address(one) for one in resolve(host, port)]
+    except (OSError, ValueError):
+        found = []
+    if not found:
+        raise NowhereError(Why.UNKNOWN)
+    if not is_allowed(host, port, allowed):
+        for one in found:
+            if not is_public(one) and not is_allowed(str(one), port, allowed):
+                raise NowhereError(Why.INTERNAL)
+    return found
 
 
 def _literal(host: str) -> str:

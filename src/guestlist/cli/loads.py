@@ -5,23 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, add_row, answer, console, say, show, table
-from guestlist.cli.imports import settle_mapping
+from guestlist.cli.imports import As, settle_mapping
 from guestlist.cli.place import Place
-from guestlist.connected.connections import clock_of
+from guestlist.cli.remote import Remote
 from guestlist.errors import WrongUseError
-from guestlist.loads import sourcing
 from guestlist.loads.loading import GOOD
-from guestlist.operations.imports import proposal
-from guestlist.operations.loads import Asked, LoadError, LoadSource, LoadStanding, ShowLoad, SourceLoad
-from guestlist.records import open_records
-from guestlist.sources.mapping import Wish
-from guestlist.sources.pulled import SEALED, Load
-from guestlist.space import Space
+from guestlist.operations.hidden import hide
+from guestlist.operations.imports import Proposal
+from guestlist.operations.loads import (
+    AddLoad,
+    Asked,
+    LoadAdded,
+    LoadError,
+    LoadSource,
+    LoadStanding,
+    ShowLoad,
+    SourceLoad,
+)
 from guestlist.store.vault import Secret
 
 _LARGEST = 100_000
@@ -48,59 +50,49 @@ class Given:
     def said(self) -> bool:
         return self != Given()
 
+    def order(self, name: str, *, reading: As | None, event: str | None, time: str | None, id_: str | None) -> AddLoad:
+        """As a space takes it, with what the lines are."""
+        return AddLoad(
+            name=name,
+            address=hide(_secret(self.dsn_file)) if self.dsn_file else None,
+            env=self.dsn_env,
+            table=self.table,
+            query=self.query or (_text(self.query_file, "--query-file") if self.query_file else None),
+            files=self.files,
+            url=self.url,
+            key=self.key,
+            changed=self.changed,
+            every=self.every,
+            cron=self.cron,
+            gone="keep" if self.keep_gone else None,
+            reading=reading.value if reading else None,
+            event=event,
+            time=time,
+            id=id_,
+        )
 
-def add_load(space: Space, name: str, given: Given, wish: Wish, *, yes: bool, as_json: bool) -> int:
+
+def add_load(space: Place, order: AddLoad, *, yes: bool, as_json: bool) -> int:
     """Add or change a source that is loaded."""
     out = console(sys.stderr if as_json else None)
-    clock = clock_of(space)
-    secret = _secret(given.dsn_file) if given.dsn_file else None
-    with open_records(space) as records:
-        try:
-            proposed = sourcing.proposal(space, records, name, _load(space, name, given), wish, secret)
-            if proposed.chosen.proposed:
-                settle_mapping(out, proposal(proposed.file, proposed.chosen), yes=yes)
-            sourcing.keep(space, records, proposed, clock)
-        finally:
-            sourcing.done(space)
+
+    def settle(proposed: Proposal) -> None:
+        settle_mapping(out, proposed, yes=yes)
+
+    def there(service: Remote) -> LoadAdded:
+        asks = not yes and sys.stdin.isatty()
+        told = service.ask(order.model_copy(update={"propose": True}) if asks else order)
+        if told.proposed is not None:
+            settle(told.proposed)
+        return service.ask(order) if asks else told
+
+    told = space.either(lambda desk: order.add(desk, settle), there)
     if as_json:
-        answer({"key": name, "entry": proposed.source.entry()})
+        answer({"key": told.key, "entry": told.entry})
         return DONE
-    say(f"Source {name} is there: guestlist.yaml has what its columns mean and when it is loaded.")
-    say(f"Load it now: guestlist sources load {name}", "The service loads it on time: guestlist serve")
+    say(f"Source {told.key} is there: guestlist.yaml has what its columns mean and when it is loaded.")
+    say(f"Load it now: guestlist sources load {told.key}", "The service loads it on time: guestlist serve")
     return DONE
-
-
-def _load(space: Space, name: str, given: Given) -> Load:
-    """What was typed, beside what `guestlist.yaml` says of the source already."""
-    before = dict(space.settings.sources.get(name, {}).get("load", {}))
-    postgres: Any = SEALED if given.dsn_file else {"env": given.dsn_env} if given.dsn_env else None
-    said = {
-        "postgres": postgres,
-        "table": given.table,
-        "query": given.query or (_text(given.query_file, "--query-file") if given.query_file else None),
-        "files": given.files,
-        "url": given.url,
-        "key": given.key,
-        "changed": given.changed,
-        "every": given.every,
-        "cron": given.cron,
-        "gone": "keep" if given.keep_gone else None,
-    }
-    for one, others in (("every", ("cron",)), ("cron", ("every",)), ("table", ("query",)), ("query", ("table",)),
-                        ("postgres", ("files", "url")), ("files", ("postgres", "url", "table", "query")),
-                        ("url", ("postgres", "files", "table", "query"))):  # fmt: skip
-        if said[one]:
-            before = {key: value for key, value in before.items() if key not in others}
-    try:
-        return Load.model_validate({**before, **{key: value for key, value in said.items() if value is not None}})
-    except ValidationError as error:
-        first = str(error.errors(include_input=False, include_url=False)[0]["msg"]).removeprefix("Value error, ")
-        raise WrongUseError(
-            "source_settings",
-            f"That does not say where to load from: {first}.",
-            nothing_lost="Nothing was changed.",
-            next_step="See: guestlist sources add --help",
-        ) from None
 
 
 def _secret(place: Path) -> Secret:

@@ -9,11 +9,7 @@ from guestlist.cli.frame import DONE, AsJson, add_row, answer, say, show, table
 from guestlist.cli.imports import As
 from guestlist.cli.loads import Given, add_load, load_one, show_load, tell_loads
 from guestlist.cli.place import HERE, SpaceAt
-from guestlist.connected.connections import clock_of
-from guestlist.loads.sourcing import remove as remove_load
 from guestlist.operations.sources import AddSource, ListSources, RemoveSource, Sources
-from guestlist.records import open_records
-from guestlist.sources.mapping import Wish
 from guestlist.sources.pulled import is_pulled
 from guestlist.space import open_space
 
@@ -83,8 +79,8 @@ def add(
     given = Given(dsn_file=dsn_file, dsn_env=dsn_env, table=table_name, query=query, query_file=query_file, files=files,
                   url=url, key=key, changed=changed, every=every, cron=cron, keep_gone=keep_gone)  # fmt: skip
     if given.said or (space.url is None and is_pulled(open_space(space.folder).settings.sources.get(name, {}))):
-        wish = Wish(reading=reading.value if reading else None, event=event, time=time, id=id_column)
-        return add_load(open_space(space.on_disk()), name, given, wish, yes=yes, as_json=as_json)
+        order = given.order(name, reading=reading, event=event, time=time, id_=id_column)
+        return add_load(space, order, yes=yes, as_json=as_json)
     made = space.ask(AddSource(name=name, strict=strict))
     if as_json:
         answer(made)
@@ -160,17 +156,10 @@ def remove(name: Name, *, space: SpaceAt = HERE, as_json: AsJson = False) -> Non
 
     guestlist sources remove website
     """
-    if space.url is None:
-        here = open_space(space.folder)
-        with open_records(here) as records:
-            if remove_load(here, records, name, clock_of(here)):
-                if as_json:
-                    answer({"key": name, "removed": True})
-                else:
-                    say(f"Source {name} is gone; nothing is loaded from it any more. What it said stays.")
-                return
     removed = space.ask(RemoveSource(name=name))
     if as_json:
         answer(removed)
-        return
-    say(f"Source {name} is gone; its write key is refused within two seconds. What it sent stays.")
+    elif removed.loaded:
+        say(f"Source {name} is gone; nothing is loaded from it any more. What it said stays.")
+    else:
+        say(f"Source {name} is gone; its write key is refused within two seconds. What it sent stays.")

@@ -133,13 +133,17 @@ def one_source(space: Space, name: str) -> Scheduled:
 
 def unknown_source(space: Space, name: str) -> WrongUseError:
     """A source was named that is none, or none that is loaded."""
-    known_names = [key for key, value in space.settings.sources.items() if is_pulled(value)]
     return WrongUseError(
         "unknown_source",
         f"There is no source '{name}' that is loaded from somewhere.",
         nothing_lost="Nothing was changed.",
-        next_step=did_you_mean(name, known_names) or "See them with: guestlist sources list",
+        next_step=did_you_mean(name, scheduled_names(space)) or "See them with: guestlist sources list",
     )
+
+
+def scheduled_names(space: Space) -> list[str]:
+    """The names of all sources that are loaded, whatever their entries say."""
+    return [name for name, entry in space.settings.sources.items() if is_pulled(entry)]
 
 
 def standings(space: Space, records: Records, *, now: datetime) -> list[Standing]:

@@ -3,6 +3,8 @@
 import re
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from guestlist.clock import Clock, microseconds
@@ -52,12 +54,13 @@ def check_name(space: Space, records: Records, name: str) -> None:
         )
 
 
+@contextmanager
 def proposal(
     space: Space, records: Records, name: str, load: Load, wish: Wish, secret: Secret | None = None
-) -> Proposed:
+) -> Iterator[Proposed]:
     """Reach the location, and propose what its columns mean. What is known of the source already is kept.
 
-    The sample stays on disk until `done`.
+    The first lines are on the disk until the block ends.
     """
     check_name(space, records, name)
     read_when(name, load)
@@ -66,15 +69,17 @@ def proposal(
     if secret is None and load.postgres is not None:
         secret = address(space, records, _of(name, load))
     folder = make_private(space.private / FOLDER) / f"{name}{SAMPLE}{secrets.token_hex(4)}"
-    file = sample(load, reach(space, secret), folder)
-    if before is not None and wish == Wish() and set(before.mapping.columns) <= set(file.columns):
-        chosen = Chosen(source=name, mapping=before.mapping, proposed=False)
-    else:
-        chosen = Chosen(source=name, mapping=propose(file, wish), proposed=True)
-    _check_columns(load, file)
-    return Proposed(
-        source=Pulled(name=name, mapping=chosen.mapping, load=load), file=file, chosen=chosen, secret=secret
-    )
+    try:
+        file = sample(load, reach(space, secret), folder)
+        if before is not None and wish == Wish() and set(before.mapping.columns) <= set(file.columns):
+            chosen = Chosen(source=name, mapping=before.mapping, proposed=False)
+        else:
+            chosen = Chosen(source=name, mapping=propose(file, wish), proposed=True)
+        _check_columns(load, file)
+        source = Pulled(name=name, mapping=chosen.mapping, load=load)
+        yield Proposed(source=source, file=file, chosen=chosen, secret=secret)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _of(name: str, load: Load) -> Pulled:
@@ -92,31 +97,21 @@ def _check_columns(load: Load, file: DataFile) -> None:
             )
 
 
-def keep(space: Space, records: Records, proposed: Proposed, clock: Clock) -> Space:
+def keep(space: Space, records: Records, proposed: Proposed, clock: Clock) -> None:
     """Write the source into `guestlist.yaml`, its address into the vault; nothing is loaded yet."""
     source, now = proposed.source, microseconds(clock.now())
     if source.load.postgres == SEALED and proposed.secret is not None:
         records.vault.save(secret_name(source.name), proposed.secret, now=now)
-    changed = space.write_entry("sources", source.name, source.entry())
+    space.write_entry("sources", source.name, source.entry())
     if source.name not in records.journal.pulls():
         records.journal.save_pull(Pull(source=source.name, at=now))
-    records.journal.audit(actor="command line", action="source added", about=source.name, counts={}, now=now)
-    return changed
 
 
-def done(space: Space) -> None:
-    """Take samples off the disk."""
-    for folder in (space.private / FOLDER).glob(f"*{SAMPLE}*"):
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove(space: Space, records: Records, name: str, clock: Clock) -> bool:
+def remove(space: Space, records: Records, name: str) -> bool:
     """Take a source away that is loaded; what it said stays as it is. False where there is none of that name."""
     if not is_pulled(space.settings.sources.get(name, {})):
         return False
     space.remove_entry("sources", name)
     records.vault.delete(secret_name(name))
     records.journal.forget_pull(name)
-    now = microseconds(clock.now())
-    records.journal.audit(actor="command line", action="source removed", about=name, counts={}, now=now)
     return True

@@ -74,6 +74,7 @@ OPERATIONS: tuple[type[Request], ...] = (
     sources.ListSources,
     sources.AddSource,
     sources.RemoveSource,
+    loads.AddLoad,
     loads.ShowLoad,
     loads.LoadSource,
     match_keys.ReadMatchKeys,

@@ -9,7 +9,9 @@ from pydantic import Field
 from guestlist.audiences.mistakes import did_you_mean
 from guestlist.errors import WrongUseError
 from guestlist.externals import known_in, not_taken
+from guestlist.loads.loading import scheduled_names
 from guestlist.loads.sourcing import check_name
+from guestlist.loads.sourcing import remove as remove_load
 from guestlist.operations.desk import Desk
 from guestlist.operations.loads import LoadStanding, load_standings
 from guestlist.operations.operation import Operation, Scope, delete, get, post
@@ -102,26 +104,31 @@ def _known(source: Source, arrivals: Sequence[Arrival]) -> SourceKnown:
 
 
 class SourceRemoved(Answer):
-    """Its write key is refused. What it sent stays."""
+    """Its write key is refused, or nothing is loaded from it any more (`loaded`). What it sent or said stays."""
 
     key: str
     removed: bool
+    loaded: bool
 
 
 class RemoveSource(Operation[SourceRemoved]):
-    """Take a source of live messages away: its write key is refused within two seconds. What it sent stays."""
+    """Take a source away: its write key is refused within two seconds, or nothing is loaded from it any more.
+
+    What it sent or said stays.
+    """
 
     route = delete("/sources/{name}", Scope.SETTINGS)
     name: Name
 
     def run(self, desk: Desk) -> SourceRemoved:
-        known = [one.key for one in desk.records.journal.sources()]
-        if not desk.records.journal.remove_source(self.name):
+        loaded = remove_load(desk.space, desk.records, self.name)
+        if not loaded and not desk.records.journal.remove_source(self.name):
+            known = [*(one.key for one in desk.records.journal.sources()), *scheduled_names(desk.space)]
             raise WrongUseError(
                 "unknown_source",
-                f"There is no source of live messages '{self.name}'.",
+                f"There is no source '{self.name}' that has a write key or is loaded.",
                 nothing_lost="Nothing was changed.",
                 next_step=did_you_mean(self.name, known) or "See them with: guestlist sources list",
             )
         desk.audit("source removed", self.name)
-        return SourceRemoved(key=self.name, removed=True)
+        return SourceRemoved(key=self.name, removed=True, loaded=loaded)

@@ -87,6 +87,7 @@ TABLE = {
     "drop_letter": Asked("settings:write", "DELETE", "/hooks/none/letters/1"),
     "list_sources": Asked("read", "GET", "/sources"),
     "add_source": Asked("settings:write", "POST", "/sources", body={"name": "No Name"}),
+    "add_load": Asked("settings:write", "PUT", "/sources/none/load", body={"files": "none"}),
     "show_load": Asked("read", "GET", "/sources/none/load"),
     "load_source": Asked("data:write", "POST", "/sources/none/load", body={}),
     "try_alerts": Asked("settings:write", "POST", "/alerts/test"),

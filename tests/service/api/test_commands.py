@@ -178,3 +178,49 @@ def test_beside_a_service_the_list_is_written_to_the_records(changing: Served, t
     assert (code, facts["listed"]) == (0, 1)
     entries = typed("audit --last 1", str(changing.folder), tmp_path)[1][0]["entries"]
     assert entries[0]["actor"] == "command line"
+
+
+def test_a_source_of_files_is_added_and_taken_away_by_address(
+    changing: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUESTLIST_API_KEY", changing.keys["admin"])
+    (changing.folder / "exports").mkdir()
+    (changing.folder / "exports" / "a.csv").write_text("User ID,Plan\nu1,gold\n")
+    add = "sources add crm --files exports --as people --every manual --yes"
+    code, (facts,) = typed(add, changing.url, tmp_path)
+    assert (code, facts["entry"]["load"]) == (0, {"files": "exports", "every": "manual"})
+    assert typed("sources list", changing.url, tmp_path)[1][0]["loaded"][0]["key"] == "crm"
+    monkeypatch.setenv("GUESTLIST_API_KEY", changing.keys["editor"])
+    assert typed("sources remove crm", changing.url, tmp_path)[1][0]["error"]["code"] == "not_allowed"
+    monkeypatch.setenv("GUESTLIST_API_KEY", changing.keys["admin"])
+    assert typed("sources remove crm", changing.url, tmp_path) == (
+        0, [{"key": "crm", "removed": True, "loaded": True}]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("said", "code"),
+    [
+        ({"files": "/etc/*.csv"}, "source_elsewhere"),
+        ({"files": "../*.csv"}, "source_elsewhere"),
+        ({"files": "exports/../../*.csv"}, "source_elsewhere"),
+        ({"files": "~/x.csv"}, "source_elsewhere"),
+        ({"files": ".guestlist"}, "source_elsewhere"),
+        ({"env": "HOME", "table": "a"}, "source_elsewhere"),
+        ({"address": "host=db", "table": "a"}, "source_address"),
+        ({"address": "postgresql:///db?host=/tmp", "table": "a"}, "source_address"),
+        ({"address": "postgresql://r@db.example.org/a?passfile=/etc/passwd", "table": "a"}, "source_address"),
+        ({"address": "postgresql://r@one.example.org,127.0.0.1/a", "table": "a"}, "source_address"),
+        ({"address": "postgresql://r@127.0.0.1:99999/a", "table": "a"}, "source_address"),
+        ({"address": "postgresql://r:topsecret@127.0.0.1/a", "table": "a"}, "source_server"),
+        ({"address": "postgresql://r@[::1]:5432/a", "table": "a"}, "source_server"),
+        ({"url": "http://127.0.0.1/x.csv"}, "source_address_refused"),
+        ({"files": "a.csv", "url": "https://example.org/x.csv"}, "source_settings"),
+    ],
+)
+def test_what_only_its_machine_may_name_is_refused_from_afar(changing: Served, said: dict[str, str], code: str) -> None:
+    with changing.client() as api:
+        refused = api.put("/sources/afar/load", json=said)
+        assert (refused.json().get("code"), refused.is_success) == (code, False)
+        assert "topsecret" not in refused.text
+        assert "afar" not in [one["key"] for one in api.get("/sources").json()["loaded"]]

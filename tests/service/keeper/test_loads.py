@@ -8,7 +8,7 @@ import pytest
 from tests.acceptance.sync.kit import Shop
 from tests.stages.pulling.postgres import Postgres, postgres
 
-from .conftest import Serving, keeping, until
+from .conftest import Serving, admin, keeping, until
 
 GOLD = """\
 key: gold
@@ -113,3 +113,31 @@ def test_whoever_waits_beside_the_service_waits_for_its_runs(shop: Shop, crm: Po
 
             until(ended, within=120)
         assert waiting.returncode == 0
+
+
+def test_a_table_is_added_by_the_api_loaded_and_taken_away(
+    shop: Shop, crm: Postgres, serve: Callable[..., Serving]
+) -> None:
+    assert shop.type("sources", "remove", "crm").code == 0
+    where = {"address": crm.dsn, "table": "public.people", "key": "id", "as": "people", "id": "id", "every": "1d"}
+    running = serve()
+    with admin(shop, running) as api:
+        refused = api.put("/sources/crm/load", json=where)
+        assert (refused.status_code, refused.json()["code"]) == (409, "source_server")
+        with (shop.space / "guestlist.yaml").open("a") as settings:
+            settings.write("allowed_hosts: [127.0.0.1]\n")
+        proposed = api.put("/sources/crm/load", json={**where, "propose": True}).json()
+        assert next((one["column"], one["means"]) for one in proposed["proposed"]["columns"]) == ("id", "id: user_id")
+        assert "crm" not in (shop.space / "guestlist.yaml").read_text()
+        added = api.put("/sources/crm/load", json=where)
+        assert added.json()["entry"]["load"] == {
+            "postgres": "sealed", "table": "public.people", "key": "id", "every": "1d"
+        }  # fmt: skip
+        until(lambda: members(shop) == {1, 2, 3, 4}, within=120)
+        assert api.get("/sources/crm/load").json()["source"]["state"] == "loaded"
+        audit = api.get("/audit").text
+        removed = api.delete("/sources/crm").json()
+        assert removed["loaded"] is True
+        assert api.get("/sources/crm/load").json()["code"] == "unknown_source"
+    said = (refused.text, added.text, audit, running.log.read_text(), (shop.space / "guestlist.yaml").read_text())
+    assert not [text for text in said if "postgresql://" in text or str(crm.port) in text]

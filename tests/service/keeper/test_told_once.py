@@ -64,6 +64,7 @@ def page(made: Shop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]
         with (shop.space / "guestlist.yaml").open("a") as settings:
             settings.write("allowed_hosts: [127.0.0.1]\nalerts: { webhook: { url: { file: slack } } }\n")
         export = shop.file("crm.csv", "user_id,plan\nuser-000001,gold\n")
+        (shop.space / "erp.csv").write_text("user_id,plan\nuser-000001,gold\n")
         given = ("--files", export, "--key", "user_id", "--every", "manual", "--as", "people", "--yes")
         assert shop.process("sources", "add", "crm", *given).code == 0
         key = shop.process("sources", "add", "engage", "--json").facts["write_key"]
@@ -179,6 +180,7 @@ CHANGES = {
     "erase_person": post("/erasures", "erasure asked", "er-", person="user_id:user-000009"),
     "add_source": post("/sources", "source added", "web", name="web"),
     "remove_source": delete("/sources/app", "source removed", "app", ("POST", "/sources", {"name": "app"})),
+    "add_load": Change("PUT", "/sources/erp/load", {"files": "erp.csv", "as": "people"}, "source added", "erp"),
     "load_source": post("/sources/crm/load", "source load asked", "crm"),
     "take_external": post("/externals/take", "external taken", "high_value_users", key="high_value_users"),
     "add_hook": Change("POST", "/hooks", {"name": "added"}, "hook added", "added", to_receiver),

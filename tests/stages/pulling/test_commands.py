@@ -81,7 +81,7 @@ def test_sources_tell_how_they_stand(export: Path, shop: Shop, typed: Type) -> N
     shown = typed("sources", "show", "crm")["source"]
     assert shown["good_at"]
     assert shown["next_at"]
-    assert typed("sources", "remove", "crm") == {"key": "crm", "removed": True}
+    assert typed("sources", "remove", "crm") == {"key": "crm", "removed": True, "loaded": True}
     assert typed("sources", "list")["loaded"] == []
     assert len(shop.plans()) == 2  # what it said stays
 
