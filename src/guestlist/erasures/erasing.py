@@ -19,10 +19,11 @@ from guestlist.destinations.settings import read_destination
 from guestlist.hooks.departing import depart
 from guestlist.profiles.do_not_send import identifier_token, token
 from guestlist.profiles.erasure import Stored, earlier_ids, erase, find, messages_of, stored
-from guestlist.records import Records, find_people
+from guestlist.records import JOURNAL_FILE, Records, find_people
 from guestlist.space import Space
 from guestlist.store import Warehouse
 from guestlist.store.journal_erasures import Erasure
+from guestlist.store.journal_file import forget_copies
 from guestlist.store.journal_tables import Listed
 from guestlist.store.rewriting import rewrite
 
@@ -52,6 +53,7 @@ def carry_out(space: Space, records: Records, *, now: datetime) -> None:
                 listed[one.id] = _erase_values(space, records, warehouse, one, now)
         # Deleted lines leave the file only so.
         rewrite(place, memory_limit=space.settings.memory_limit)
+    forget_copies(space.private / JOURNAL_FILE)
     for one in asked:
         records.journal.values_erased(one.id, listed=listed[one.id], now=microseconds(now))
     _close_what_was_never_sent(records, now)

@@ -66,9 +66,15 @@ def newest_version() -> str:
 
 
 def migrate(connection: Connection, path: Path) -> None:
-    """Bring the tables up to date; nearly always they are, and Alembic, which takes long to load, is not needed."""
-    if _version(connection) == newest_version():
+    """Bring the tables up to date; nearly always they are, and Alembic, which takes long to load, is not needed.
+
+    Before that an older file is copied to `before_migration`: the Guestlist that wrote it opens no newer one.
+    """
+    found, newest = _version(connection), newest_version()
+    if found == newest:
         return
+    if found is not None and found < newest:
+        copy_journal(path, before_migration(path, newest))
     from alembic import command  # noqa: PLC0415 see above
     from alembic.config import Config  # noqa: PLC0415
     from alembic.util.exc import CommandError  # noqa: PLC0415
@@ -86,6 +92,17 @@ def migrate(connection: Connection, path: Path) -> None:
             next_step="Update Guestlist.",
             nothing_lost=NOTHING_CHANGED,
         ) from error
+
+
+def before_migration(path: Path, version: str) -> Path:
+    """Where a copy of a journal lies as it was before it was brought to this version."""
+    return path.with_name(f"{path.stem}.before-{version}{path.suffix}")
+
+
+def forget_copies(path: Path) -> None:
+    """Take the copies away that migrations left: they hold what has been erased since."""
+    for copy in path.parent.glob(before_migration(path, "*").name):
+        copy.unlink()
 
 
 def _version(connection: Connection) -> str | None:

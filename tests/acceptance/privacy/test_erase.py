@@ -151,3 +151,10 @@ def test_somebody_unknown_is_listed_and_told(desk: Desk) -> None:
 @pytest.mark.parametrize("words", [(), ("user_id:u1", "--receipt", "er-1"), ("--receipt", "er-0"), ("u1",)])
 def test_wrong_use(desk: Desk, words: tuple[str, ...]) -> None:
     assert desk.type("erase", *words).code == 2
+
+
+def test_the_copy_that_an_upgrade_left_is_gone_with_the_values(loaded: Desk) -> None:
+    copy = loaded.space / ".guestlist" / "journal.before-0001.sqlite"
+    copy.write_bytes(b"as it was")
+    assert loaded.type("erase", "user_id:u1042").code == 0
+    assert not copy.exists()

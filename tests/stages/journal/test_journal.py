@@ -12,7 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
@@ -117,6 +119,33 @@ def test_a_file_from_the_future_is_left_alone(journal: Journal, path: Path) -> N
     with pytest.raises(GuestlistError) as raised:
         Journal.open(path)
     assert code_of(raised) == "journal_newer"
+    assert not list(path.parent.glob("*before*"))
+
+
+def test_an_older_file_is_copied_before_its_tables_change(path: Path) -> None:
+    _made_by_an_older_one(path, "0001")
+    with sqlite3.connect(path) as raw:
+        raw.execute("INSERT INTO definition_version VALUES ('old', 1, 'digest', 'as it was', 1)")
+    for _ in range(2):
+        Journal.open(path).close()
+    (copy,) = path.parent.glob("*before*")
+    assert copy.name == f"journal.before-{newest_version()}.sqlite"
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    for file, version in ((path, newest_version()), (copy, "0001")):
+        with sqlite3.connect(file) as raw:
+            assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [(version,)]
+            assert raw.execute("SELECT document FROM definition_version").fetchall() == [("as it was",)]
+
+
+def _made_by_an_older_one(path: Path, version: str) -> None:
+    journal_file.make_private(path)
+    config = Config()
+    config.set_main_option("script_location", str(Path(journal_file.__file__).parent / "migrations"))
+    database = journal_file.engine(path)
+    with database.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, version)
+    database.dispose()
 
 
 def test_a_file_that_is_no_journal_is_named(tmp_path: Path) -> None:
