@@ -265,7 +265,7 @@ class Syncing:
     def hand_over(self, some: Iterable[Bound] | None = None) -> list[tuple[Bound, Report]]:
         """Take out of audiences, of all there are, whom the do-not-send list or an erasure asks for; nobody else moves."""
         there = [*self.bound(), *self.left_alone()] if some is None else some
-        return [(bound, self.sync(bound, scope=Scope.HELD)) for bound in there if self._saved(bound).remote_id]
+        return [(bound, self.sync(bound, scope=Scope.LISTED)) for bound in there if self._saved(bound).remote_id]
 
     def left_alone(self) -> list[Bound]:
         """Audiences at Meta whose definition or sync is no longer in the files. They stay as they are there."""

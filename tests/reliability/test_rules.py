@@ -146,19 +146,20 @@ def test_an_addition_settles_after_a_removal(
 
 
 SCOPES = [
-    (Scope.MIRROR, {"e1": "e1", "e2": "e2"}, {"e3", "p4"}),
-    (Scope.ADD_ONLY, {"e2": "e2"}, {"e3", "p4"}),
-    (Scope.REMOVE_ONLY, {"e1": "e1", "e2": "e2"}, {"p4"}),
-    (Scope.HELD, {"e2": "e2"}, set()),
-    (Scope.STALE, {"e1": "e1", "e2": "e2"}, set()),
+    (Scope.MIRROR, {"e1": "e1", "e2": "e2"}, {"e3", "p4", "e5"}),
+    (Scope.ADD_ONLY, {"e2": "e2"}, {"e3", "p4", "e5"}),
+    (Scope.REMOVE_ONLY, {"e1": "e1", "e2": "e2"}, {"p4", "e5"}),
+    (Scope.HELD, {"e2": "e2"}, {"e5"}),
+    (Scope.STALE, {"e1": "e1", "e2": "e2"}, {"e5"}),
+    (Scope.LISTED, {"e2": "e2"}, set()),
 ]
 
 
 @pytest.mark.parametrize(("scope", "removed", "added"), SCOPES)
 def test_scopes(engine: Engine, scope: Scope, removed: dict[str, str], added: set[str]) -> None:
-    """1 left, 2 is on the do-not-send list, 3 is new, 4 is there and has a new phone number."""
-    ledger = [row("e1", 1), row("e2", 2), row("e4", 4)]
-    given(engine, ledger, {"e3": 3, "e4": 4, "p4": 4}, listed_person=2)
+    """1 left, 2 is on the do-not-send list, 3 is new, 4 is there and has a new phone number, 5 may be there or not."""
+    ledger = [row("e1", 1), row("e2", 2), row("e4", 4), row("e5", 5, known="maybe")]
+    given(engine, ledger, {"e3": 3, "e4": 4, "p4": 4, "e5": 5}, listed_person=2)
     assert planned(engine, scope) == (removed, added)
 
 

@@ -62,6 +62,22 @@ def test_without_the_service_a_paused_sync_says_so(shop: Shop) -> None:
         assert (told.code, one["state"], bool(shop.uploads())) == (code, state, sends), words
 
 
+def test_taking_out_who_is_listed_adds_nobody_and_does_not_make_it_right(shop: Shop) -> None:
+    shop.want("t0")
+    assert shop.sync()["state"] == "done"
+    right, there = shop.status()["last_right"], shop.meta.members(shop.audience())
+    shop.meta.advance(HOUR)
+    shop.want("t0", "t1")
+    shop.meta.fault("drop_before", method="POST", path="/users$")
+    assert shop.sync()["in_doubt_rows"]
+    shop.meta.clear_faults()
+    assert shop.type("pause", "vip").code == 0
+    shop.list_person(min(there))
+    shop.meta.advance(HOUR)
+    assert shop.meta.members(shop.audience()) == there - {min(there)}
+    assert shop.status()["last_right"] == right
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [

@@ -177,7 +177,7 @@ class Delivery:
         drawn = drawer.draw_up(wanted, packer, now=self._now(), removes=removes, yes=self._yes)
         if drawn.parcels:
             self._report.plans.append(drawer.record(drawn, now=self._now()).id)
-        if self.terms.scope is Scope.HELD:
+        if self.terms.scope.is_asked_for:
             return drawn
         if drawn.waits is None:
             self._pass(drawn)
@@ -417,7 +417,7 @@ class Delivery:
         report.state = state
         report.debt = self._debt(state)
         self._tell_given_up()
-        if report.state is State.DONE and report.debt == 0 and self.terms.scope is not Scope.STALE:
+        if report.state is State.DONE and report.debt == 0 and self.terms.scope.makes_right:
             self._is_right()
         pause = self.journal.pause(self._removals)
         if report.debt and pause is not None and report.again_at is None:

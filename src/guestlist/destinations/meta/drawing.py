@@ -130,8 +130,7 @@ class Drawer:
             people = self._people(given)
             earlier = _earlier(self.journal, self.terms.sync)
             plan_id = secrets.token_hex(6)
-            if self.terms.scope is Scope.HELD:
-                # Only what do-not-send and erasure ask for: no plan of any size holds that up, nor is it one.
+            if self.terms.scope.is_asked_for:
                 part = self._planned(given)
                 parcels = packer.pack(plan_id, part, wanted.persons)
                 record = _with(self._record(plan_id, part, people), plan_id, parcels)

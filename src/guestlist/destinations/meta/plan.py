@@ -41,6 +41,17 @@ class Scope(Enum):
     REMOVE_ONLY = ("all", "people")
     HELD = ("listed", "rows")  # the plan waits for a person's yes; do-not-send and erasure go on
     STALE = ("all", "rows")  # a load failed: removals already due, do-not-send and erasure go on
+    LISTED = ("listed", "none")  # do-not-send and erasure only, as of a sync that is paused: nobody is added or asked again
+
+    @property
+    def makes_right(self) -> bool:
+        """Whether Meta is as wanted once all of such a plan was taken."""
+        return self in {Scope.MIRROR, Scope.ADD_ONLY, Scope.REMOVE_ONLY}
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether nothing but what do-not-send and erasure ask for leaves: no plan of any size holds that up."""
+        return self in {Scope.HELD, Scope.LISTED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,7 +172,7 @@ def _unlike_the_ledger(given: Relations) -> Table:
 def _may_enter(given: Relations, need: Table) -> Table:
     """The needed rows that the sync's scope lets in."""
     rows = need.join(given.syncs.select("sync", "adds"), "sync")
-    narrow = rows.filter(rows.adds != "all")
+    narrow = rows.filter(rows.adds.isin(("people", "rows")))
     people = rows.filter(rows.adds == "people")
     there = given.ledger.filter(given.ledger.live != 0)
     known = ibis.union(narrow.semi_join(there, _ROW).select(*_ROW), _of_present_person(given, people))

@@ -25,7 +25,7 @@ SYNCS = {
     "sync": SYNC,
     "now": "int64",
     "removes": "string",  # all | listed: only what do-not-send and erasure ask for
-    "adds": "string",  # all | people: only those already there | rows: only rows already there
+    "adds": "string",  # all | people: only those already there | rows: only rows already there | none
     "reassert_before": "int64",  # or null: rows last added before this instant are sent again
 }
 WANTED = {"sync": SYNC, "row_key": KEY, **KEY_SCHEMA}
