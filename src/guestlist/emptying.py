@@ -17,6 +17,7 @@ from guestlist.destinations.settings import read_destination
 from guestlist.errors import GuestlistError
 from guestlist.space import Space
 from guestlist.store.journal import Journal
+from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Sync
 from guestlist.syncing import Bound, Syncing
 
@@ -100,9 +101,21 @@ def delete(syncing: Syncing, key: str, *, actor: str) -> Stake:
     # The ledger first: rows that it believed at Meta would never be sent to the audience made next.
     forget_sync(syncing.ledger, sync.key)
     keeper.forget(
-        replace(sync, paused=True, people_sent=0, right_at=None, size_lower=None, size_upper=None, size_of=None)
+        replace(
+            sync,
+            paused=True,
+            people_sent=0,
+            right_at=None,
+            removals_due=0,
+            size_lower=None,
+            size_upper=None,
+            size_of=None,
+        )
     )
     journal.pause_sync(replace(sync, paused_until=None))
+    stopped = journal.timings().get(sync.key)
+    if stopped is not None:  # what stopped it was about the audience that is gone
+        journal.save_timing(Timing(sync=sync.key, at=stopped.at, ran=stopped.ran))
     counts = {"people": gone.people}
     journal.audit(actor=actor, action="audience deleted", about=sync.key, counts=counts, now=syncing.now)
     return gone

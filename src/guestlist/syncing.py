@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -25,6 +25,7 @@ from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
 from guestlist.connected.connections import Asking, Connections, clock_of, open_connections
 from guestlist.destinations.meta.account import Upkeep, Wish
+from guestlist.destinations.meta.client import MetaError
 from guestlist.destinations.meta.deliver import Delivery, Progress, Report, State
 from guestlist.destinations.meta.doubt import doubt
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
@@ -35,7 +36,7 @@ from guestlist.destinations.meta.prepare import Wanted, blank_reasons, prepare, 
 from guestlist.destinations.meta.refusals import DoNotSend, refused_values
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
-from guestlist.destinations.meta.sweep import forget_sync, sweep
+from guestlist.destinations.meta.sweep import forget_sync, full_due, sweep
 from guestlist.destinations.settings import DestinationSettings, delays_of, read_destination, readable_destinations
 from guestlist.erasures.erasing import carry_out
 from guestlist.erasures.forgetting import close, settle
@@ -50,6 +51,7 @@ from guestlist.profiles.views import known_identifiers
 from guestlist.records import Records, find_people, open_records
 from guestlist.runs.counting import note_counts
 from guestlist.runs.interlude import HaltedError, Interlude
+from guestlist.runs.resting import put_off, still_rests
 from guestlist.space import Space
 from guestlist.store import Warehouse
 from guestlist.store.in_memory import in_memory
@@ -57,7 +59,6 @@ from guestlist.store.journal_tables import Sync
 from guestlist.store.ledger import Ledger
 
 LEDGER_FILE = "ledger.duckdb"
-FULL_EVERY = timedelta(days=7)
 INTERLUDE_PATIENCE = 30.0
 """Seconds that a delivery waits by itself where others wait for it; longer waits end it."""
 _SCOPES = {"mirror": Scope.MIRROR, "add_only": Scope.ADD_ONLY, "remove_only": Scope.REMOVE_ONLY}
@@ -309,6 +310,9 @@ class Syncing:
     def _sync(
         self, bound: Bound, *, full: bool, scope: Scope | None, progress: Callable[[Progress], None] | None
     ) -> Report:
+        rests = still_rests(self.records.journal, bound.destination.account, now=self.now)
+        if rests is not None:
+            return rests
         client = self.connections.client(bound.wish.to)
         waiting = {} if self.interlude is None else {"sleep": self._sleep_whole}
         keeper = Upkeep(journal=self.records.journal, client=client, clock=self.clock, **waiting)
@@ -321,6 +325,8 @@ class Syncing:
             kept = keeper.ensure(kept, _wish(bound))
         except HaltedError:
             return Report(state=State.CANCELLED)
+        except MetaError as error:
+            return put_off(self.records.journal, bound.destination.account, error, client.usage, now=self.now)
         assert kept.remote_id is not None
         source = _Newest(self, bound)
         delivery = Delivery(
@@ -383,16 +389,8 @@ class Syncing:
             settle=bound.destination.settle,
             causes=frozenset(Cause(cause) for cause in causes),
             passed_cause=None if scope else orjson.dumps(digests, option=orjson.OPT_SORT_KEYS).decode(),
-            reassert_before=self.records.journal.last_sent_at(bound.key) + 1 if full else self._full_due(kept),
+            reassert_before=self.records.journal.last_sent_at(bound.key) + 1 if full else full_due(kept, now=self.now),
         )
-
-    def _full_due(self, kept: Sync | None) -> int | None:
-        """Once a week all rows are sent again: it heals what nobody can know. Rows added since count as done."""
-        last = (kept.full_at or kept.created_at) if kept else None
-        if last is None:
-            return None
-        due = last + FULL_EVERY // timedelta(microseconds=1)
-        return due if due <= self.now else None
 
     def _digests(self, bound: Bound) -> dict[str, str]:
         """What a person can change that moves many people at once."""

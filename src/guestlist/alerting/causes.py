@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from guestlist.alerting.settings import AlertSettings
+from guestlist.audiences.document import read_usable
 from guestlist.errors import GuestlistError
 from guestlist.space import Space
 from guestlist.store.journal import Journal
@@ -63,7 +64,20 @@ def causes(scene: Scene) -> list[Cause]:
     for sync in syncs:
         if not sync.paused_at(scene.now):
             found += _of_sync(scene, sync, timings.get(sync.key))
+    found += _mistaken(scene)
     return [*found, *_sizes(scene, syncs), *_tokens(scene), *_silence(scene), *_backup(scene), *_trouble(scene)]
+
+
+def _mistaken(scene: Scene) -> Iterator[Cause]:
+    """Which audiences, not what stands in their files: that may name people."""
+    for audience in sorted(read_usable(scene.space.audiences)[1]):
+        yield Cause(
+            key=f"mistaken {audience}",
+            happened=f"The file of the audience '{audience}' has a mistake, so what it says now is not gone by.",
+            nothing_lost="What it said before still holds while the service runs; nothing is lost.",
+            next_step="See the mistake, and correct it: guestlist audiences check",
+            patience=scene.settings.failing_for,
+        )
 
 
 def _of_sync(scene: Scene, sync: Sync, timing: Timing | None) -> Iterator[Cause]:

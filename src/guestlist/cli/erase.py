@@ -73,6 +73,8 @@ def _state(found: Receipt) -> str:
 
 
 def _at_meta(found: Receipt) -> str:
+    if found.closed_at is not None and not found.people:
+        return "nobody known by this was there"
     if found.taken_by_meta_at is not None:
         taken = f"{_when(found.taken_by_meta_at)}: removals taken"
         return (

@@ -27,12 +27,17 @@ class Order:
     def given_to(self, service: Remote, *, as_json: bool) -> Ending:
         """Give it; how it ended, where it was waited for."""
         ordered = service.ask(RunSyncs(key=self.key, full=self.full))
+        found = Ending.PERSON if ordered.mistaken else Ending.RIGHT
         if self.patience is None:
-            _tell(ordered, None, as_json=as_json)
-            return Ending.RIGHT
-        standing, found = self._wait(service, ordered, self.patience)
+            resting = [one.sync for one in self._named(service, ordered) if one.paused]
+            _tell(ordered, None, resting, as_json=as_json)
+            return Ending.PERSON if resting else found
+        standing, waited = self._wait(service, ordered, self.patience)
         _tell(ordered, standing, as_json=as_json)
-        return found
+        return worst((found, waited))
+
+    def _named(self, service: Remote, ordered: Ordered) -> list[SyncInFull]:
+        return [] if self.key is None else [service.ask(ShowSync(key=key)) for key in ordered.syncs]
 
     def _wait(self, service: Remote, ordered: Ordered, seconds: float) -> tuple[list[SyncInFull], Ending]:
         took = stopwatch()
@@ -77,10 +82,17 @@ def rests() -> WrongUseError:
     )
 
 
-def _tell(ordered: Ordered, standing: Sequence[SyncInFull] | None, *, as_json: bool) -> None:
+def _tell(
+    ordered: Ordered, standing: Sequence[SyncInFull] | None, resting: Sequence[str] = (), *, as_json: bool
+) -> None:
     if as_json:
-        facts = {"ordered": ordered.syncs, "at": ordered.at}
+        facts = {"ordered": ordered.syncs, "at": ordered.at, "mistaken": ordered.mistaken, "paused": resting}
         answer(facts if standing is None else {**facts, "syncs": [one.facts() for one in standing]})
+        return
+    for audience in ordered.mistaken:
+        say(f"{audience}: its file has a mistake, so what it says now is not gone by: guestlist audiences check")
+    if resting:
+        say(f"{', '.join(resting)} is paused: it runs once it is resumed (guestlist resume {resting[0]}).")
     elif standing is None:
         say(f"The service runs {', '.join(ordered.syncs) or 'nothing'} now. See how it goes: guestlist status")
     else:

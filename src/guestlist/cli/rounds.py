@@ -65,17 +65,20 @@ class Rounds:
         with tracing(), open_to_sync(self._space) as syncing:
             syncing.refresh()
             self._tell_stale(syncing)
-            chosen = some_of(syncing, self._key)
+            # Audiences that no file names any more are there all the same, and people to be taken out of them.
+            left = _hand_over_left_alone(syncing) if self._key is None else []
+            chosen = some_of(syncing, self._key) if self._key is not None or not left else syncing.bound()
             syncing.make_rows(chosen)
-            width = max(len(bound.definition.name) for bound in chosen)
+            width = max((len(bound.definition.name) for bound in chosen), default=0)
             for bound in chosen:
                 with _progress(bound.definition.name.ljust(width), quiet=self._quiet) as tell:
                     report = _run(syncing, bound, _Manner(full=self._full, anyway=self._anyway, tell=tell))
                 ended.append((bound, report))
                 if not self._quiet:
                     tell_report(bound.definition.name.ljust(width), report_of(bound.key, report))
-            if self._key is None:
-                ended += _hand_over_left_alone(syncing)
+            for bound, report in left if not self._quiet else ():
+                tell_report(bound.definition.name, report_of(bound.key, report))
+            ended += left
             renew_results(self._space, syncing.warehouse, syncing.records.journal)
         self._full = False  # the next round goes on from this one
         return ended
@@ -128,11 +131,17 @@ class Rounds:
 
 def _hand_over_left_alone(syncing: Syncing) -> list[tuple[Bound, Report]]:
     """Audiences that no file names any more keep whom they have, but for those who must never be sent."""
-    emptied = syncing.records.journal.emptied()
-    every = syncing.left_alone()
-    reports = [(bound, keep_empty(syncing, bound)) for bound in every if bound.key in emptied]
-    reports += syncing.hand_over([bound for bound in every if bound.key not in emptied])
+    reports = [(bound, _left_alone(syncing, bound)) for bound in syncing.left_alone()]
     return [(bound, report) for bound, report in reports if report.requests or report.error]
+
+
+def _left_alone(syncing: Syncing, bound: Bound) -> Report:
+    try:
+        if bound.key in syncing.records.journal.emptied():
+            return keep_empty(syncing, bound)
+        return syncing.hand_over([bound])[0][1]
+    except GuestlistError as error:
+        return Report(state=State.STOPPED, error=error)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,6 +182,7 @@ def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]
 
 def tell_report(name: str, report: SyncReport) -> None:
     """What a sync came to, in words."""
+    state = "waits" if report.state == State.DONE.value and report.rows_still_to_remove else _STATE[report.state]
     parts = [f"{report.added_rows:,} rows added", f"{report.removed_rows:,} removed"]
     for count, word in (
         (report.in_doubt_rows, "in doubt, asked again"),
@@ -183,7 +193,7 @@ def tell_report(name: str, report: SyncReport) -> None:
         if count:
             parts.append(f"{count:,} {word}")
     parts.append(f"{report.calls:,} {'call' if report.calls == 1 else 'calls'}")
-    say(f"{name}  {_STATE[report.state]}  {', '.join(parts)}")
+    say(f"{name}  {state}  {', '.join(parts)}")
     if report.plan_waiting:
         say(f"  Plan {report.plan_waiting} waits for a yes: too many people would leave at once. See: guestlist plan",
             f"  If that is right: guestlist sync --confirm {report.plan_waiting}")  # fmt: skip

@@ -24,14 +24,19 @@ def status(*, space: SpaceAt = HERE, as_json: AsJson = False) -> int:
         answer(told)
     else:
         _tell(told.syncs)
+        for broken in told.mistaken:
+            say(f"{broken.audience}: its file has a mistake, so what it says now is not gone by.")
+            say(f"  {broken.error.message}", f"  {broken.error.next}  [{broken.error.code}]")
         for one in told.destinations:
             tell_destination(one)
         if told.kept_by:
             say(f"Kept right by: {told.kept_by}")
         for way in told.alerts_failing:
             say(f"Alerts by {way.channel} do not arrive. {way.message}", f"  {way.next}  [{way.code}]")
-    needed = any(one.needs_a_person for one in told.syncs) or any(one.needs_a_person for one in told.destinations)
-    return NEEDS_A_PERSON if needed or told.alerts_failing else DONE
+    # Without a service the next try is a person's, too.
+    needed = any(one.needs_a_person or (one.owes_removals and not told.kept_by) for one in told.syncs)
+    needed = needed or any(one.needs_a_person for one in told.destinations)
+    return NEEDS_A_PERSON if needed or told.mistaken or told.alerts_failing else DONE
 
 
 def _tell(syncs: Sequence[SyncStanding]) -> None:
@@ -39,7 +44,7 @@ def _tell(syncs: Sequence[SyncStanding]) -> None:
         say("Nothing was synced yet: guestlist plan, then guestlist sync")
         return
     numbers = ("people sent", "Meta shows", "match, estimated")
-    made = table("audience", *numbers, "at Meta", "now", "last right", right=numbers)
+    made = table("audience", *numbers, "at Meta", "now", "last right, UTC", right=numbers)
     for one in syncs:
         last = (one.last_right or "never")[:16].replace("T", " ")
         sent = (f"{one.people_sent:,}", one.size_at_meta, _match(one))
@@ -47,6 +52,10 @@ def _tell(syncs: Sequence[SyncStanding]) -> None:
     show(made)
     for one in syncs:
         _tell_times(one)
+        if one.rows_still_to_remove:
+            say(f"{one.sync}: {one.rows_still_to_remove:,} rows are still to be removed. Each sync tries again.")
+        elif one.listed_still_in:
+            say(f"{one.sync}: the do-not-send list has new entries that are not taken out yet. Each sync tries again.")
         if one.plan_waiting:
             say(f"{one.sync}: plan {one.plan_waiting} waits for a yes. See it: guestlist plan",
                 f"  If that is right: guestlist sync --confirm {one.plan_waiting}")  # fmt: skip
@@ -102,9 +111,9 @@ def runs(
     if not told.runs:
         say("Nothing was sent yet: guestlist plan, then guestlist sync")
         return
-    columns = ("at", "sync", "plan", "state", "add", "remove", "taken", "in doubt", "refused", "calls")
+    columns = ("at, UTC", "sync", "plan", "state", "add", "remove", "taken", "in doubt", "refused", "calls")
     made = table(*columns, right=columns[4:])
     for run in told.runs:
-        facts = run.facts()
-        add_row(made, [str(facts[name])[:16].replace("T", " ") if name == "at" else facts[name] for name in columns])
+        facts, fields = run.facts(), ("at", *columns[1:])
+        add_row(made, [str(facts[name])[:16].replace("T", " ") if name == "at" else facts[name] for name in fields])
     show(made)

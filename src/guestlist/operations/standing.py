@@ -45,7 +45,9 @@ class Stopped(Value):
 
 
 class SyncStanding(Value):
-    """How one sync stands: what the records say, and what Meta shows."""
+    """How one sync stands: what the records say, and what Meta shows. `listed_still_in`: the do-not-send list has
+    entries that this audience was not freed of yet.
+    """
 
     sync: str
     name: str
@@ -60,6 +62,8 @@ class SyncStanding(Value):
     link: str | None
     received_to_acknowledged: Waited | None
     removal_waits_since: str | None
+    rows_still_to_remove: int
+    listed_still_in: bool
     goes_on_at: str | None
     error: Stopped | None
 
@@ -67,6 +71,11 @@ class SyncStanding(Value):
     def needs_a_person(self) -> bool:
         """Whether nothing goes on by itself."""
         return self.plan_waiting is not None or self.error is not None
+
+    @property
+    def owes_removals(self) -> bool:
+        """Whether somebody who should be out may still be there."""
+        return self.rows_still_to_remove > 0 or self.listed_still_in
 
 
 class ChannelFailing(Value):
@@ -78,10 +87,20 @@ class ChannelFailing(Value):
     next: str
 
 
+class Mistaken(Value):
+    """An audience whose file has a mistake: it is gone by as it was before, or not at all."""
+
+    audience: str
+    error: Stopped
+
+
 class Status(Answer):
-    """All syncs and destinations. `kept_by`: the process that keeps the space right; `alerts_failing`: ways that fail."""
+    """All syncs and destinations. `mistaken`: audiences whose files cannot be gone by as they are now; `kept_by`: the
+    process that keeps the space right; `alerts_failing`: ways that fail.
+    """
 
     syncs: tuple[SyncStanding, ...]
+    mistaken: tuple[Mistaken, ...]
     destinations: tuple[DestinationTold, ...]
     kept_by: str | None
     alerts_failing: tuple[ChannelFailing, ...]
@@ -105,7 +124,21 @@ class ShowStatus(Operation[Status]):
             for one in journal.channels()
             if one.failures
         )
-        return Status(syncs=syncs, destinations=destinations, kept_by=kept_by, alerts_failing=broken)
+        return Status(
+            syncs=syncs,
+            mistaken=_mistaken(desk),
+            destinations=destinations,
+            kept_by=kept_by,
+            alerts_failing=broken,
+        )
+
+
+def _mistaken(desk: Desk) -> tuple[Mistaken, ...]:
+    found = known_syncs(desk.space, desk.records.journal).mistaken
+    return tuple(
+        Mistaken(audience=key, error=Stopped(code=one.code, message=one.message, next=one.next_step or ""))
+        for key, one in sorted(found.items())
+    )
 
 
 def _destinations(desk: Desk, connections: Connections, at: int) -> Iterator[DestinationTold]:
@@ -119,6 +152,7 @@ def _standing(desk: Desk, connections: Connections, sync: Sync, timing: Timing |
     journal = desk.records.journal
     waits = journal.held_plan(sync.key)
     shown, note = None, what_stops(journal, sync, timing)
+    stopped = note is not None
     try:
         shown = _at_meta(desk, connections, sync)
     except GuestlistError as error:
@@ -130,16 +164,24 @@ def _standing(desk: Desk, connections: Connections, sync: Sync, timing: Timing |
         size_at_meta=shown.size if shown else "not known yet",
         lower=shown.lower if shown else None,
         upper=shown.upper if shown else None,
-        at_meta=shown.state if shown else "not there yet",
-        now=now_in_words(journal, sync, waits=waits is not None, stopped=note is not None, at=at),
+        at_meta=shown.state if shown else "not known now" if sync.remote_id else "not there yet",
+        now=now_in_words(journal, sync, waits=waits is not None, stopped=stopped, at=at),
         last_right=iso(sync.right_at) if sync.right_at else None,
         plan_waiting=waits.id if waits else None,
         link=shown.link if shown else None,
         received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),
         removal_waits_since=iso(timing.removal_since) if timing and timing.removal_since else None,
+        rows_still_to_remove=sync.removals_due,
+        listed_still_in=listed_still_in(journal, sync),
         goes_on_at=iso(timing.again_at) if timing and timing.again_at else None,
         error=None if note is None else Stopped(code=note.code, message=note.message, next=note.next_step),
     )
+
+
+def listed_still_in(journal: Journal, sync: Sync) -> bool:
+    """Whether the do-not-send list has entries of after it was last obeyed in full."""
+    _, newest = journal.do_not_send_mark()
+    return sync.remote_id is not None and sync.obeyed is not None and newest > sync.obeyed
 
 
 def _at_meta(desk: Desk, connections: Connections, sync: Sync) -> Standing | None:
@@ -213,6 +255,8 @@ def now_in_words(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at
     until = pause.not_before if pause is not None else 0
     if until > at:
         return f"removals wait until {iso(until)[11:16]} UTC"
+    if sync.removals_due or listed_still_in(journal, sync):
+        return "removals wait"
     return "right" if sync.right_at else "never right yet"
 
 

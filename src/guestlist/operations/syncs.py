@@ -312,9 +312,16 @@ def some_of(syncing: Syncing, key: str | None) -> list[Bound]:
         raise GuestlistError(
             "nothing_to_sync",
             "No audience of this space is to be sent anywhere.",
-            next_step="Connect Meta (guestlist destinations connect --help), then give an audience: sync: { to: main }",
+            next_step=_to_sync(syncing),
         )
     return found
+
+
+def _to_sync(syncing: Syncing) -> str:
+    names = list(syncing.space.settings.destinations)
+    if not names:
+        return "Connect Meta (guestlist destinations connect --help), then give an audience: sync: { to: main }"
+    return f"Give an audience: sync: {{ to: {names[0]} }}"
 
 
 def _planned(one: Outlook) -> PlannedSync:
@@ -341,10 +348,13 @@ def _planned(one: Outlook) -> PlannedSync:
 
 
 class Ordered(Answer):
-    """Which syncs were told what. `at`: when; a run of theirs that begins later has heard it."""
+    """Which syncs were told what. `at`: when; a run of theirs that begins later has heard it. `mistaken`: audiences whose
+    files have mistakes, so that what they say now is not gone by.
+    """
 
     syncs: tuple[str, ...]
     at: str
+    mistaken: tuple[str, ...] = ()
 
 
 class RunSyncs(Operation[Ordered]):
@@ -360,7 +370,8 @@ class RunSyncs(Operation[Ordered]):
         for key in chosen:
             keeper.run_now(key, full=self.full)
         desk.audit("sync ordered", self.key or "all", syncs=len(chosen))
-        return Ordered(syncs=tuple(chosen), at=iso(desk.now))
+        mistaken = known_syncs(desk.space, desk.records.journal).mistaken if self.key is None else ()
+        return Ordered(syncs=tuple(chosen), at=iso(desk.now), mistaken=tuple(sorted(mistaken)))
 
     def _chosen(self, desk: Desk) -> list[str]:
         """Those that can run at all: a file asks for them, or they are to be emptied, and their destination can be used."""

@@ -100,6 +100,8 @@ class Sync:
     size_of: int | None = None  # and people_sent at that time
     remote_description: str | None = None  # as it was last given to Meta
     paused_until: int | None = None  # None while paused: until somebody resumes it
+    removals_due: int = 0  # rows that should be out and were not taken, as of the last run's end
+    obeyed: int | None = None  # entries of the do-not-send list up to this instant are out
 
     def paused_at(self, now: int) -> bool:
         """Whether it runs not by itself at this instant."""
@@ -250,6 +252,8 @@ sync = Table(
     Column("size_of", Integer),
     Column("remote_description", Text),
     Column("paused_until", BigInteger),
+    Column("removals_due", Integer, nullable=False, server_default="0"),
+    Column("obeyed", BigInteger),
     UniqueConstraint("audience", "destination"),
     UniqueConstraint("destination", "remote_id"),  # two syncs never own one audience at Meta
 )

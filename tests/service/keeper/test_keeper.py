@@ -112,6 +112,9 @@ def test_who_is_listed_leaves_though_nothing_is_due_and_the_files_are_broken(sho
         until(lambda: kept.runs() == 1)
         (shop.space / "audiences" / "broken.yaml").write_text("key: [")
         until(lambda: kept.of("files_not_read"))
+        told = shop.type("status", "--json")
+        assert (told.code, [one["audience"] for one in told.facts["mistaken"]]) == (1, ["broken"])
+        assert "broken: its file has a mistake" in shop.type("status").out
         shop.list_person(4)  # of t0, beside the keeper
         until(lambda: kept.of("handed_over", removed_rows=1))
         assert shop.process("erase", f"user_id:{shop.people[7].user_id}").code == 0

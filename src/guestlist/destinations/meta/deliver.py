@@ -23,7 +23,6 @@ from guestlist.destinations.meta.guard import Held
 from guestlist.destinations.meta.manifest import ROWS_PER_REQUEST
 from guestlist.destinations.meta.pace import Direction, Usage, not_before, pause_before
 from guestlist.destinations.meta.pack import Load, Packer, Parcel
-from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.prepare import Wanted
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.session import Session
@@ -84,7 +83,9 @@ class Progress:
 
 @dataclass(kw_only=True)
 class Report:
-    """What a run came to. Rows are counted by what became of them in it; `held` is the plan that waits."""
+    """What a run came to. Rows are counted by what became of them in it, however often they were sent: `refused` at its
+    end, `in_doubt` at one time; `held` is the plan that waits.
+    """
 
     state: State = State.DONE
     added: int = 0
@@ -134,8 +135,10 @@ class Delivery:
     _answered: list[Batch] = field(default_factory=list, init=False)
     _folder: ThreadPoolExecutor | None = field(default=None, init=False)
     _folding: Future[None] | None = field(default=None, init=False)
+    _doubtful: int = field(default=0, init=False)  # rows of the present plan in doubt
     _failures: int = field(default=0, init=False)  # in a row
     _unknown: int = field(default=0, init=False)  # errors that the table does not know
+    _listed_at: int = field(default=0, init=False)  # the newest entry of the do-not-send list that the plan knows
     _put_off: bool = field(default=False, init=False)  # removals were refused in this run
     _answer_fresh: bool = field(default=False, init=False)
     _smaller: bool = field(default=False, init=False)  # the rest is to be cut smaller
@@ -164,6 +167,8 @@ class Delivery:
     # --- a plan -------------------------------------------------------------------------------------------------------
 
     def _draw_up(self) -> Drawn:
+        # What an earlier plan was refused is in this one again, and counts once.
+        self._report.refused = self._doubtful = 0
         drawer = Drawer(ledger=self.ledger, journal=self.journal, terms=self.terms)
         packer = self._packer = Packer(
             ledger=self.ledger,
@@ -172,6 +177,7 @@ class Delivery:
             keys=self.terms.keys,
             size=self.rows_per_request,
         )
+        _, self._listed_at = self.journal.do_not_send_mark()  # before: what is listed meanwhile is not obeyed yet
         wanted = self._wanted = self.source.wanted()
         removes = "listed" if self._removals_wait() else None
         drawn = drawer.draw_up(wanted, packer, now=self._now(), removes=removes, yes=self._yes)
@@ -295,16 +301,17 @@ class Delivery:
     def _count(self, direction: Direction, answer: Answer, rows: int, sent: UsersReply) -> None:
         report = self._report
         if answer.state is BatchState.UNKNOWN:
-            report.in_doubt += rows
+            self._doubtful += rows
         elif answer.state is BatchState.REFUSED:
-            report.refused += rows
+            report.refused += rows if sent.reply.outcome is Outcome.REFUSED else 0
         elif direction == "add":
             named = len(sent.answer.named) if sent.answer else 0
             report.added += rows - named
             report.declined += named
         else:
             report.removed += rows - (answer.invalid or 0)
-            report.in_doubt += answer.invalid or 0
+            self._doubtful += answer.invalid or 0
+        report.in_doubt = max(report.in_doubt, self._doubtful)
 
     def _fold(self) -> None:
         """What was answered into the ledger, beside the sending of what comes next: one fold at a time, in order."""
@@ -417,8 +424,7 @@ class Delivery:
         report.state = state
         report.debt = self._debt(state)
         self._tell_given_up()
-        if report.state is State.DONE and report.debt == 0 and self.terms.scope.makes_right:
-            self._is_right()
+        self._note()
         pause = self.journal.pause(self._removals)
         if report.debt and pause is not None and report.again_at is None:
             report.again_at = pause.not_before
@@ -447,11 +453,16 @@ class Delivery:
                 "run it again: it is made anew.",
             )
 
-    def _is_right(self) -> None:
-        sync = self.journal.sync(self.terms.sync)
-        if sync is not None:
+    def _note(self) -> None:
+        """What whoever asks later is told: is it right, and what is still to be taken out."""
+        sync, out = self.journal.sync(self.terms.sync), self._report.state is State.DONE and self._report.debt == 0
+        if sync is None:
+            return
+        noted = replace(sync, removals_due=self._report.debt, obeyed=self._listed_at if out else sync.obeyed)
+        if out and self.terms.scope.makes_right:
             full = self._now() if self.terms.reassert_before is not None else sync.full_at
-            self.journal.save_sync(replace(sync, right_at=self._now(), full_at=full))
+            noted = replace(noted, right_at=self._now(), full_at=full)
+        self.journal.save_sync(noted)
 
     def _now(self) -> int:
         return int(self.clock.now().timestamp() * _SECOND)

@@ -1,11 +1,16 @@
-"""What the ledger's file no longer needs: rows that are out for good, and people who were erased."""
+"""What the ledger no longer needs: rows that are out for good, and people who were erased; and when all is sent again."""
+
+from datetime import timedelta
 
 import ibis
 
 from guestlist.destinations.meta.settle import Settings
 from guestlist.store.engine import Rows
 from guestlist.store.in_memory import in_memory
+from guestlist.store.journal_tables import Sync
 from guestlist.store.ledger import Ledger
+
+FULL_EVERY = timedelta(days=7)
 
 
 def forget_people(ledger: Ledger, people: Rows) -> None:
@@ -22,6 +27,15 @@ def forget_people(ledger: Ledger, people: Rows) -> None:
             ledger.delete_keys(name, keys, ["row_key"])
         for name in ("ledger_person", "op_person", "profile_row", "blank_cell", "withheld"):
             ledger.delete_keys(name, gone, ["profile_id"])
+
+
+def full_due(sync: Sync | None, *, now: int) -> int | None:
+    """Once a week all rows are sent again, which heals what nobody can know: those last added before this instant."""
+    last = (sync.full_at or sync.created_at) if sync else None
+    if last is None:
+        return None
+    due = last + FULL_EVERY // timedelta(microseconds=1)
+    return due if due <= now else None
 
 
 def sweep(ledger: Ledger, destination: str, syncs: list[str], settle: Settings, *, now: int) -> int:
