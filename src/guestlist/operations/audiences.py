@@ -22,6 +22,8 @@ from guestlist.operations.desk import Desk, unless_in_use
 from guestlist.operations.operation import Export, Operation, Scope, ask, get
 from guestlist.operations.questions import asked, question_of, read_one
 from guestlist.records import JOURNAL_FILE
+from guestlist.store import Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.telling import explaining, people, wording
 from guestlist.telling.answer import Answer, Value
 from guestlist.telling.people import Person
@@ -234,19 +236,32 @@ class Stay(Value):
     exited_at: datetime | None
 
 
+class LimitTold(Value):
+    """What must hold beside the conditions: `known`, `anonymous` or `sample`."""
+
+    limit: str
+    words: str
+    holds: bool
+
+
 class Explanation(Answer):
     """Why a person is in an audience or not. `reason`: each condition, whether it holds, and what made it so.
 
+    `limits`: what holds or not beside that, such as the sample. Events up to `events_count_after` do not count. `group`:
+    the one that was drawn for the person, `holdout` where nobody sends them.
     `at_meta`: what Meta has of them, by sync; `blank_cells`: what is not sent of them; null where that cannot be known now.
     """
 
     audience: str
     person: Person
     inside: bool
+    group: str | None
     as_of: datetime | None
     stays: tuple[Stay, ...]
     at_meta: tuple[Sent, ...] | None
     blank_cells: tuple[BlankCell, ...] | None
+    events_count_after: datetime | None
+    limits: tuple[LimitTold, ...]
     reason: dict[str, Any]
     in_words: tuple[str, ...]
 
@@ -267,7 +282,8 @@ class ExplainPerson(Operation[Explanation]):
             told = explaining.Told(
                 person=people.one_person(warehouse, profile_id, one.key, question, reveal=self.reveal),
                 audience=one,
-                reason=explain(one, profile_id, replace(question, inline=inline), warehouse),
+                why=explain(one, profile_id, replace(question, inline=inline), warehouse),
+                group=_group_of(warehouse, profile_id, one),
                 stays=tuple(people.stays(warehouse, profile_id, one.key)),
                 as_of=question.as_of if self.as_of else None,
                 zone=desk.space.settings.zone,
@@ -275,6 +291,13 @@ class ExplainPerson(Operation[Explanation]):
                 at_meta=_at_meta(desk, profile_id, one),
             )
         return Explanation(**told.facts(), in_words=tuple(told.lines()))
+
+
+def _group_of(warehouse: Warehouse, profile_id: str, audience: Definition) -> str | None:
+    """The group of one person, None where the audience has no groups."""
+    person = in_memory({"profile_id": [profile_id]}, {"profile_id": "string"})
+    lines = warehouse.read(evaluating.groups(warehouse, person, audience)).to_pylist() if audience.split else []
+    return next((str(line["name"]) for line in lines), None)
 
 
 def _at_meta(desk: Desk, profile_id: str, audience: Definition) -> AtMeta | None:
