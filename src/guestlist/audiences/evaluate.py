@@ -233,6 +233,16 @@ def sent_to(warehouse: Warehouse, found: ir.Table, definition: Definition, chose
     return found.anti_join(drawn.filter(drawn.name == HOLDOUT), "profile_id")
 
 
+def not_chosen(warehouse: Warehouse, found: ir.Table, definition: Definition, chosen: Sequence[str]) -> dict[str, int]:
+    """How many of the members `sent_to` leaves out, by their group."""
+    if not definition.split:
+        return {}
+    drawn = groups(warehouse, found, definition)
+    left = drawn.anti_join(sent_to(warehouse, found, definition, chosen), "profile_id")
+    lines = warehouse.read(left.group_by("name").agg(people=left.count()).order_by("name")).to_pylist()
+    return {line["name"]: line["people"] for line in lines}
+
+
 def changes(membership: ir.Table, audience: str, found: ir.Table, at: datetime) -> ir.Table:
     """The intervals that begin or end at `at`, to be merged by audience, profile_id and entered_at."""
     inside = membership.filter(membership.audience == audience, membership.exited_at.isnull())

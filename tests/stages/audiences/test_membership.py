@@ -169,11 +169,11 @@ def test_every_condition_is_explained_with_what_made_it_so() -> None:
         ("who.all[2].not", False),
         ("who.all[3]", True),
     ]
-    assert isinstance(reason.parts[0].condition, Event)
     orders, either = reason.parts[0], reason.parts[1]
     assert orders.counted == 2
     assert [seen.properties for seen in orders.events] == ['{"total": 11}', '{"total": 10}']
     assert [(seen.trait, seen.value) for seen in either.parts[0].traits] == [("country", "AT")]
+    assert isinstance(orders.condition, Event)
     (added,) = either.parts[1].missed
     assert [(seen.at.day, seen.lacks) for seen in orders.missed] == [(2, orders.condition.step.where)]
     # Neither the order before it nor that of the same instant is after it.
