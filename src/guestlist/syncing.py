@@ -195,17 +195,13 @@ class Syncing:
 
     def reach(self, bound: Bound) -> tuple[Wanted, dict[str, int]]:
         """What Meta should have if the definition as it is now were evaluated, and `not_chosen`; nothing is recorded."""
-        listed = self._do_not_send()
-        about = asking.together(self.definitions, bound.definition)
-        traits = read_traits(self.space.traits)
-        question = asking.question(self.space, self.warehouse, about, traits, at=self.clock.now())
-        found = self.warehouse.materialise("reached", members(bound.definition, question, self.definitions))
-        sent = sent_to(self.warehouse, found, bound.definition, bound.wish.groups)
-        self._make_rows([bound], listed, sent)
-        return self._want(bound, sent, listed), self._not_chosen(bound, found)
-
-    def _not_chosen(self, bound: Bound, members: Any) -> dict[str, int]:
-        return not_chosen(self.warehouse, members, bound.definition, bound.wish.groups)
+        listed, about = self._do_not_send(), asking.together(self.definitions, bound.definition)
+        asked = (self.space, self.warehouse, about, read_traits(self.space.traits))
+        found = members(bound.definition, asking.question(*asked, at=self.clock.now()), self.definitions)
+        found = self.warehouse.materialise("reached", found)
+        by_lot = (self.warehouse, found, bound.definition, bound.wish.groups)
+        self._make_rows([bound], listed, sent := sent_to(*by_lot))
+        return self._want(bound, sent, listed), not_chosen(*by_lot)
 
     def _want(self, bound: Bound, members: Any, listed: DoNotSend) -> Wanted:
         to = {"sync": bound.key, "destination": bound.wish.to}
@@ -250,9 +246,8 @@ class Syncing:
 
     def _inside(self, bound: Bound) -> Any:
         """Who was in the audience at the last evaluation."""
-        membership = self.warehouse.table("membership")
-        inside = membership.filter(membership.audience == bound.definition.key, membership.exited_at.isnull())
-        return inside.select("profile_id")
+        stay = self.warehouse.table("membership")
+        return stay.filter(stay.audience == bound.definition.key, stay.exited_at.isnull()).select("profile_id")
 
     def look_ahead(self, bound: Bound) -> Outlook:
         """What a sync would do now. Nothing is sent."""
@@ -264,7 +259,7 @@ class Syncing:
             wanted=wanted,
             preview=drawer.preview(wanted, now=self.now),
             blanks=blank_reasons(self.ledger, wanted),
-            not_chosen=self._not_chosen(bound, self._inside(bound)),
+            not_chosen=not_chosen(self.warehouse, self._inside(bound), bound.definition, bound.wish.groups),
         )
 
     # --- doing it -----------------------------------------------------------------------------------------------------
