@@ -20,7 +20,7 @@ from guestlist import asking, pipeline
 from guestlist.audiences.definition import AnyOf, Definition
 from guestlist.audiences.definition import Sync as SyncWish
 from guestlist.audiences.document import read_folder
-from guestlist.audiences.evaluate import members, sent_to
+from guestlist.audiences.evaluate import members, not_chosen, sent_to
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import Clock, microseconds
 from guestlist.connected.connections import Asking, Connections, clock_of, open_connections
@@ -87,6 +87,7 @@ class Outlook:
     wanted: Wanted
     preview: Preview
     blanks: dict[tuple[str, str], int]
+    not_chosen: dict[str, int]
 
     @property
     def calls(self) -> int:
@@ -193,15 +194,15 @@ class Syncing:
         self._doubt(bound, listed)
         return self._want(bound, self._members([bound]), listed)
 
-    def reach(self, bound: Bound) -> Wanted:
-        """What Meta should have if the definition as it is now were evaluated; nothing of that is recorded."""
-        listed = self._do_not_send()
-        about = asking.together(self.definitions, bound.definition)
-        traits = read_traits(self.space.traits)
-        question = asking.question(self.space, self.warehouse, about, traits, at=self.clock.now())
-        found = self.warehouse.materialise("reached", members(bound.definition, question, self.definitions))
-        self._make_rows([bound], listed, found)
-        return self._want(bound, found, listed)
+    def reach(self, bound: Bound) -> tuple[Wanted, dict[str, int]]:
+        """What Meta should have if the definition as it is now were evaluated, and `not_chosen`; nothing is recorded."""
+        listed, about = self._do_not_send(), asking.together(self.definitions, bound.definition)
+        asked = (self.space, self.warehouse, about, read_traits(self.space.traits))
+        found = members(bound.definition, asking.question(*asked, at=self.clock.now()), self.definitions)
+        found = self.warehouse.materialise("reached", found)
+        by_lot = (self.warehouse, found, bound.definition, bound.wish.groups)
+        self._make_rows([bound], listed, sent := sent_to(*by_lot))
+        return self._want(bound, sent, listed), not_chosen(*by_lot)
 
     def _want(self, bound: Bound, members: Any, listed: DoNotSend) -> Wanted:
         to = {"sync": bound.key, "destination": bound.wish.to}
@@ -241,13 +242,13 @@ class Syncing:
         )
 
     def _members(self, bounds: Sequence[Bound]) -> Any:
-        membership = self.warehouse.table("membership")
-        parts = []
-        for bound in bounds:
-            inside = membership.filter(membership.audience == bound.definition.key, membership.exited_at.isnull())
-            inside = inside.select("profile_id")
-            parts.append(sent_to(self.warehouse, inside, bound.definition, bound.wish.groups))
+        parts = [sent_to(self.warehouse, self._inside(bound), bound.definition, bound.wish.groups) for bound in bounds]
         return ibis.union(*parts).distinct() if len(parts) > 1 else parts[0].distinct()
+
+    def _inside(self, bound: Bound) -> Any:
+        """Who was in the audience at the last evaluation."""
+        stay = self.warehouse.table("membership")
+        return stay.filter(stay.audience == bound.definition.key, stay.exited_at.isnull()).select("profile_id")
 
     def look_ahead(self, bound: Bound) -> Outlook:
         """What a sync would do now. Nothing is sent."""
@@ -259,6 +260,7 @@ class Syncing:
             wanted=wanted,
             preview=drawer.preview(wanted, now=self.now),
             blanks=blank_reasons(self.ledger, wanted),
+            not_chosen=not_chosen(self.warehouse, self._inside(bound), bound.definition, bound.wish.groups),
         )
 
     # --- doing it -----------------------------------------------------------------------------------------------------

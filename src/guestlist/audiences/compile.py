@@ -31,15 +31,29 @@ class People:
 
 def members(definition: d.Definition, question: Question) -> ir.Table:
     """One column, profile_id, each person once."""
-    floor = _floor(definition, question)
-    found = people(definition.who, replace(question, floor=floor))
+    found = people(definition.who, counting_from(definition, question))
     ids = everybody(question).anti_join(found.ids, "profile_id") if found.but else found.ids.distinct()
     if definition.sample < WHOLE:
-        ids = ids.filter(lot(ids.profile_id, definition.key) < share(definition.sample))
+        ids = in_sample(ids, definition)
+    return ids if definition.anonymous else named(ids, question)
+
+
+def counting_from(definition: d.Definition, question: Question) -> Question:
+    """The question with the events alone that count for this definition."""
+    return replace(question, floor=_floor(definition, question))
+
+
+def in_sample(ids: ir.Table, definition: d.Definition) -> ir.Table:
+    """Those of these people whom the sample takes in."""
+    return ids.filter(lot(ids.profile_id, definition.key) < share(definition.sample))
+
+
+def named(ids: ir.Table, question: Question) -> ir.Table:
+    """Those of these people of whom more is known than an anonymous id."""
     identifier = question.relations.identifier
-    if not definition.anonymous and identifier is not None:
-        ids = ids.semi_join(identifier.filter(identifier.type.notin(ANONYMOUS)), "profile_id")
-    return ids
+    if identifier is None:
+        return ids
+    return ids.semi_join(identifier.filter(identifier.type.notin(ANONYMOUS)), "profile_id")
 
 
 def _floor(definition: d.Definition, question: Question) -> datetime | None:

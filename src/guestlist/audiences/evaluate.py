@@ -193,14 +193,25 @@ def _begin(warehouse: Warehouse, definitions: Iterable[Definition], at: datetime
 def _draw(warehouse: Warehouse, definition: Definition, found: ir.Table, at: datetime) -> None:
     """Draw a group for each member who has none yet, so that nobody changes sides when the shares are changed."""
     drawn = warehouse.table("audience_group")
-    fresh = found.anti_join(drawn.filter(drawn.audience == definition.key), "profile_id")
-    lines = fresh.select(
-        "profile_id",
-        audience=ibis.literal(definition.key),
-        name=compiling.group_of(fresh.profile_id, definition),
-        drawn_at=stamp(drawn.drawn_at, at),
+    lines = _undrawn(drawn, definition, found).mutate(
+        audience=ibis.literal(definition.key), drawn_at=stamp(drawn.drawn_at, at)
     )
     warehouse.append("audience_group", warehouse.materialise("groups_drawn", lines.select(*AUDIENCE_GROUP)))
+
+
+def _undrawn(drawn: ir.Table, definition: Definition, found: ir.Table) -> ir.Table:
+    """(profile_id, name): what those of `found` draw for whom none was drawn yet."""
+    fresh = found.anti_join(drawn.filter(drawn.audience == definition.key), "profile_id")
+    return fresh.select("profile_id", name=compiling.group_of(fresh.profile_id, definition))
+
+
+def groups(warehouse: Warehouse, found: ir.Table, definition: Definition) -> ir.Table:
+    """(profile_id, name): the group of each person in `found`, "" for none; what was drawn, or what they would draw."""
+    if not warehouse.has("audience_group"):
+        return found.select("profile_id", name=compiling.group_of(found.profile_id, definition))
+    every = warehouse.table("audience_group")
+    drawn = every.filter(every.audience == definition.key).semi_join(found, "profile_id")
+    return drawn.select("profile_id", "name").union(_undrawn(every, definition, found))
 
 
 def moves(membership: ir.Table, audience: str, since: datetime | None) -> ir.Table:
@@ -212,15 +223,24 @@ def moves(membership: ir.Table, audience: str, since: datetime | None) -> ir.Tab
     return both if since is None else both.filter(both["at"] >= stamp(both["at"], since))
 
 
-def sent_to(warehouse: Warehouse, found: ir.Table, definition: Definition, groups: Sequence[str]) -> ir.Table:
-    """Those of the members whom a sync sends: of these groups, or all but the hold-out."""
-    if not definition.split or not warehouse.has("audience_group"):
+def sent_to(warehouse: Warehouse, found: ir.Table, definition: Definition, chosen: Sequence[str]) -> ir.Table:
+    """Those of the members whom a sync sends: of the groups chosen, or all but the hold-out."""
+    if not definition.split:
         return found
-    drawn = warehouse.table("audience_group")
-    drawn = drawn.filter(drawn.audience == definition.key)
-    if groups:
-        return found.semi_join(drawn.filter(drawn.name.isin(sorted(groups))), "profile_id")
+    drawn = groups(warehouse, found, definition)
+    if chosen:
+        return found.semi_join(drawn.filter(drawn.name.isin(sorted(chosen))), "profile_id")
     return found.anti_join(drawn.filter(drawn.name == HOLDOUT), "profile_id")
+
+
+def not_chosen(warehouse: Warehouse, found: ir.Table, definition: Definition, chosen: Sequence[str]) -> dict[str, int]:
+    """How many of the members `sent_to` leaves out, by their group."""
+    if not definition.split:
+        return {}
+    drawn = groups(warehouse, found, definition)
+    left = drawn.anti_join(sent_to(warehouse, found, definition, chosen), "profile_id")
+    lines = warehouse.read(left.group_by("name").agg(people=left.count()).order_by("name")).to_pylist()
+    return {line["name"]: line["people"] for line in lines}
 
 
 def changes(membership: ir.Table, audience: str, found: ir.Table, at: datetime) -> ir.Table:

@@ -1,29 +1,50 @@
 """Why a person is in an audience or not: each condition true or false, and what made it so."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import ibis
 import ibis.expr.types as ir
+import pyarrow as pa
+from pyarrow import compute
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.compile import people
-from guestlist.audiences.matching import event_rows, names_parent, step_rows
-from guestlist.audiences.question import Question, Relations, told_of, trait_rows
+from guestlist.audiences.comparing import as_text
+from guestlist.audiences.compile import WHOLE, People, counting_from, in_sample, named, people
+from guestlist.audiences.matching import PARENT, SEEN, Asked, Judged, event_rows, followers, judged
+from guestlist.audiences.measuring import OF_VALUES, numbers, values
+from guestlist.audiences.question import Question, Relations, everybody, told_of, trait_rows
+from guestlist.store.in_memory import in_memory
 
 # Enough to understand; the counts say how many there are in all.
 SHOWN = 10
+SHOWN_BESIDE = 3
+"""How many are shown of the events that do not count, and of those that came after one."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EventSeen:
+    """An event by the name that is asked about. `lacks`: why it does not count; `after`: what followed it."""
+
     event: str
     at: datetime
     source: str | None
     message_id: str | None
     properties: str | None
+    lacks: tuple[Asked, ...] = ()
+    after: tuple["Followed", ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Followed:
+    """What came after one event, of one next step: the first events that count, or where there is none, others."""
+
+    then: d.Then
+    counted: int
+    events: tuple[EventSeen, ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,9 +67,10 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
-    """One condition about one person. `events` are the newest that count, `next_steps` what was done after.
+    """One condition about one person. `events` are the newest that count, `missed` the newest that do not.
 
-    Of `said`, too, the newest comes first: it decides.
+    `measured`: the value that was compared, where events were made one value. Of `said`, too, the newest comes first: it
+    decides. `audience`: why the person is in the audience that is asked about, where it was worked out.
     """
 
     path: str
@@ -57,9 +79,40 @@ class Reason:
     parts: tuple["Reason", ...] = ()
     counted: int = 0
     events: tuple[EventSeen, ...] = ()
-    next_steps: tuple[EventSeen, ...] = ()
+    missed: tuple[EventSeen, ...] = ()
+    measured: str | None = None
     traits: tuple[TraitSeen, ...] = ()
     said: tuple[Said, ...] = ()
+    audience: "Explained | None" = None
+
+
+LimitKind = Literal["known", "anonymous", "sample"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """What must hold beside `who`: that anything was known of the person by then, what `anonymous` and `sample` say."""
+
+    kind: LimitKind
+    holds: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Explained:
+    """Why a person is in an audience or not. `floor`: events up to this instant do not count.
+
+    `begun`: whether there was an evaluation yet by which events count that do so from the first one on.
+    """
+
+    definition: d.Definition
+    who: Reason
+    limits: tuple[Limit, ...] = ()
+    floor: datetime | None = None
+    begun: bool = True
+
+    @property
+    def inside(self) -> bool:
+        return self.who.holds and all(limit.holds for limit in self.limits)
 
 
 class Store(Protocol):
@@ -69,11 +122,12 @@ class Store(Protocol):
     def read(self, rows: Any, /) -> Any: ...
 
 
-def explain(definition: d.Definition, profile_id: str, question: Question, store: Store) -> Reason:
+def explain(definition: d.Definition, profile_id: str, question: Question, store: Store) -> Explained:
     """Asks every condition about this one person, over this person's own history only."""
     alone = _only(question, profile_id, store)
-    conditions = list(_leaves(definition.who, alone))
-    return _Explaining(question=alone, store=store, told=_told(conditions, alone, store)).reason(definition.who, "who")
+    person = store.materialise("explained_person", in_memory({"profile_id": [profile_id]}, {"profile_id": "string"}))
+    told = _told(_asked(definition, alone), person, alone, store)
+    return _Explaining(definition=definition, question=alone, store=store, told=told).explained("who")
 
 
 def _only(question: Question, profile_id: str, store: Store) -> Question:
@@ -95,33 +149,121 @@ def _only(question: Question, profile_id: str, store: Store) -> Question:
     return replace(question, relations=own, lists=lists, scans={})
 
 
-def _leaves(condition: d.Condition, question: Question) -> Iterator[d.Leaf]:
-    """The conditions that are no groups, those of the audiences it asks about too."""
-    for leaf in d.leaves(condition):
-        inner = question.inline.get(leaf.audience) if isinstance(leaf, d.Member) else None
-        if inner is None:
-            yield leaf
-        else:
-            yield from _leaves(inner.who, question)
+def _asked(definition: d.Definition, question: Question) -> tuple[d.Definition, ...]:
+    """The definition and those it asks about, as far as they are worked out."""
+    found: dict[str, d.Definition] = {}
+    waiting = [definition]
+    while waiting:
+        one = waiting.pop()
+        if one.key not in found:
+            found[one.key] = one
+            waiting += [question.inline[key] for key in sorted(d.references(one.who)) if key in question.inline]
+    return tuple(found.values())
 
 
-def _told(conditions: Iterable[d.Leaf], question: Question, store: Store) -> dict[d.Leaf, bool]:
-    """Whether each condition holds, all asked at once: the relations hold one person, so anybody found is that person."""
-    leaves = tuple(dict.fromkeys(conditions))
-    found = [people(leaf, question) for leaf in leaves]
-    parts = [one.ids.select(number=ibis.literal(number, "int32")) for number, one in enumerate(found)]
-    lines = ibis.union(*parts, distinct=True) if len(parts) > 1 else parts[0].distinct()
-    named = {row["number"] for row in store.read(lines).to_pylist()}
-    return {leaf: (number in named) != found[number].but for number, leaf in enumerate(leaves)}
+_Told = Mapping[tuple[str, d.Leaf | LimitKind], bool]
+"""Of the conditions of each audience, by its key, and of its limits: whether they hold."""
+
+
+def _told(asked: Iterable[d.Definition], person: ir.Table, question: Question, store: Store) -> _Told:
+    """All asked at once: the relations hold one person, so anybody found is that person."""
+    found: dict[tuple[str, d.Leaf | LimitKind], People] = {}
+    for one in asked:
+        found |= {(one.key, what): those for what, those in _of_one(one, person, question).items()}
+    parts = [those.ids.select(number=ibis.literal(number, "int32")) for number, those in enumerate(found.values())]
+    there = {row["number"] for row in store.read(ibis.union(*parts, distinct=True)).to_pylist()}
+    return {key: (number in there) != those.but for number, (key, those) in enumerate(found.items())}
+
+
+def _of_one(one: d.Definition, person: ir.Table, question: Question) -> dict[d.Leaf | LimitKind, People]:
+    counting = counting_from(one, question)
+    leaves: dict[d.Leaf | LimitKind, People] = {
+        leaf: people(leaf, counting) for leaf in d.leaves(one.who) if not _worked_out(leaf, question)
+    }
+    # Who has done something is known; who has not may be nobody yet.
+    of_nobody = d.holds(one.who, lambda leaf: leaves[leaf].but if leaf in leaves else _denies(leaf))
+    limits: dict[d.Leaf | LimitKind, ir.Table] = {}
+    if of_nobody:
+        limits["known"] = everybody(question).semi_join(person, "profile_id")
+    if not one.anonymous:
+        limits["anonymous"] = named(person, question)
+    if one.sample < WHOLE:
+        limits["sample"] = in_sample(person, one)
+    return leaves | {kind: People(ids=ids) for kind, ids in limits.items()}
+
+
+def _worked_out(leaf: d.Leaf, question: Question) -> bool:
+    return isinstance(leaf, d.Member) and leaf.audience in question.inline
+
+
+def _denies(leaf: d.Leaf) -> bool:
+    return isinstance(leaf, d.Member) and not leaf.inside
+
+
+_EventKey = tuple[str | None, str | None]
+
+
+def _newest(found: Judged, store: Store) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """The newest events that count and the newest that do not, with how many there are of each, as `number`.
+
+    Put in order here, as what takes longest about one person is to compile what the engine would have to do.
+    """
+    told: pa.Table = store.read(found.events).sort_by([("at", "descending"), ("message_id", "ascending")])
+    counts = pa.array([True] * told.num_rows, pa.bool_())
+    for column in found.columns.values():
+        counts = compute.and_(counts, told[column])
+    good, other = told.filter(counts), told.filter(compute.invert(counts))
+    shown = [good.slice(0, SHOWN), other.slice(0, SHOWN_BESIDE)]
+    lines = [
+        line | {"number": number}
+        for part, number in zip(shown, (good.num_rows, other.num_rows), strict=True)
+        for line in part.to_pylist()
+    ]
+    return pa.concat_tables(shown), lines
+
+
+def _first(found: Judged) -> ir.Table:
+    """Of what came after each event the first that count and the first that do not, and how many there are of each."""
+    events = found.events.mutate(counts=found.counts)
+    groups = ["counts", *PARENT]
+    place = ibis.row_number().over(group_by=groups, order_by=[events["at"], events["message_id"]])
+    ranked = events.mutate(place=place, number=events.count().over(group_by=groups))
+    return ranked.filter(ranked.place < SHOWN_BESIDE).order_by("place")
+
+
+def _seen(line: Mapping[str, Any], found: Judged, after: Iterable[Followed] = ()) -> EventSeen:
+    return EventSeen(**{name: line[name] for name in SEEN}, lacks=found.lacks(line), after=tuple(after))
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Explaining:
-    """One person and one definition; `told` says of each condition whether it holds."""
+    """One person and one definition."""
 
+    definition: d.Definition
     question: Question
     store: Store
-    told: Mapping[d.Leaf, bool]
+    told: _Told
+
+    def explained(self, path: str) -> Explained:
+        question = counting_from(self.definition, self.question)
+        return Explained(
+            definition=self.definition,
+            who=replace(self, question=question).reason(self.definition.who, path),
+            limits=tuple(self._limits()),
+            floor=question.floor,
+            begun=self.definition.since != "now" or self.definition.key in question.begun,
+        )
+
+    def _limits(self) -> Iterator[Limit]:
+        kinds: tuple[LimitKind, ...] = ("known", "anonymous", "sample")
+        for kind in kinds:
+            holds = self.told.get((self.definition.key, kind))
+            # That somebody is known goes without saying.
+            if holds is not None and not (holds and kind == "known"):
+                yield Limit(kind=kind, holds=holds)
+
+    def _holds(self, one: d.Leaf) -> bool:
+        return self.told[self.definition.key, one]
 
     def reason(self, condition: d.Condition, path: str) -> Reason:
         match condition:
@@ -137,40 +279,76 @@ class _Explaining:
             case d.Member():
                 return self._of_member(condition, path)
             case d.Listed():
-                return Reason(path=path, condition=condition, holds=self.told[condition])
+                return Reason(path=path, condition=condition, holds=self._holds(condition))
             case d.Trait():
                 seen = tuple(TraitSeen(trait=row.pop("key"), **row) for row in self._facts(condition))
-                return Reason(path=path, condition=condition, holds=self.told[condition], traits=seen)
+                return Reason(path=path, condition=condition, holds=self._holds(condition), traits=seen)
             case d.External(audience=audience):
-                return Reason(path=path, condition=condition, holds=self.told[condition], said=self._said(audience))
+                said = self._said(audience)
+                return Reason(path=path, condition=condition, holds=self._holds(condition), said=said)
             case d.Event():
                 return self._of_event(condition, path)
 
     def _of_member(self, condition: d.Member, path: str) -> Reason:
         inner = self.question.inline.get(condition.audience)
         if inner is None:
-            return Reason(path=path, condition=condition, holds=self.told[condition])
-        reason = self.reason(inner.who, f"{path}.{condition.audience}")
-        return Reason(path=path, condition=condition, holds=reason.holds == condition.inside, parts=(reason,))
+            return Reason(path=path, condition=condition, holds=self._holds(condition))
+        why = replace(self, definition=inner).explained(f"{path}.{condition.audience}")
+        holds = why.inside == condition.inside
+        return Reason(path=path, condition=condition, holds=holds, parts=(why.who,), audience=why)
 
     def _of_event(self, condition: d.Event, path: str) -> Reason:
-        counted, events = self._events(event_rows(condition, self.question))
-        after = tuple(seen for then in d.nexts(condition.step.where) for seen in self._came_after(then))
-        holds = self.told[condition]
-        return Reason(path=path, condition=condition, holds=holds, counted=counted, events=events, next_steps=after)
+        found = judged(condition, self.question)
+        shown, lines = _newest(found, self.store)
+        after: dict[_EventKey, list[Followed]] = defaultdict(list)
+        steps = dict.fromkeys(d.nexts(condition.step.where))
+        if lines and steps:
+            parents = self.store.materialise("explained_parents", shown)
+            for then in steps:
+                for parent, followed in self._followed(parents, then, lines).items():
+                    after[parent].append(followed)
+        seen = [_seen(line, found, after.get((line["source"], line["message_id"]), ())) for line in lines]
+        events = tuple(one for one in seen if not one.lacks)
+        return Reason(
+            path=path,
+            condition=condition,
+            holds=self._holds(condition),
+            counted=lines[0]["number"] if events else 0,
+            events=events,
+            missed=tuple(one for one in seen if one.lacks),
+            measured=self._measured(condition),
+        )
 
-    def _came_after(self, then: d.Then) -> tuple[EventSeen, ...]:
-        """What there is of a next step, whatever it followed."""
-        where = tuple(one for one in then.step.where if not isinstance(one, d.Then) and not names_parent(one))
-        step = replace(then.step, where=where)
-        return self._events(step_rows(step, self.question, after=None, until=self.question.as_of))[1]
+    def _followed(
+        self, parents: ir.Table, then: d.Then, lines: Sequence[Mapping[str, Any]]
+    ) -> dict[_EventKey, Followed]:
+        """What came after each of these events, which are the lines of `parents`."""
+        found = followers(parents, then, self.question)
+        later: dict[_EventKey, list[dict[str, Any]]] = defaultdict(list)
+        for line in self._rows(_first(found)):
+            later[line["parent_source"], line["parent_message_id"]].append(line)
+        told = {}
+        for parent in lines:
+            key = (parent["source"], parent["message_id"])
+            good = [line for line in later[key] if line["counts"]]
+            number = good[0]["number"] if good else 0
+            events = tuple(_seen(line, found) for line in good or later[key])
+            told[key] = Followed(then=then, counted=number, events=events)
+        return told
 
-    def _events(self, rows: ir.Table) -> tuple[int, tuple[EventSeen, ...]]:
-        """How many there are, and the newest."""
-        told = rows.select("event", "at", "source", "message_id", "properties", counted=rows.count().over())
-        newest = self._rows(told.order_by(told.at.desc(), told.message_id).limit(SHOWN))
-        counted = newest[0]["counted"] if newest else 0
-        return counted, tuple(EventSeen(**{k: v for k, v in row.items() if k != "counted"}) for row in newest)
+    def _measured(self, condition: d.Event) -> str | None:
+        told = condition.measure
+        if not isinstance(told, d.Aggregate):
+            return None
+        found = event_rows(condition, self.question)
+        if told.reducer in OF_VALUES:
+            lines = self._rows(values(found, told.reducer, told.property, told.minimum))
+        else:
+            lines = self._rows(numbers(found, told.reducer, told.property))
+        value = lines[0]["measured"] if lines else None
+        if value is None:
+            return "0" if told.reducer == "distinct" else None
+        return as_text(value)
 
     def _said(self, audience: str) -> tuple[Said, ...]:
         told = told_of(audience, self.question)

@@ -1,8 +1,9 @@
 """The events that a step means, as an expression: by name, by what they tell, and by what came after each."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Literal
 
 import ibis
 import ibis.expr.types as ir
@@ -38,8 +39,7 @@ def _named(step: d.Step, question: Question, *, after: datetime | None, until: d
     if after is not None:
         tests.append(event.at > stamp(event.at, after))
     if step.source is not None:
-        source = trait_value(event.source, ibis.null("float64"))
-        tests.append(passes(source, step.source, question.as_of, question.zone))
+        tests.append(_from(event.source, step.source, question))
     return event.filter(*tests)
 
 
@@ -191,7 +191,10 @@ class _Pairs:
     names: dict[Leaf, str]
 
     @classmethod
-    def of(cls, events: ir.Table, done: ir.Table, linked: list[d.Filter], question: Question) -> "_Pairs":
+    def of(
+        cls, events: ir.Table, done: ir.Table, linked: Sequence[d.Filter], question: Question, kept: Sequence[str] = ()
+    ) -> "_Pairs":
+        """`kept`: columns of what was done after that are wanted too, as `next_…`."""
         between = [one for one in dict.fromkeys(d.property_tests(linked)) if _is_linked(one)]
         places = {one: n for n, one in enumerate(between)}
         leaves = _Leaves.of(done, linked, question)
@@ -199,6 +202,7 @@ class _Pairs:
         right = ours.select(
             next_person="profile_id",
             next_at="at",
+            **{f"next_{name}": ours[name] for name in kept},
             **{name: ours[name] for name in leaves.names.values()},
             **_read(ours, {n: one.path for one, n in places.items()}, "next"),
         )
@@ -273,3 +277,77 @@ def _alike(left: _Side, right: _Side, comparator: d.LikeComparator) -> ir.Boolea
         "at_most": left.least <= right.most,
     }
     return compared[comparator].fill_null(False)
+
+
+# Why an event counts or not
+
+Asked = d.Filter | Literal["history", "window", "source", "in_time"]
+"""What is asked of an event beside its name: a filter, or when it was and where it came from."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Events of a name with a column for each thing that is asked of them: whether they pass it."""
+
+    events: ir.Table
+    columns: Mapping[Asked, str]
+
+    @classmethod
+    def by(cls, events: ir.Table, tests: Mapping[Asked, ir.BooleanValue], kept: Mapping[str, ir.Value]) -> "Judged":
+        columns = {asked: f"passes_{n}" for n, asked in enumerate(tests)}
+        told = {columns[asked]: test.fill_null(False) for asked, test in tests.items()}
+        return cls(events=events.select(**kept, **told), columns=columns)
+
+    def lacks(self, line: Mapping[str, object]) -> tuple[Asked, ...]:
+        """What the event of this line does not pass."""
+        return tuple(asked for asked, column in self.columns.items() if not line[column])
+
+    @property
+    def counts(self) -> ir.BooleanValue:
+        """Whether an event passes all."""
+        passed = [self.events[column] for column in self.columns.values()]
+        return ibis.and_(*passed) if passed else ibis.literal(True)
+
+
+SEEN = ("event", "at", "source", "message_id", "properties")
+
+
+def judged(condition: d.Event, question: Question) -> Judged:
+    """Every event of the name, also those that do not count: the others are those of `event_rows`."""
+    step, stretch = condition.step, span(condition.window, question.as_of, question.zone)
+    named = _named(replace(step, source=None), question, after=None, until=question.as_of)
+    leaves = _Leaves.of(named, step.where, question)
+    events = leaves.events
+    tests: dict[Asked, ir.BooleanValue] = {}
+    if question.floor is not None:
+        tests["history"] = events.at > stamp(events.at, question.floor)
+    if condition.window is not None:
+        until = events.at <= stamp(events.at, stretch.until)
+        tests["window"] = until if stretch.after is None else until & (events.at > stamp(events.at, stretch.after))
+    if step.source is not None:
+        tests["source"] = _from(events.source, step.source, question)
+    tests |= {one: holds(one, leaves.column) for one in step.where}
+    return Judged.by(events, tests, {name: events[name] for name in ("profile_id", *SEEN)})
+
+
+PARENT = {"parent_source": "source", "parent_message_id": "message_id"}
+
+
+def followers(parents: ir.Table, then: d.Then, question: Question) -> Judged:
+    """Every event of a next step's name that came after one of `parents`, also those that do not count."""
+    done = _named(replace(then.step, source=None), question, after=None, until=question.as_of)
+    pairs = _Pairs.of(parents, done, then.step.where, question, kept=[name for name in SEEN if name != "at"])
+    both = pairs.both.filter(pairs.next_at > pairs.at)
+    pairs = replace(pairs, both=both)
+    tests: dict[Asked, ir.BooleanValue] = {}
+    if then.within is not None:
+        tests["in_time"] = pairs.next_at <= _until(pairs.at, then.within)
+    if then.step.source is not None:
+        tests["source"] = _from(both.next_source, then.step.source, question)
+    tests |= {one: holds(one, pairs.leaf) for one in then.step.where}
+    kept = {name: both[of] for name, of in PARENT.items()} | {name: both[f"next_{name}"] for name in SEEN}
+    return Judged.by(both, tests, kept)
+
+
+def _from(source: ir.StringColumn, test: d.Matches, question: Question) -> ir.BooleanValue:
+    return passes(trait_value(source, ibis.null("float64")), test, question.as_of, question.zone)

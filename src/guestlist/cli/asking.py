@@ -25,11 +25,15 @@ File = Annotated[
 
 
 def list_people(listed: Iterable[people.Person], zone: ZoneInfo) -> None:
-    shown = table("person", "user id", "e-mail", "phone", "name", "in since")
-    for person in listed:
+    some = tuple(listed)
+    grouped = any(person.group for person in some)
+    shown = table("person", "user id", "e-mail", "phone", "name", "in since", *(["group"] if grouped else []))
+    for person in some:
         cells = [_first(person.ids(kind)) for kind in people.IDS]
         since = clock(person.since, zone) if person.since else ""
-        add_row(shown, (person.profile_id, *cells, person.whole_name(), since))
+        add_row(
+            shown, (person.profile_id, *cells, person.whole_name(), since, *([person.group or ""] if grouped else []))
+        )
     if shown.row_count:
         show(shown)
 

@@ -68,6 +68,7 @@ def list_audiences(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
         goes = ", ".join(sync.to for sync in one.syncs) or "nowhere"
         add_row(shown, (one.key, one.name, "-" if one.people is None else f"{one.people:,}", goes))
     show(shown)
+    say(*(f"{one.key}: {'; '.join(one.beside)}." for one in told.audiences if one.beside))
     if all(one.people is None for one in told.audiences):
         say("There is no data yet, so nobody is counted. Import some: guestlist import FILE")
 
@@ -99,6 +100,8 @@ def show_audience(
     if one.description:
         say(one.description)
     say("", "Who:", *(f"  {line}" for line in one.in_words), "")
+    if one.beside:
+        say("Beside that:", *(f"  {line}" for line in one.beside), "")
     say("People: no data yet" if one.people is None else f"People: {one.people:,}")
     goes = [f"Goes to: {where}" for where in one.syncs_in_words]
     say(*(goes or ["Goes to: nowhere; add `sync: DESTINATION`."]))

@@ -8,7 +8,7 @@ import typer
 from guestlist.cli.asking import AsOf, File, Key, list_people, write_people
 from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
-from guestlist.cli.syncs import CANNOT
+from guestlist.cli.syncs import CANNOT, left_by_lot
 from guestlist.operations.insights import (
     CompareAudiences,
     ExportChanges,
@@ -43,7 +43,8 @@ def preview(
 
 
 def _tell(told: Preview) -> None:
-    say(f"{told.name}: {told.members:,} of {told.everybody:,} people ({_share(told.members, told.everybody)}).", "")
+    say(f"{told.name}: {told.members:,} of {told.everybody:,} people ({_share(told.members, told.everybody)}).")
+    say(*(f"{_capital(line)}." for line in told.beside), "")
     _tell_parts(told)
     _tell_reach(told)
     _tell_overlaps(told)
@@ -51,6 +52,10 @@ def _tell(told: Preview) -> None:
         say("", "Some of them:")
         list_people(told.sample, ZoneInfo(told.time_zone))
     say(f"Found in {told.seconds:.1f} s. Nothing was sent, and nobody entered or left.")
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _tell_parts(told: Preview) -> None:
@@ -78,6 +83,8 @@ def _tell_reach(told: Preview) -> None:
     for one in told.syncs:
         cannot = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.cannot.items()))
         say(f"{one.sync}: {one.people:,} can be sent" + (f" ({cannot})." if cannot else "."))
+        if one.not_chosen:
+            say(f"{one.sync}: {left_by_lot(one.not_chosen)}. Who: guestlist audiences members {told.audience}")
         if one.expected_at_meta is not None:
             say(
                 f"{one.sync}: expect about {one.expected_at_meta:,} at Meta, going by the sizes it shows of past syncs."
@@ -166,4 +173,4 @@ def changes(
     write_people(listed, file, as_json=as_json, columns=_MOVED)
 
 
-_MOVED = ("at", "change", *(name for name in people.COLUMNS if name != "since"))
+_MOVED = ("at", "change", *(name for name in people.COLUMNS if name not in {"since", "group"}))

@@ -1,7 +1,7 @@
 """`guestlist plan | sync`: what would be sent, and sending it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -37,6 +37,18 @@ CANNOT = {
     "do_not_send": "on the do-not-send list",
 }
 
+
+def left_by_lot(not_chosen: Mapping[str, int]) -> str:
+    """Members whom a sync does not send, by the group that was drawn for them."""
+    told = [
+        "{:,} {}".format(number, _GROUPS.get(name, f"in the group {name}"))
+        for name, number in sorted(not_chosen.items())
+    ]
+    every = sum(not_chosen.values())
+    return f"{every:,} {'more is' if every == 1 else 'more are'} in the audience and not sent: {', '.join(told)}"
+
+
+_GROUPS = {"holdout": "held out", "": "in none of the groups"}
 Key = Annotated[
     str | None, typer.Argument(metavar="[KEY]", help="One sync: audience@destination, or audience while it has one.")
 ]
@@ -93,6 +105,8 @@ def _tell_notes(one: PlannedSync, *, why: bool) -> None:
     if cannot:
         said = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.cannot_be_sent.items()))
         say(f"{one.name}: {cannot:,} cannot be sent ({said})")
+    if one.not_chosen:
+        say(f"{one.name}: {left_by_lot(one.not_chosen)}")
     if one.can_be_sent < _FEW:
         say(f"{one.name}: ads need {_FEW} matched people at Meta; this has {one.can_be_sent:,} that can be sent.")
     if one.needs_a_yes:

@@ -82,6 +82,8 @@ def _at_meta(one: Profile, zone: ZoneInfo) -> Iterator[str]:
             yield f"{sent.sync}: Meta has {rows}, sent at {_instant(sent.added_at, zone)}."
         elif sent.removed_at is not None:
             yield f"{sent.sync}: removal taken by Meta at {_instant(sent.removed_at, zone)}."
+    for held in one.held_out:
+        yield f"{held.audience}: {held.words}."
     for cell in one.blank_cells or ():
         yield f"{cell.destination}: {cell.words}."
 

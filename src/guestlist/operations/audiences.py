@@ -22,6 +22,8 @@ from guestlist.operations.desk import Desk, unless_in_use
 from guestlist.operations.operation import Export, Operation, Scope, ask, get
 from guestlist.operations.questions import asked, question_of, read_one
 from guestlist.records import JOURNAL_FILE
+from guestlist.store import Table, Warehouse
+from guestlist.store.in_memory import in_memory
 from guestlist.telling import explaining, people, wording
 from guestlist.telling.answer import Answer, Value
 from guestlist.telling.people import Person
@@ -43,16 +45,18 @@ class WishedSync(Value):
     mode: str
     adopt: str | bool | None
     rename: str
+    groups: tuple[str, ...]
 
 
 class Audience(Value):
-    """An audience, in words."""
+    """An audience, in words. `beside`: what it says beside who belongs to it, such as a hold-out or a sample."""
 
     key: str
     name: str
     description: str | None
     owner: str
     in_words: tuple[str, ...]
+    beside: tuple[str, ...]
     asks_about: tuple[str, ...]
     syncs: tuple[WishedSync, ...]
     people: int | None
@@ -65,9 +69,17 @@ def _audience(one: Definition, number: int | None) -> dict[str, Any]:
         "description": one.description,
         "owner": one.owner,
         "in_words": tuple(wording.lines(one.who)),
+        "beside": tuple(wording.limits(one)),
         "asks_about": tuple(sorted(references(one.who))),
         "syncs": tuple(
-            WishedSync(to=sync.to, every=schedule_text(sync.when), mode=sync.mode, adopt=sync.adopt, rename=sync.rename)
+            WishedSync(
+                to=sync.to,
+                every=schedule_text(sync.when),
+                mode=sync.mode,
+                adopt=sync.adopt,
+                rename=sync.rename,
+                groups=sync.groups,
+            )
             for sync in one.syncs
         ),
         "people": number,
@@ -220,7 +232,8 @@ class ListMembers(Operation[Members]):
             found = warehouse.materialise("found", evaluating.members(one, question, definitions))
             number = people.count(warehouse, found)
             page = found.order_by("profile_id").limit(self.limit, offset=self.offset)
-            listed = tuple(people.read_people(warehouse, page, one.key, question, reveal=self.reveal))
+            groups = groups_of(warehouse, found, one)
+            listed = tuple(people.read_people(warehouse, page, one.key, question, reveal=self.reveal, groups=groups))
         end = self.offset + len(listed)
         more = end if end < number else None
         zone = desk.space.settings.time_zone
@@ -234,19 +247,32 @@ class Stay(Value):
     exited_at: datetime | None
 
 
+class LimitTold(Value):
+    """What must hold beside the conditions: `known`, `anonymous` or `sample`."""
+
+    limit: str
+    words: str
+    holds: bool
+
+
 class Explanation(Answer):
     """Why a person is in an audience or not. `reason`: each condition, whether it holds, and what made it so.
 
+    `limits`: what holds or not beside that, such as the sample. Events up to `events_count_after` do not count. `group`:
+    the one that was drawn for the person, `holdout` where nobody sends them.
     `at_meta`: what Meta has of them, by sync; `blank_cells`: what is not sent of them; null where that cannot be known now.
     """
 
     audience: str
     person: Person
     inside: bool
+    group: str | None
     as_of: datetime | None
     stays: tuple[Stay, ...]
     at_meta: tuple[Sent, ...] | None
     blank_cells: tuple[BlankCell, ...] | None
+    events_count_after: datetime | None
+    limits: tuple[LimitTold, ...]
     reason: dict[str, Any]
     in_words: tuple[str, ...]
 
@@ -267,7 +293,8 @@ class ExplainPerson(Operation[Explanation]):
             told = explaining.Told(
                 person=people.one_person(warehouse, profile_id, one.key, question, reveal=self.reveal),
                 audience=one,
-                reason=explain(one, profile_id, replace(question, inline=inline), warehouse),
+                why=explain(one, profile_id, replace(question, inline=inline), warehouse),
+                group=group_of(warehouse, profile_id, one),
                 stays=tuple(people.stays(warehouse, profile_id, one.key)),
                 as_of=question.as_of if self.as_of else None,
                 zone=desk.space.settings.zone,
@@ -275,6 +302,17 @@ class ExplainPerson(Operation[Explanation]):
                 at_meta=_at_meta(desk, profile_id, one),
             )
         return Explanation(**told.facts(), in_words=tuple(told.lines()))
+
+
+def group_of(warehouse: Warehouse, profile_id: str, audience: Definition) -> str | None:
+    """The group of one person, None where the audience has no groups."""
+    groups = groups_of(warehouse, in_memory({"profile_id": [profile_id]}, {"profile_id": "string"}), audience)
+    return None if groups is None else str(warehouse.read(groups).to_pylist()[0]["name"])
+
+
+def groups_of(warehouse: Warehouse, found: Table, audience: Definition) -> Table | None:
+    """(profile_id, name) of people in an audience that has groups."""
+    return evaluating.groups(warehouse, found, audience) if audience.split else None
 
 
 def _at_meta(desk: Desk, profile_id: str, audience: Definition) -> AtMeta | None:
@@ -308,4 +346,7 @@ class ExportMembers(Export[Person]):
     def lines(self, desk: Desk) -> Iterator[Person]:
         with asked(desk, self.key, self.as_of) as (warehouse, one, question, definitions):
             found = evaluating.members(one, question, definitions)
-            yield from people.read_people(warehouse, found, one.key, question, reveal=self.reveal)
+            if one.split:
+                found = warehouse.materialise("found", found)
+            groups = groups_of(warehouse, found, one)
+            yield from people.read_people(warehouse, found, one.key, question, reveal=self.reveal, groups=groups)

@@ -12,7 +12,7 @@ from guestlist.audiences.insight import difference, overlaps, parts_alone, reach
 from guestlist.audiences.question import Question
 from guestlist.audiences.scanning import scanned
 from guestlist.clock import stopwatch
-from guestlist.operations.audiences import AsOf, Key, Reveal
+from guestlist.operations.audiences import AsOf, Key, Reveal, groups_of
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Export, Operation, Scope, get
 from guestlist.operations.questions import asked, instant_of, read_one
@@ -36,11 +36,15 @@ class ConditionAlone(Value):
 
 
 class Sending(Value):
-    """Of one sync: how many can be sent, who cannot and why, and what size that should come to at Meta."""
+    """Of one sync: how many can be sent, who cannot and why, and what size that should come to at Meta.
+
+    `not_chosen`: members of groups that it does not send, such as `holdout`.
+    """
 
     sync: str
     people: int
     cannot: dict[str, int]
+    not_chosen: dict[str, int]
     expected_at_meta: int | None
 
 
@@ -68,6 +72,7 @@ class Preview(Answer):
 
     audience: str
     name: str
+    beside: tuple[str, ...]
     syncs_wished: int
     members: int
     everybody: int
@@ -102,6 +107,7 @@ class PreviewAudience(Operation[Preview]):
             told = {
                 "audience": one.key,
                 "name": one.name,
+                "beside": tuple(wording.limits(one)),
                 "syncs_wished": len(one.syncs),
                 "members": people.count(warehouse, found),
                 "everybody": people.count(warehouse, identifier.select("profile_id").distinct()),
@@ -117,7 +123,15 @@ class PreviewAudience(Operation[Preview]):
                     key=lambda line: (-line["both"], line["audience"]),
                 ),
                 "sample": tuple(
-                    people.read_people(warehouse, found, one.key, question, reveal=self.reveal, limit=SAMPLE)
+                    people.read_people(
+                        warehouse,
+                        found,
+                        one.key,
+                        question,
+                        reveal=self.reveal,
+                        limit=SAMPLE,
+                        groups=groups_of(warehouse, found, one),
+                    )
                 ),
                 "seconds": round(seconds, 3),
                 "time_zone": desk.space.settings.time_zone,
@@ -139,9 +153,10 @@ def _sending(desk: Desk, key: str) -> tuple[Sending, ...]:
                 sync=bound.key,
                 people=wanted.people,
                 cannot=dict(wanted.cannot),
+                not_chosen=dict(not_chosen),
                 expected_at_meta=expected_size(known, bound.wish.to, wanted.people),
             )
-            for bound, wanted in reached
+            for bound, (wanted, not_chosen) in reached
         )
 
 

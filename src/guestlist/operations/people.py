@@ -1,16 +1,18 @@
 """People: all that is known of one, who is found by what, one identifier taken off a profile, other rules tried."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field
 
+from guestlist.audiences.definition import HOLDOUT
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.evaluate import in_order, relations
 from guestlist.audiences.question import Question
 from guestlist.destinations.meta.sent import BlankCell, Sent
 from guestlist.errors import GuestlistError
-from guestlist.operations.audiences import Reveal, what_meta_has
+from guestlist.operations.audiences import Reveal, group_of, what_meta_has
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Operation, Scope, ask, post
 from guestlist.profiles.biography import (
@@ -29,7 +31,7 @@ from guestlist.space import Space
 from guestlist.splitting import Splitting, split_off, undo_split
 from guestlist.store import Warehouse
 from guestlist.syncing import Syncing
-from guestlist.telling import masking, people
+from guestlist.telling import masking, people, wording
 from guestlist.telling.answer import Answer, Value
 from guestlist.telling.people import Known
 from guestlist.trying import AudienceChange, difference
@@ -38,9 +40,17 @@ FOUND, MOST_FOUND = 20, 1000
 Named = Annotated[str, Field(description="TYPE:VALUE, such as email:jane@example.org or profile_id:…")]
 
 
+class HeldOut(Value):
+    """An audience that the person is in and whose hold-out was drawn for them, so that no sync sends them."""
+
+    audience: str
+    words: str
+
+
 class Profile(Answer):
     """All that is known of one person. `merges`: by which message each identifier came; `set_aside`: what was kept out.
 
+    `held_out`: audiences of which no sync sends them.
     `at_meta`: what Meta has of them, by sync; `blank_cells`: what is not sent of them; null where that cannot be known now.
     """
 
@@ -52,6 +62,7 @@ class Profile(Answer):
     merges: tuple[DecisionKnown, ...]
     set_aside: tuple[DecisionKnown, ...]
     stays: tuple[StayKnown, ...]
+    held_out: tuple[HeldOut, ...]
     at_meta: tuple[Sent, ...] | None
     blank_cells: tuple[BlankCell, ...] | None
     time_zone: str
@@ -73,10 +84,23 @@ class ShowProfile(Operation[Profile]):
             found = what_meta_has(desk, profile_id)
             return Profile(
                 **told,
+                held_out=tuple(_held_out(desk, warehouse, known)),
                 at_meta=None if found is None else found.sent,
                 blank_cells=None if found is None else found.blank,
                 time_zone=desk.space.settings.time_zone,
             )
+
+
+def _held_out(desk: Desk, warehouse: Warehouse, known: Biography) -> Iterator[HeldOut]:
+    """By the audiences that the person is in, as last evaluated; of files that cannot be read nothing is told."""
+    inside = {stay.audience for stay in known.stays if stay.exited_at is None}
+    try:
+        definitions = read_folder(desk.space.audiences)
+    except GuestlistError:
+        return
+    for one in sorted(definitions, key=lambda each: each.key):
+        if one.key in inside and group_of(warehouse, known.profile_id, one) == HOLDOUT:
+            yield HeldOut(audience=one.key, words=wording.held_out(one))
 
 
 def _masked(one: Biography) -> Biography:
@@ -118,7 +142,7 @@ class FindPeople(Operation[Found]):
             known = known_identifiers(warehouse)
             ids = known.filter(known.profile_id.isin(found[: self.limit])).select("profile_id").distinct()
             listed = tuple(
-                Known(**one.model_dump(exclude={"since"}))
+                Known(**one.model_dump(exclude={"since", "group"}))
                 for one in people.read_people(warehouse, ids, "", question, reveal=self.reveal)
             )
         return Found(people=listed, more=len(found) > self.limit)

@@ -257,12 +257,17 @@ class BlankCells(Value):
 
 
 class PlannedSync(Value):
-    """What a sync would do now. `members`, `can_be_sent` and `cannot_be_sent` are people; the rest is rows."""
+    """What a sync would do now. `members`, `can_be_sent` and `cannot_be_sent` are people; the rest is rows.
+
+    `not_chosen`: people who are in the audience beside these, by the group that was drawn for them: `holdout`, or one that
+    this sync does not send.
+    """
 
     sync: str
     audience: str
     name: str
     members: int
+    not_chosen: dict[str, int]
     can_be_sent: int
     cannot_be_sent: dict[str, int]
     add_rows: int
@@ -331,6 +336,7 @@ def _planned(one: Outlook) -> PlannedSync:
         audience=one.bound.definition.key,
         name=one.bound.definition.name,
         members=one.wanted.members,
+        not_chosen=dict(one.not_chosen),
         can_be_sent=one.wanted.people,
         cannot_be_sent=dict(one.wanted.cannot),
         add_rows=preview.additions,

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.explain import EventSeen, Reason, Said, TraitSeen
+from guestlist.audiences.explain import EventSeen, Explained, Followed, Limit, Reason, Said, TraitSeen
+from guestlist.audiences.matching import Asked
 from guestlist.audiences.steps import split_path
 from guestlist.destinations.meta.sent import AtMeta
 from guestlist.telling import masking, wording
@@ -26,11 +27,12 @@ def clock(instant: datetime, zone: ZoneInfo) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Told:
-    """What there is to tell; `as_of` None is now."""
+    """What there is to tell; `as_of` None is now. `group`: what a lot drew for the person, None where there is none."""
 
     person: Person
     audience: d.Definition
-    reason: Reason
+    why: Explained
+    group: str | None
     stays: tuple[Mapping[str, Any], ...]
     as_of: datetime | None
     zone: ZoneInfo
@@ -39,27 +41,89 @@ class Told:
 
     def lines(self) -> Iterator[str]:
         """For a person to read."""
-        verb = ("is" if self.as_of is None else "was") + ("" if self.reason.holds else " not")
-        when = "" if self.as_of is None else f" at {clock(self.as_of, self.zone)}"
-        yield f"{self.person.called()} {verb} in {self.audience.name}{when}."
+        yield self._verdict()
         if self.as_of is None:
             yield from self._history()
+        yield from self._group()
         yield ""
-        yield from self._reason(self.reason, 0)
+        yield from self._limits(self.why, 0)
+        yield from self._reason(self.why.who, 0)
+
+    @property
+    def _stay(self) -> Mapping[str, Any] | None:
+        """The last one."""
+        return self.stays[-1] if self.stays else None
+
+    @property
+    def _recorded(self) -> bool:
+        """Whether the last evaluation found the person in."""
+        return self._stay is not None and self._stay["exited_at"] is None
+
+    def _verdict(self) -> str:
+        who, where = self.person.called(), self.audience.name
+        if self.as_of is not None:
+            return f"{who} was{'' if self.why.inside else ' not'} in {where} at {clock(self.as_of, self.zone)}."
+        if self._recorded and not self.why.inside:
+            return f"{who} matches {where} no longer."
+        return f"{who} is{'' if self.why.inside else ' not'} in {where}."
 
     def _history(self) -> Iterator[str]:
-        last = self.stays[-1] if self.stays else None
-        inside = last is not None and last["exited_at"] is None
-        if last is not None and inside:
-            yield f"In since {clock(last['entered_at'], self.zone)}."
-        elif last is not None:
-            came, went = clock(last["entered_at"], self.zone), clock(last["exited_at"], self.zone)
-            yield f"Left at {went}, was in since {came}."
-            if not self.reason.holds:
-                yield f"Left because this no longer holds: {'; '.join(_broken(self.reason))}."
+        last, inside = self._stay, self.why.inside
+        moves = "sync" if self.audience.syncs else "evaluation"
+        if last is not None:
+            came = clock(last["entered_at"], self.zone)
+            if not self._recorded:
+                yield f"Left at {clock(last['exited_at'], self.zone)}, was in since {came}."
+            elif inside:
+                yield f"In since {came}."
+            else:
+                yield f"Was in at the last evaluation, since {came}. Leaves with the next {moves}."
+            if not inside:
+                broken = "; ".join([*self._broken_limits(), *_broken(self.why.who)])
+                yield f"{'Leaves' if self._recorded else 'Left'} because this no longer holds: {broken}."
         yield from self._at_meta()
-        if inside != self.reason.holds and self.audience.syncs:
-            yield "Enters with the next sync." if self.reason.holds else "Leaves with the next sync."
+        if inside and not self._recorded and (self.audience.syncs or last is not None):
+            yield f"Matches{'' if last is None else ' again'}, and enters with the next {moves}."
+
+    def _broken_limits(self) -> Iterator[str]:
+        return (self._limit(self.why, limit) for limit in self.why.limits if not limit.holds)
+
+    def _group(self) -> Iterator[str]:
+        if self.group is None or not self.why.inside:
+            return
+        if self.group == d.HOLDOUT:
+            yield f"{_capital(wording.held_out(self.audience))}."
+            return
+        sent = [sync.to for sync in self.audience.syncs if not sync.groups or self.group in sync.groups]
+        where = f"In the group {self.group}" if self.group else "In none of the groups"
+        if self.audience.syncs:
+            where += f", which is sent to {' and '.join(sent)}" if sent else ", which no sync sends"
+        yield f"{where}."
+
+    def _limits(self, why: Explained, depth: int) -> Iterator[str]:
+        step = "  " * depth
+        if why.floor is not None:
+            yield f"     {step}{self._floor(why, why.floor)}"
+        for limit in why.limits:
+            yield f"{'yes' if limit.holds else 'no ':<3}  {step}{self._limit(why, limit)}"
+            if limit.kind == "sample":
+                yield f"       {step}by lot, the same people at every evaluation"
+
+    def _floor(self, why: Explained, floor: datetime) -> str:
+        if not why.begun:
+            return "events count from the first evaluation on, which is still to come: no event counts yet"
+        if why.definition.since == "now" or why.definition.since is None:
+            return f"events count from {clock(floor, self.zone)} only, when it was first evaluated"
+        return wording.since(why.definition.since)
+
+    def _limit(self, why: Explained, limit: Limit) -> str:
+        if limit.kind == "known":
+            return "anything was known of them by then"
+        return (
+            wording.ANONYMOUS
+            if limit.kind == "anonymous"
+            else wording.SAMPLE.format(wording.percent(why.definition.sample))
+        )
 
     def _at_meta(self) -> Iterator[str]:
         if self.at_meta is None:
@@ -82,6 +146,8 @@ class Told:
         yield f"{'yes' if reason.holds else 'no ':<3}  {step}{wording.words(reason.condition)}"
         for fact in self._facts_of(reason):
             yield f"       {step}{fact}"
+        if reason.audience is not None:
+            yield from self._limits(reason.audience, depth + 1)
         for part in reason.parts:
             yield from self._reason(part, depth + 1)
 
@@ -103,15 +169,36 @@ class Told:
                 yield f"by the record of {audience}"
 
     def _events(self, reason: Reason, condition: d.Event) -> Iterator[str]:
+        if isinstance(condition.measure, d.Aggregate):
+            value = reason.measured if reason.measured is None else self._measured(condition.measure, reason.measured)
+            yield f"{wording.measured(condition.measure)}: {'there is none' if value is None else value}"
         yield "1 that counts" if reason.counted == 1 else f"{reason.counted:,} that count"
         for seen in reason.events:
-            yield f"  {self._event(seen, condition)}"
+            yield from self._whole_event(seen, condition)
         if len(reason.events) < reason.counted:
             yield f"  and {reason.counted - len(reason.events):,} earlier"
-        if any(True for _ in d.nexts(condition.step.where)):
-            yield "what came after" if reason.next_steps else "nothing came after"
-            for seen in reason.next_steps:
-                yield f"  {self._event(seen, condition)}"
+        if reason.missed and (not reason.holds or not reason.counted):
+            yield "the latest that does not count" if len(reason.missed) == 1 else "the latest that do not count"
+            for seen in reason.missed:
+                yield from self._whole_event(seen, condition)
+
+    def _measured(self, aggregate: d.Aggregate, value: str) -> str:
+        # How many different values there are tells none of them.
+        clear = self.reveal or aggregate.reducer == "distinct"
+        return value if clear else masking.fact(aggregate.property, value)
+
+    def _whole_event(self, seen: EventSeen, condition: d.Event) -> Iterator[str]:
+        yield f"  {self._event(seen, condition)}{_why_not(seen.lacks)}"
+        for followed in seen.after:
+            yield from (f"    {line}" for line in self._came_after(followed, condition))
+
+    def _came_after(self, followed: Followed, condition: d.Event) -> Iterator[str]:
+        if not followed.counted:
+            yield f"after it no {followed.then.step.event}{' that counts' if followed.events else ''}"
+        for seen in followed.events:
+            yield f"after it  {self._event(seen, condition)}{_why_not(seen.lacks)}"
+        if len(followed.events) < followed.counted:
+            yield f"          and {followed.counted - len(followed.events):,} later"
 
     def _event(self, seen: EventSeen, condition: d.Event) -> str:
         told = self._properties(seen, condition)
@@ -144,12 +231,22 @@ class Told:
         return {
             "audience": self.audience.key,
             "person": self.person.facts(),
-            "inside": self.reason.holds,
+            "inside": self.why.inside,
+            "group": self.group or None,
             "as_of": self.as_of,
             "stays": list(self.stays),
             "at_meta": None if self.at_meta is None else [asdict(one) for one in self.at_meta.sent],
             "blank_cells": None if self.at_meta is None else [asdict(one) for one in self.at_meta.blank],
-            "reason": self._as_facts(self.reason),
+            **self._limit_facts(self.why),
+            "reason": self._as_facts(self.why.who),
+        }
+
+    def _limit_facts(self, why: Explained) -> dict[str, Any]:
+        return {
+            "events_count_after": why.floor,
+            "limits": [
+                {"limit": limit.kind, "words": self._limit(why, limit), "holds": limit.holds} for limit in why.limits
+            ],
         }
 
     def _as_facts(self, reason: Reason) -> dict[str, Any]:
@@ -159,11 +256,16 @@ class Told:
             "holds": reason.holds,
             "parts": [self._as_facts(part) for part in reason.parts],
         }
+        if reason.audience is not None:
+            facts |= self._limit_facts(reason.audience)
         if isinstance(reason.condition, d.Event):
             condition = reason.condition
             facts["counted"] = reason.counted
             facts["events"] = [self._event_facts(seen, condition) for seen in reason.events]
-            facts["came_after"] = [self._event_facts(seen, condition) for seen in reason.next_steps]
+            facts["not_counted"] = [self._event_facts(seen, condition) for seen in reason.missed]
+            if isinstance(condition.measure, d.Aggregate):
+                value = reason.measured
+                facts["measured"] = None if value is None else self._measured(condition.measure, value)
         if isinstance(reason.condition, d.External):
             facts["said"] = [asdict(said) for said in reason.said]
         if isinstance(reason.condition, d.Trait):
@@ -179,7 +281,39 @@ class Told:
             "at": seen.at,
             "source": seen.source,
             "properties": self._properties(seen, condition),
+            "why_not": [_lack(one) for one in seen.lacks],
+            "came_after": [
+                {
+                    "words": wording.asked(followed.then),
+                    "counted": followed.counted,
+                    "events": [self._event_facts(one, condition) for one in followed.events],
+                }
+                for followed in seen.after
+            ],
         }
+
+
+_LACKS = {
+    "history": "before events count",
+    "window": "outside the window",
+    "source": "from another source",
+    "in_time": "too late",
+}
+
+
+def _why_not(lacks: tuple[Asked, ...]) -> str:
+    return f": {'; '.join(map(_lack, lacks))}" if lacks else ""
+
+
+def _lack(one: Asked) -> str:
+    """Why an event does not count."""
+    if isinstance(one, d.Then):
+        return "not followed as asked"
+    return _LACKS[one] if isinstance(one, str) else f"not so: {wording.asked(one)}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _broken(reason: Reason) -> Iterator[str]:

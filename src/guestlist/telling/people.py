@@ -17,7 +17,7 @@ from guestlist.telling.answer import Value
 
 IDS = ("user_id", "email", "phone")
 NAMES = {"first_name": ("firstname",), "last_name": ("lastname",), "name": ("name", "fullname")}
-COLUMNS = ("profile_id", *IDS, *NAMES, "since")
+COLUMNS = ("profile_id", *IDS, *NAMES, "since", "group")
 _AT = "timestamp('UTC')"
 _RELATIONS = {
     "event": {
@@ -119,19 +119,33 @@ class Known(Value):
 
 
 class Person(Known):
-    """One person as shown. `since`: when the running stay in the audience began, as recorded."""
+    """One person as shown. `since`: when the running stay in the audience began, as recorded.
+
+    `group`: the one that was drawn for the person, `holdout` where no sync sends them; null where there is none.
+    """
 
     since: datetime | None = None
+    group: str | None = None
 
 
 def read_people(
-    warehouse: Warehouse, ids: Any, audience: str, question: Question, *, reveal: bool, limit: int | None = None
+    warehouse: Warehouse,
+    ids: Any,
+    audience: str,
+    question: Question,
+    *,
+    reveal: bool,
+    limit: int | None = None,
+    groups: Any = None,
 ) -> Iterator[Person]:
-    """The people in `ids` (profile_id), in a fixed order, batch by batch."""
+    """The people in `ids` (profile_id), in a fixed order, batch by batch; `groups` (profile_id, name) of their groups."""
     wanted = ids if limit is None else ids.order_by("profile_id").limit(limit)
-    for batch in warehouse.stream(_told(wanted, audience, question).order_by("profile_id")):
+    told = _told(wanted, audience, question)
+    if groups is not None:
+        told = told.left_join(groups, "profile_id").drop("profile_id_right")
+    for batch in warehouse.stream(told.order_by("profile_id")):
         for row in batch.to_pylist():
-            person = Person(**_known(row), since=row["since"])
+            person = Person(**_known(row), since=row["since"], group=row.get("name_right") or None)
             yield person if reveal else person.masked()
 
 
@@ -173,7 +187,7 @@ def _told(ids: Any, audience: str, question: Question) -> Any:
     whole = ids.left_join(held, "profile_id").drop("profile_id_right")
     whole = whole.left_join(names, "profile_id").drop("profile_id_right")
     whole = whole.left_join(_since(audience, question), "profile_id").drop("profile_id_right")
-    return whole.select(*COLUMNS)
+    return whole.select("profile_id", *IDS, *NAMES, "since")
 
 
 def _since(audience: str, question: Question) -> Any:

@@ -185,6 +185,59 @@ def _then(then: d.Then) -> str:
     return " ".join(part for part in told if part) + _nexts(then.step)
 
 
+def asked(one: d.Filter) -> str:
+    """What a filter asks of an event."""
+    return _filter(one)
+
+
+def measured(one: d.Aggregate) -> str:
+    """What events were made."""
+    return f"{_REDUCED[one.reducer]} {one.property}"
+
+
+def percent(number: float) -> str:
+    """A share of a hundred."""
+    return f"{number:.4g} %"
+
+
+SAMPLE = "in the sample of {}"
+ANONYMOUS = "more is known of them than an anonymous id"
+
+
+def limits(one: d.Definition) -> Iterator[str]:
+    """What a definition says beside who belongs to it."""
+    match one.since:
+        case "now":
+            yield "events count from the first evaluation on"
+        case date():
+            yield since(one.since)
+    if not one.anonymous:
+        yield f"only if {ANONYMOUS}"
+    if one.sample < _WHOLE:
+        yield f"a sample of {percent(one.sample)}, drawn by lot"
+    held = sum(group.percent for group in one.split if group.name == d.HOLDOUT)
+    if held:
+        yield f"holdout: {percent(held)} of them, drawn by lot, are not sent"
+    shares = [f"{group.name} {percent(group.percent)}" for group in one.split if group.name != d.HOLDOUT]
+    if shares:
+        yield f"split by lot into {', '.join(shares)}"
+
+
+_WHOLE = 100
+
+
+def since(day: date) -> str:
+    """Which events count, by a date that the definition names."""
+    return f"events count from {day.isoformat()} only"
+
+
+def held_out(one: d.Definition) -> str:
+    """Of somebody who drew the hold-out."""
+    share = next((group.percent for group in one.split if group.name == d.HOLDOUT), None)
+    told = "by a lot drawn earlier" if share is None else f"holdout: {percent(share)}"
+    return f"held out ({told}), so not sent"
+
+
 _OFTEN = {"on_change": "whenever it changes", "manual": "when told to"}
 
 
@@ -193,7 +246,8 @@ def sync(one: d.Sync) -> str:
     when = schedule_text(one.when)
     often = _OFTEN.get(when, f"at {when}" if isinstance(one.when, d.Cron) else f"every {when}")
     how = {"mirror": "", "add_only": ", only ever adding", "remove_only": ", only ever removing"}[one.mode]
-    return f"{one.to}, {often}{how}"
+    groups = {0: "", 1: ", the group "}.get(len(one.groups), ", the groups ") + " and ".join(one.groups)
+    return f"{one.to}, {often}{how}{groups}"
 
 
 def trait(one: TraitDefinition) -> str:

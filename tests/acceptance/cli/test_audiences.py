@@ -160,7 +160,7 @@ def test_explain_one_who_is_in(typed: Typed) -> None:
     assert told.out.startswith("j***@example.org (J. D.) is in Win back: left a cart.\nIn since 20")
     assert "yes  did Product Added in the last 7 days" in told.out
     assert "1 that counts" in told.out
-    assert "nothing came after" in told.out
+    assert "after it no Order Completed" in told.out
     assert nothing_personal(told.out)
 
 

@@ -1,5 +1,7 @@
 """Modes, adopting, two destinations, a new name, everything again."""
 
+import json
+
 import pytest
 
 from .kit import RIGHT, SETTLED, Shop
@@ -77,9 +79,10 @@ def test_each_group_goes_to_its_account_and_the_hold_out_to_none(shop: Shop) -> 
     first, second = (shop.meta.members(each["id"]) for each in shop.meta.get("audiences")["audiences"])
     members = shop.type("audiences", "members", "vip", "--json").out.splitlines()
     assert len(members) == len(shop.wanted)  # the hold-out is in the audience, and at nobody's
-    # Drawn by lot: with so many people no group is empty but once in a hundred thousand times.
-    assert first and second and not first & second  # noqa: PT018 three facts of one picture
-    assert first | second < shop.wanted
+    assert not first & second
+    drawn = {"first": first, "second": second, "holdout": shop.wanted - first - second}
+    told = [json.loads(line)["group"] for line in members]
+    assert {name: told.count(name) for name in drawn} == {name: len(those) for name, those in drawn.items()}
     # What was drawn stays, though the shares are others now.
     shop.want(*shop.tiers, sync="[{ to: main, groups: first }]\nholdout: 90%\nsplit: [{ first: 100 }]")
     assert shop.sync()["code"] == 0
@@ -123,3 +126,30 @@ def test_explain_says_what_meta_has(synced: Shop) -> None:
     assert "Left because this no longer holds: tier is one of t1 or t2." in left
     assert "Sent to Meta at 20" in synced.type("audiences", "explain", "vip", "user_id:user-000002").out
     assert "Meta" not in synced.type("audiences", "explain", "vip", "user_id:user-000003").out
+
+
+def test_who_is_held_out_is_told_wherever_somebody_may_ask(synced: Shop) -> None:
+    synced.want(*synced.tiers, sync="main\nholdout: 50%")
+    assert synced.sync()["code"] == 0
+    members = [json.loads(line) for line in synced.type("audiences", "members", "vip", "--json").out.splitlines()]
+    held = [one["profile_id"] for one in members if one["group"] == "holdout"]
+    (reached,) = synced.type("audiences", "preview", "vip", "--json").facts["syncs"]
+    (planned,) = synced.type("plan", "--json").facts["plans"]
+
+    # Half of twelve by lot: nobody held out but once in four thousand times.
+    assert held
+    assert reached["people"] == planned["can_be_sent"] == len(members) - len(held)
+    assert reached["not_chosen"] == planned["not_chosen"] == {"holdout": len(held)}
+    assert f"{len(held)} held out" in synced.type("plan").out
+    assert f"{len(held)} held out" in synced.type("audiences", "preview", "vip").out
+    for command in ("show", "preview"):
+        assert "oldout: 50 % of them" in synced.type("audiences", command, "vip").out
+    assert "vip: holdout: 50 % of them" in synced.type("audiences", "list").out
+    why = synced.type("audiences", "explain", "vip", f"profile_id:{held[0]}")
+    assert "Held out (holdout: 50 %), so not sent." in why.out
+    shown = synced.type("profile", "show", f"profile_id:{held[0]}").out
+    assert "vip: held out (holdout: 50 %), so not sent." in shown
+    sent = next(one["profile_id"] for one in members if one["group"] is None)
+    assert "held out" not in synced.type("profile", "show", f"profile_id:{sent}").out
+    rows = synced.type("audiences", "export", "vip").out.splitlines()
+    assert sum(row.endswith(",holdout") for row in rows) == len(held)

@@ -16,6 +16,7 @@ from tests.stages.audiences.worlds import Conditions, definitions, world
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.compile import group_of, members
+from guestlist.audiences.explain import Reason, explain
 from guestlist.audiences.question import Question
 from guestlist.audiences.scanning import scanned
 from guestlist.store import Warehouse
@@ -67,3 +68,52 @@ def test_the_engine_agrees_with_the_interpreter(warehouse: Warehouse, seed: int,
 
 def _asks_nobody(definition: d.Definition) -> bool:
     return not d.references(definition.who)
+
+
+@pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")
+@settings(max_examples=max(1, EXAMPLES // 6), deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 10_000), data=st.data())
+def test_an_explanation_agrees_with_the_members(warehouse: Warehouse, seed: int, data: st.DataObject) -> None:
+    here = world(seed)
+    conditions = Conditions(zone=here.zone, as_of=here.as_of)
+    definition = data.draw(definitions(conditions, "outer", 2))
+    inner = data.draw(st.none() | definitions(conditions, "inner", 0).filter(_asks_nobody))
+    inline = {one.key: one for one in (definition, *([inner] if inner else []))}
+    begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
+    question = Question(
+        relations=here.relations(warehouse),
+        as_of=here.as_of,
+        zone=here.zone,
+        inline=inline,
+        lists=here.listed(warehouse),
+        begun=begun,
+    )
+    inside = {line["profile_id"] for line in warehouse.read(members(definition, question)).to_pylist()}
+    for name in data.draw(st.lists(st.sampled_from([*sorted(here.people), "unheard of"]), min_size=1, max_size=3)):
+        told = explain(definition, name, question, warehouse)
+        note(f"{name}: {pformat(told, width=140)}")
+        assert told.inside == (name in inside)
+        for reason in _every(told.who):
+            _agrees_with_itself(reason)
+
+
+def _every(reason: Reason) -> Iterator[Reason]:
+    yield reason
+    for part in reason.parts:
+        yield from _every(part)
+
+
+def _agrees_with_itself(reason: Reason) -> None:
+    """What is told beside a verdict is what the verdict is made of."""
+    if isinstance(reason.condition, d.Event) and isinstance(reason.condition.measure, d.Count):
+        number = reason.condition.measure.number
+        compared = {"at_least": reason.counted >= number, "exactly": reason.counted == number}
+        assert compared.get(reason.condition.measure.comparator, reason.counted <= number) == reason.holds
+    for seen in (*reason.events, *reason.missed):
+        for followed in seen.after:
+            number, compared_by = followed.then.count.number, followed.then.count.comparator
+            enough = {"at_least": followed.counted >= number, "exactly": followed.counted == number}
+            done = enough.get(compared_by, followed.counted <= number)
+            assert all(one.at > seen.at for one in followed.events)
+            if followed.then in (reason.condition.step.where if isinstance(reason.condition, d.Event) else ()):
+                assert done == (followed.then not in seen.lacks)

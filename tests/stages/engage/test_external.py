@@ -113,7 +113,7 @@ def test_why_names_the_message_that_made_it_so(warehouse: Warehouse, tmp_path: P
     land_calls(warehouse, tmp_path, calls)
     (profile_id,) = {row["profile_id"] for row in rows(warehouse, "identifier")}
     asked = Question(relations=evaluating.relations(warehouse), as_of=START + timedelta(days=1), zone=START.tzinfo)  # type: ignore[arg-type]
-    reason = explain(Definition(key="gold", name="Gold", who=GOLD), profile_id, asked, warehouse)
+    reason = explain(Definition(key="gold", name="Gold", who=GOLD), profile_id, asked, warehouse).who
     assert not reason.holds
     assert [(one.message_id, one.inside, one.source) for one in reason.said] == [
         ("m2", False, "segment"),

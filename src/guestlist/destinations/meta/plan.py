@@ -41,10 +41,7 @@ class Scope(Enum):
     REMOVE_ONLY = ("all", "people")
     HELD = ("listed", "rows")  # the plan waits for a person's yes; do-not-send and erasure go on
     STALE = ("all", "rows")  # a load failed: removals already due, do-not-send and erasure go on
-    LISTED = (
-        "listed",
-        "none",
-    )  # do-not-send and erasure only, as of a sync that is paused: nobody is added or asked again
+    LISTED = ("listed", "none")  # do-not-send and erasure only: nobody is added or asked again, as while paused
 
     @property
     def makes_right(self) -> bool:
