@@ -61,6 +61,23 @@ def test_check_tells_every_mistake_and_needs_no_data(empty: Typed) -> None:
     assert empty("traits", "check", "--json").facts == {"traits": ["spent"], "notes": []}
 
 
+LIKE = "key: {}\nevent: Order Completed\ncount: true\nwhere: {{ total: {{ greater_than: {{ trait: {} }} }} }}\n"
+
+
+def test_check_tells_traits_that_are_worked_out_from_each_other(shop: Typed) -> None:
+    folder = shop.space / "traits"
+    for key, other in (("own", "own"), ("one", "two"), ("two", "one"), ("behind", "one"), ("fine", "spent")):
+        (folder / f"{key}.yaml").write_text(LIKE.format(key, other))
+    told = shop("traits", "check")
+    assert told.code == 1
+    assert "one.yaml: where: traits are worked out from each other in a circle: `one` -> `two` -> `one`." in told.err
+    assert "own.yaml: where: `own` is worked out from itself." in told.err
+    assert "behind" not in told.err
+    for key in ("own", "one", "behind"):
+        (folder / f"{key}.yaml").unlink()
+    assert shop("traits", "check").code == 0
+
+
 def test_check_looks_at_queries_and_names_what_nobody_does(shop: Typed) -> None:
     assert shop("traits", "check").out.splitlines() == ["3 traits checked, no mistake."]
     (shop.space / "traits" / "spent.yaml").write_text("key: meeting\nevent: Order Complete\ncount: true\n")
