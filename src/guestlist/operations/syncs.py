@@ -1,5 +1,6 @@
 """Syncs: how each one stands in full, what it would send, and what it is told to do."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -275,10 +276,19 @@ class PlannedSync(Value):
     blank_cells: tuple[BlankCells, ...]
 
 
+class NotPlanned(Value):
+    """A sync whose audience could not be evaluated: nothing of it is sent, and who was in it stays."""
+
+    sync: str
+    name: str
+    error: Stopped
+
+
 class Plans(Answer):
-    """What each sync would do."""
+    """What each sync would do. `stopped`: those of which that cannot be told."""
 
     plans: tuple[PlannedSync, ...]
+    stopped: tuple[NotPlanned, ...]
 
 
 class PlanSyncs(Operation[Plans]):
@@ -293,8 +303,21 @@ class PlanSyncs(Operation[Plans]):
             if desk.keeper is not None:
                 _note_moves(syncing)
             chosen = some_of(syncing, self.key)
-            syncing.make_rows(chosen)
-            return Plans(plans=tuple(_planned(syncing.look_ahead(bound)) for bound in chosen))
+            failed = syncing.refreshed.failed
+            if self.key is not None and chosen[0].definition.key in failed:
+                raise failed[chosen[0].definition.key]
+            good = [bound for bound in chosen if bound.definition.key not in failed]
+            syncing.make_rows(good)
+            plans = tuple(_planned(syncing.look_ahead(bound)) for bound in good)
+            return Plans(
+                plans=plans, stopped=tuple(_not_planned(bound, failed) for bound in chosen if bound not in good)
+            )
+
+
+def _not_planned(bound: Bound, failed: Mapping[str, GuestlistError]) -> NotPlanned:
+    error = failed[bound.definition.key]
+    told = Stopped(code=error.code, message=error.message, next=error.next_step)
+    return NotPlanned(sync=bound.key, name=bound.definition.name, error=told)
 
 
 def _note_moves(syncing: Syncing) -> None:
