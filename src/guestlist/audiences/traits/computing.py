@@ -29,7 +29,7 @@ def in_order(traits: Iterable[ComputedTrait]) -> tuple[ComputedTrait, ...]:
     while left:
         ready = [trait for trait in left.values() if not compared_with(trait) & left.keys()]
         if not ready:
-            raise DefinitionError(told_circle(circle, "traits") for circle in circles(left.values()))
+            raise DefinitionError([told_circle(circles(left.values())[0], "traits")])
         done += sorted(ready, key=lambda trait: (repr(_events_of(trait)), trait.key))
         left = {key: trait for key, trait in left.items() if trait not in ready}
     return tuple(done)
