@@ -43,7 +43,8 @@ def preview(
 
 
 def _tell(told: Preview) -> None:
-    say(f"{told.name}: {told.members:,} of {told.everybody:,} people ({_share(told.members, told.everybody)}).", "")
+    say(f"{told.name}: {told.members:,} of {told.everybody:,} people ({_share(told.members, told.everybody)}).")
+    say(*(f"Note: {note}" for note in told.notes), "")
     _tell_parts(told)
     _tell_reach(told)
     _tell_overlaps(told)

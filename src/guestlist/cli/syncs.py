@@ -78,6 +78,7 @@ def _tell_plans(told: Plans, *, why: bool) -> None:
     say("People are counted once; add, remove and unchanged are rows: a person with two e-mails has two.")
     for one in plans:
         _tell_notes(one, why=why)
+    say(*(f"Note: {note}" for note in told.notes))
     for stopped in told.stopped:
         say(f"{stopped.name}: is not planned, and nothing of it is sent. {stopped.error.message}")
         say(f"  {stopped.error.next} [{stopped.error.code}]")
@@ -169,7 +170,7 @@ def _run_here(rounds: Rounds, patience: float | None, *, as_json: bool) -> int:
     ended = rounds.once() if patience is None else rounds.until_settled(patience)
     if as_json:
         syncs = [report_of(bound.key, report).facts() for bound, report in ended]
-        answer({"syncs": syncs, "traits_not_renewed": rounds.stale})
+        answer({"syncs": syncs, "traits_not_renewed": rounds.stale, "notes": rounds.notes})
     return _CODES[rounds.beside or rounds.ending_of(ended)]
 
 

@@ -12,7 +12,7 @@ from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition, asked_lists, references
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.explain import explain
-from guestlist.audiences.mistakes import DefinitionError, Mistake, nearest
+from guestlist.audiences.mistakes import DefinitionError, Mistake
 from guestlist.audiences.question import Question
 from guestlist.audiences.schedule import schedule_text
 from guestlist.audiences.traits.document import read_folder as read_traits
@@ -24,7 +24,7 @@ from guestlist.operations.operation import Export, Operation, Scope, ask, get
 from guestlist.operations.questions import asked, question_of, read_one
 from guestlist.records import JOURNAL_FILE
 from guestlist.store import Warehouse
-from guestlist.telling import explaining, people, wording
+from guestlist.telling import explaining, people, slips, wording
 from guestlist.telling.answer import Answer, Value
 from guestlist.telling.people import Person
 
@@ -122,33 +122,13 @@ def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
         yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
     if (desk.space.private / JOURNAL_FILE).exists():
         yield from not_taken(known_externals(desk.records, definitions))
-    yield from _unheard_of(desk, definitions)
-
-
-def _unheard_of(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
-    """Events and traits that nobody has: most often a slip, never an error, as the data may still come."""
+    yield from slips.quoted_comparators(definitions)
     try:
         with desk.people() as warehouse:
-            known = {kind: people.names_of(warehouse, kind) for kind in ("event", "trait")}
-            worked_out = people.names_of(warehouse, "computed_trait") if warehouse.has("computed_trait") else {}
-            named = {key: 0 for trait in read_traits(desk.space.traits) for key in trait.keys}
-            known["trait"] |= named | worked_out
+            yield from slips.unheard_of(warehouse, definitions, read_traits(desk.space.traits))
+            yield from slips.unknown_properties(warehouse, definitions)
     except GuestlistError as error:  # definitions can be checked all the same
         desk.without_stores(error)
-        return
-    for one in definitions:
-        for kind, name in sorted(wording.names(one.who)):
-            if name not in known[kind]:
-                told = "nobody has done" if kind == "event" else "nobody has the trait"
-                yield f"{one.key}: {told} `{name}` yet. {_meant(kind, name, known[kind])}".rstrip()
-
-
-def _meant(kind: str, name: str, known: Mapping[str, int]) -> str:
-    near = nearest(name, known)
-    if near is None:
-        return ""
-    has = f"It has {known[near]:,} events." if kind == "event" else f"{known[near]:,} people have it."
-    return f"Did you mean `{near}`? {has}"
 
 
 class AudienceList(Answer):

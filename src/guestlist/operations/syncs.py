@@ -1,14 +1,16 @@
 """Syncs: how each one stands in full, what it would send, and what it is told to do."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
 from pydantic import Field
 
+from guestlist.asking import together
 from guestlist.audiences.definition import Sync as Wish
 from guestlist.audiences.schedule import Past, due, schedule_text
+from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import microseconds
 from guestlist.destinations.settings import read_destination, readable_destinations
 from guestlist.errors import GuestlistError
@@ -31,6 +33,7 @@ from guestlist.store.journal_counts import SyncCount
 from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
 from guestlist.syncing import Bound, Outlook, Syncing
+from guestlist.telling import slips
 from guestlist.telling.answer import Answer, Value
 
 Key = Annotated[str, Field(description="audience@destination, or audience while it goes to one.")]
@@ -285,10 +288,11 @@ class NotPlanned(Value):
 
 
 class Plans(Answer):
-    """What each sync would do. `stopped`: those of which that cannot be told."""
+    """What each sync would do, or what stopped it. `notes`: what their audiences name and nobody has."""
 
     plans: tuple[PlannedSync, ...]
     stopped: tuple[NotPlanned, ...]
+    notes: tuple[str, ...]
 
 
 class PlanSyncs(Operation[Plans]):
@@ -309,9 +313,14 @@ class PlanSyncs(Operation[Plans]):
             good = [bound for bound in chosen if bound.definition.key not in failed]
             syncing.make_rows(good)
             plans = tuple(_planned(syncing.look_ahead(bound)) for bound in good)
-            return Plans(
-                plans=plans, stopped=tuple(_not_planned(bound, failed) for bound in chosen if bound not in good)
-            )
+            stopped = tuple(_not_planned(bound, failed) for bound in chosen if bound not in good)
+            return Plans(plans=plans, stopped=stopped, notes=notes_of(syncing, chosen))
+
+
+def notes_of(syncing: Syncing, some: Iterable[Bound]) -> tuple[str, ...]:
+    """What the audiences of these syncs name, and those that they ask about, and nobody has."""
+    about = {each.key: each for bound in some for each in together(syncing.definitions, bound.definition)}
+    return slips.unheard_of(syncing.warehouse, about.values(), read_traits(syncing.space.traits))
 
 
 def _not_planned(bound: Bound, failed: Mapping[str, GuestlistError]) -> NotPlanned:
