@@ -15,7 +15,7 @@ from guestlist.audiences.comparing import property_value
 from guestlist.audiences.identifier_lists import IDENTIFIERS
 from guestlist.audiences.mistakes import OTHER_NAMES, did_you_mean, nearest
 from guestlist.audiences.steps import EACH, split_path
-from guestlist.audiences.traits.definition import ComputedTrait, TraitDefinition, compared_with
+from guestlist.audiences.traits.definition import ComputedTrait, SqlTrait, TraitDefinition, compared_with
 from guestlist.audiences.traits.document import REFUNDED
 from guestlist.profiles.lookup import PROFILE
 from guestlist.store import Warehouse
@@ -33,7 +33,7 @@ _COLUMNS = {"event": "event", "trait": "key", "identifier": "type"}
 _TOLD = {
     "event": "nobody has done `{}` yet.",
     "trait": "nobody has the trait `{}` yet.",
-    "identifier": "nobody is known by an identifier of type `{}` yet, so nobody is found by that list.",
+    "identifier": "nobody is known by an identifier of type `{}` yet, so nobody is found by one.",
 }
 _HAS = {
     "event": ("There is 1 such event.", "It has {:,} events."),
@@ -54,13 +54,17 @@ def unheard_of(
 
 
 def unheard_of_traits(warehouse: Warehouse, traits: Sequence[TraitDefinition]) -> tuple[str, ...]:
-    """Events and traits that nobody has, of which traits are made."""
+    """Events and traits that nobody has, of which traits are made, and types of identifiers by which nobody is known."""
     given = {key for trait in traits for key in trait.keys}
-    asked = {one.key: frozenset(_names_of_trait(one)) for one in traits if isinstance(one, ComputedTrait)}
+    asked = {one.key: frozenset(_names_of_trait(one)) for one in traits}
     return tuple(_unheard_of(warehouse, asked, given))
 
 
-def _names_of_trait(one: ComputedTrait) -> Iterator[tuple[str, str]]:
+def _names_of_trait(one: TraitDefinition) -> Iterator[tuple[str, str]]:
+    if isinstance(one, SqlTrait):
+        if one.identifier is not None:
+            yield "identifier", one.identifier
+        return
     for event in wording.events_of(one):
         # A lifetime value takes refunds off as soon as there are any; most shops begin without.
         if not (one.less and one.less.step.event == event == REFUNDED):

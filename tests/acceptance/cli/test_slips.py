@@ -132,9 +132,12 @@ def test_of_traits_the_same_is_told(shop: Typed) -> None:
     (folder / "b.yaml").write_text(
         "key: b\nevent: Order Completed\ncount: true\nwhere: { total: { at_least: { trait: contry } } }\n"
     )
+    (folder / "c.yaml").write_text("key: c\nidentifier: userid\nquery: SELECT 'u1' AS userid, 1 AS c\n")
+    userid = "nobody is known by an identifier of type `userid` yet, so nobody is found by one."
     assert shop("traits", "check", "--json").facts["notes"] == [
         "a: `total` is compared with the text `>= 5`, sign and all. Did you mean `at_least: 5`?",
         "b: nobody has the trait `contry` yet. Did you mean `country`? 1 person has it.",
+        f"c: {userid} Did you mean `user_id`? There is 1 of these.",
         "a: no `Order Completed` has a property `totl`. Did you mean `total`?",
     ]
 
