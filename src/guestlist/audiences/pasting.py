@@ -36,4 +36,4 @@ def _lines(lines: list[str]) -> Iterator[str]:
 
 def _belongs(line: str, indent: int) -> bool:
     """Whether a line goes on with the text of one that is indented so far."""
-    return not line.strip() or len(line) - len(line.lstrip()) > indent
+    return not line or line.isspace() or len(line) - len(line.lstrip()) > indent
