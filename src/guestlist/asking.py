@@ -4,7 +4,7 @@ A list or a query that cannot be read costs only the audiences that ask about it
 are not synced, and all others go on.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -13,7 +13,8 @@ import ibis
 from guestlist import pipeline
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition, IdentifierList, asked_lists, asked_traits, references
-from guestlist.audiences.mistakes import did_you_mean
+from guestlist.audiences.document import file_of
+from guestlist.audiences.mistakes import Mistake, did_you_mean
 from guestlist.audiences.question import Question, only, stamp
 from guestlist.audiences.traits.definition import SqlTrait, TraitDefinition
 from guestlist.audiences.traits.querying import LARGEST_LINE, identifier_column
@@ -26,7 +27,7 @@ from guestlist.settings import RELATIONS, TABLE_NAME
 from guestlist.sources.files import DataFile
 from guestlist.sources.lines import lines_of
 from guestlist.sources.pulled import is_pulled, read_pulled
-from guestlist.sources.tables import read_whole
+from guestlist.sources.tables import read_whole, unreadable
 from guestlist.space import Space
 from guestlist.store import Table, Warehouse, queries
 from guestlist.store.in_memory import in_memory
@@ -69,7 +70,7 @@ def refresh(
         try:
             for key in sorted(asked_traits(definition.who) & missing.keys()):
                 raise missing[key]
-            reading.add_lists(lists, asked_lists(definition.who), question)
+            reading.add_lists(lists, definition, question)
             good.append(definition)
         except GuestlistError as error:
             failed[definition.key] = error
@@ -112,7 +113,8 @@ def question(
         held = with_traits(warehouse, wanted, alone, reading.ways(at)).relations.trait
         asked = replace(asked, relations=replace(asked.relations, trait=held))
     lists: dict[IdentifierList, Table] = {}
-    reading.add_lists(lists, {each for one in audiences for each in asked_lists(one.who)}, asked)
+    for one in audiences:
+        reading.add_lists(lists, one, asked)
     return replace(asked, lists=lists)
 
 
@@ -135,12 +137,50 @@ def check_query(space: Space, warehouse: Warehouse, trait: SqlTrait, *, at: date
     identifier_column(trait, answer.rows.columns)
 
 
-def check_lists(space: Space, definitions: Iterable[Definition]) -> None:
-    """Refuse lists whose file or column is not there."""
-    wanted = {each for definition in definitions for each in asked_lists(definition.who) if each.file}
-    for one in sorted(wanted, key=repr):
-        of = f"the list {one.file}"
-        _check_column(one, _file_of(space, str(one.file), of).columns, of)
+def check_lists(
+    space: Space, definitions: Iterable[Definition], warehouse: Warehouse | None, *, at: datetime
+) -> Iterator[Mistake]:
+    """What is wrong with lists, each with its place. Queries are not run, and looked at only where there is data."""
+    asked = None
+    if warehouse is not None:
+        asked = Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
+    for definition in definitions:
+        for one in _lists_of(definition):
+            try:
+                if asked is not None and warehouse is not None:
+                    _Reading(space=space, warehouse=warehouse).check_list(one, asked)
+                elif one.file:
+                    _check_file(space, one)
+            except GuestlistError as error:
+                path = f"{_file_named(space, definition)}: {one.place}"
+                yield Mistake(path=path, message=error.message, suggestion=error.next_step)
+
+
+def _lists_of(definition: Definition) -> list[IdentifierList]:
+    return sorted(asked_lists(definition.who), key=repr)
+
+
+def _check_file(space: Space, one: IdentifierList) -> None:
+    """What can be told of a list without the engine."""
+    of = _list_named(one)
+    file = _file_of(space, str(one.file), of)
+    _check_column(one, file.columns, of)
+    try:
+        for batch in file.batches():
+            if batch.rejections:
+                raise unreadable(file, len(batch.rejections))
+    except GuestlistError as error:
+        raise _unreadable(of, error) from None
+
+
+def _list_named(one: IdentifierList) -> str:
+    return f"the list {one.file}" if one.file else "a list"
+
+
+def _file_named(space: Space, definition: Definition) -> str:
+    """The file of an audience; its key where it is in none."""
+    file = file_of(space.audiences, definition.key)
+    return definition.key if file is None else file.name
 
 
 def together(definitions: Iterable[Definition], one: Definition) -> tuple[Definition, ...]:
@@ -200,14 +240,27 @@ class _Reading:
             raise NotThereError("source_not_there", told, f"Load it: guestlist sources load {name}")
         return {name: rows}
 
-    def add_lists(
-        self, lists: dict[IdentifierList, Table], wanted: Iterable[IdentifierList], question: Question
-    ) -> None:
-        for one in sorted(set(wanted) - lists.keys(), key=repr):
-            lists[one] = self._people(one, question, f"list_{len(lists)}")
+    def add_lists(self, lists: dict[IdentifierList, Table], definition: Definition, question: Question) -> None:
+        """The lists that an audience asks about; an error names the place of the one that cannot be read."""
+        for one in _lists_of(definition):
+            if one not in lists:
+                try:
+                    lists[one] = self._people(one, question, f"list_{len(lists)}")
+                except GuestlistError as error:
+                    place = f"{_file_named(self.space, definition)}: {one.place}"
+                    raise _told_of(place, error) from None
+
+    def check_list(self, one: IdentifierList, question: Question) -> None:
+        """Refuse a list that could not be read; a query is not run."""
+        if one.query is None:
+            self._people(one, question, "list_checked")
+            return
+        of = _list_named(one)
+        answer = self.ask(question, one.query, of, limits=replace(queries.LIMITS, rows=0))
+        _check_column(one, answer.rows.columns, of)
 
     def _people(self, one: IdentifierList, question: Question, into: str) -> Table:
-        of = f"the list {one.file}" if one.file else "a list"
+        of = _list_named(one)
         rows = self._file(str(one.file), of, "list_lines") if one.file else self.ask(question, str(one.query), of).rows
         _check_column(one, rows.columns, of)
         values, whose = pipeline.find_owners(self.warehouse, self._rules, rows, one.column, one.identifier)
@@ -254,8 +307,13 @@ def _check_column(one: IdentifierList, columns: Sequence[str], of: str) -> None:
 
 
 def _unreadable(of: str, error: GuestlistError) -> GuestlistError:
-    message = f"{_named(of)}: {error.message}"
-    return GuestlistError(error.code, message, nothing_lost=_STANDS, next_step=error.next_step)
+    return _told_of(_named(of), error, nothing_lost=_STANDS)
+
+
+def _told_of(what: str, error: GuestlistError, *, nothing_lost: str | None = None) -> GuestlistError:
+    """The same error, told of something that it does not name."""
+    kept = error.nothing_lost if nothing_lost is None else nothing_lost
+    return GuestlistError(error.code, f"{what}: {error.message}", nothing_lost=kept, next_step=error.next_step)
 
 
 def _named(of: str) -> str:

@@ -7,7 +7,7 @@ A list passes when one of its elements does; a denying test passes when none doe
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from math import inf, nextafter
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -28,7 +28,7 @@ from guestlist.audiences.definition import (
     Test,
 )
 from guestlist.audiences.steps import EACH, split_path
-from guestlist.audiences.times import MICROSECOND, end_of, shifted, start_of
+from guestlist.audiences.times import end_of, on_clocks, shifted, start_of
 from guestlist.store.functions import FARTHEST, json_part, json_text, json_texts
 
 # Keys the compiler is known to spell right in a path; any other key goes through a map.
@@ -270,19 +270,21 @@ class _Edge:
 
     @classmethod
     def at(cls, instant: datetime, zone: ZoneInfo) -> "_Edge":
-        return cls(instant=instant, clock=instant.astimezone(zone).replace(tzinfo=None))
+        return cls(instant=instant, clock=on_clocks(instant, zone))
 
     @classmethod
     def begins(cls, moment: date, zone: ZoneInfo) -> "_Edge":
         """A day begins at 00:00 on its calendar, also where the clocks skip that."""
         instant = start_of(moment, zone)
-        return cls.at(instant, zone) if isinstance(moment, datetime) else cls(instant=instant, clock=_midnight(moment))
+        if isinstance(moment, datetime):
+            return cls.at(instant, zone)
+        return cls(instant=instant, clock=datetime.combine(moment, time()))
 
     @classmethod
     def ends(cls, moment: date, zone: ZoneInfo) -> "_Edge":
         if isinstance(moment, datetime):
             return cls.at(end_of(moment, zone), zone)
-        return cls(instant=end_of(moment, zone), clock=_midnight(moment + timedelta(days=1)) - MICROSECOND)
+        return cls(instant=end_of(moment, zone), clock=datetime.combine(moment, time.max))
 
     def compared(self, text: ir.StringValue, sign: _Sign) -> ir.BooleanValue:
         at, clock = ibis.literal(self.instant.astimezone(UTC), type=INSTANT), ibis.literal(self.clock, type="timestamp")
@@ -294,10 +296,6 @@ class _Edge:
         }
         zoned, bare = compared[sign]
         return ibis.cases((text.re_search(WITHOUT_OFFSET), bare), (text.re_search(WITH_OFFSET), zoned), else_=False)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time())
 
 
 def _relative(value: Value, test: Relative, as_of: datetime, zone: ZoneInfo) -> ir.BooleanValue:

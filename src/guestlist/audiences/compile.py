@@ -12,7 +12,7 @@ from guestlist.audiences.comparing import compare_number, passes, trait_value
 from guestlist.audiences.matching import event_rows
 from guestlist.audiences.measuring import OF_VALUES, numbers, values
 from guestlist.audiences.question import Question, everybody, listed, recorded, told_of, trait_rows
-from guestlist.audiences.times import MICROSECOND, start_of
+from guestlist.audiences.times import just_before
 
 ANONYMOUS = ("anonymous_id",)
 """Types of identifiers that name a browser, and nobody to whom it belongs."""
@@ -64,7 +64,7 @@ def _floor(definition: d.Definition, question: Question) -> datetime | None:
         case "now":
             return question.begun.get(definition.key, question.as_of)
         case since:
-            return start_of(since, question.zone) - MICROSECOND
+            return just_before(since, question.zone)
 
 
 WHOLE = 100

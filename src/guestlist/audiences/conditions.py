@@ -9,7 +9,15 @@ from guestlist.audiences.events import read_event
 from guestlist.audiences.identifier_lists import read_list
 from guestlist.audiences.mistakes import Mistakes, did_you_mean
 from guestlist.audiences.query import read_query
-from guestlist.audiences.reading import join, known_keys, read_mapping, read_text, shown
+from guestlist.audiences.reading import (
+    BESIDE_WHO,
+    join,
+    known_keys,
+    read_mapping,
+    read_text,
+    shown,
+    tell_beside_who,
+)
 from guestlist.audiences.steps import DEEPEST
 
 
@@ -57,7 +65,12 @@ def _tell_kind(body: Mapping[str, object], kinds: list[str], path: str, mistakes
         both = " and ".join(f"`{kind}`" for kind in kinds)
         mistakes.add(path, f"mixes {both}: a condition is one of them.", "Put them in a list under `all:` or `any:`.")
         return
-    hints = (did_you_mean(key, KINDS) for key in body)
+    beside = [key for key in body if key in BESIDE_WHO]
+    for key in beside:
+        tell_beside_who(key, path, mistakes)
+    if beside and len(beside) == len(body):
+        return
+    hints = (did_you_mean(key, KINDS) for key in body if key not in beside)
     mistakes.add(path, f"needs one of {', '.join(KINDS)}.", next((hint for hint in hints if hint), ""))
 
 

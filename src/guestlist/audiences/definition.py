@@ -210,12 +210,16 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IdentifierList:
-    """Identifiers of one type in a column: of a file, by its path from the space's folder, or of what a query gives."""
+    """Identifiers of one type in a column: of a file, by its path from the space's folder, or of what a query gives.
+
+    `place`: where it stands in its document, for mistakes; it is the same list wherever it stands.
+    """
 
     identifier: str
     column: str
     file: str | None = None
     query: str | None = None
+    place: str = field(default="", compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

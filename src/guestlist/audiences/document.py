@@ -15,6 +15,7 @@ from guestlist.audiences.conditions import Inside, read_condition
 from guestlist.audiences.definition import Condition, Definition, Mode, Sync, references
 from guestlist.audiences.lots import read_groups, read_history, read_percent, read_split
 from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes, did_you_mean
+from guestlist.audiences.pasting import with_queries_quoted
 from guestlist.audiences.reading import (
     join,
     known_keys,
@@ -191,17 +192,34 @@ def _read_value(value: object, file: str, mistakes: Mistakes, audiences: frozens
 
 def load(text: str, file: str, mistakes: Mistakes, *, start: str) -> object:
     """The document in a text; `start` says how to begin one."""
+    try:
+        value = _yaml(text)
+    except (YAMLError, ValueError, RecursionError) as error:
+        return _load_with_queries(text, file, mistakes, error)
+    if value is None:
+        mistakes.add(file, "is empty.", start)
+    return value
+
+
+def _yaml(text: str) -> object:
     loader = YAML(typ="safe", pure=True)
     loader.version = (1, 2)
     loader.Constructor = _Constructor
-    try:
-        value = loader.load(text)
-    except (YAMLError, ValueError, RecursionError) as error:
-        mistakes.add(file, _why_not_yaml(error), "Check quotes, colons and indentation there.")
-        return None
-    if value is None:
-        mistakes.add(file, "is empty.", start)
-    return cast(object, value)
+    return cast(object, loader.load(text))
+
+
+def _load_with_queries(text: str, file: str, mistakes: Mistakes, error: Exception) -> object:
+    """The document with its queries put in quotes: pasted as they are, a colon and a space in one end YAML's text."""
+    quoted = with_queries_quoted(text)
+    if quoted != text:
+        try:
+            return _yaml(quoted)
+        except (YAMLError, ValueError, RecursionError):
+            hint = "A query goes below `who: |`, on lines of its own that are indented."
+            mistakes.add(file, _why_not_yaml(error), hint)
+            return None
+    mistakes.add(file, _why_not_yaml(error), "Check quotes, colons and indentation there.")
+    return None
 
 
 def _why_not_yaml(error: Exception) -> str:

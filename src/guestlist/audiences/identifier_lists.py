@@ -10,7 +10,7 @@ LIST_KEYS = ("file", "query", "column", "type")
 IDENTIFIERS = ("user_id", "email", "phone", "anonymous_id", "ios.idfa", "android.idfa")
 
 
-def read_list(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Condition | None:
+def read_list(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Listed | None:
     kind = "in_list" if "in_list" in body else "not_in_list"
     known_keys(body, (kind,), path, mistakes)
     here = join(path, kind)
@@ -26,11 +26,13 @@ def read_list(body: Mapping[str, object], path: str, mistakes: Mistakes) -> d.Co
     texts = {name: read_text(part, join(here, name), mistakes) for name, part in told.items() if name in LIST_KEYS}
     if None in texts.values():
         return None
-    return d.Listed(list=_list_of(texts), inside=kind == "in_list")
+    place = join(here, "file" if "file" in told else "query") if isinstance(body[kind], dict) else here
+    return d.Listed(list=_list_of(texts, place), inside=kind == "in_list")
 
 
-def _list_of(texts: Mapping[str, str | None]) -> d.IdentifierList:
+def _list_of(texts: Mapping[str, str | None], place: str) -> d.IdentifierList:
     """A column called like an identifier holds that one; of neither is said, it is e-mails."""
     kind, column = texts.get("type"), texts.get("column")
     kind = kind or (column if column in IDENTIFIERS else "email")
-    return d.IdentifierList(identifier=kind, column=column or kind, file=texts.get("file"), query=texts.get("query"))
+    of = {name: texts.get(name) for name in ("file", "query")}
+    return d.IdentifierList(identifier=kind, column=column or kind, **of, place=place)

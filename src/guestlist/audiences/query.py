@@ -3,7 +3,7 @@
 docs/audiences.md tells the language. What it has and we have not is read too, and refused by its name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.identifier_lists import read_list
@@ -129,9 +129,11 @@ class _Reader:
         if told is None:
             return None
         kind = "in_list" if inside else "not_in_list"
-        return as_in_documents(
+        read = as_in_documents(
             self.telling, asked.subject.at, "`list`", lambda inner: read_list({kind: told}, "", inner)
         )
+        # A mistake in the list is told of the whole query: inside of it nothing has a path.
+        return replace(read, list=replace(read.list, place=self.telling.path)) if read else None
 
     def _list_told(self, call: Call) -> dict[str, object] | None:
         arguments = call.arguments

@@ -224,15 +224,25 @@ def _window(windows: Sequence[Call], event: Call, telling: Telling) -> d.Window 
     for call in windows:
         if call.name in body:
             telling.tell(call.at, f"this is a second `{call.name}`: an event has one window.", "Keep one of them.")
-        if any(isinstance(argument, Named) for argument in call.arguments):
-            told = "`parent` names the event before, and there is none: a next step stands inside where(...)."
-            telling.tell(call.at, told)
+        named = next((argument for argument in call.arguments if isinstance(argument, Named)), None)
+        if named is not None:
+            _tell_named(call, named, telling)
             return None
         body[call.name] = read_value(call.arguments, telling, times=True) if call.arguments else "nothing"
     at = windows[0].at if windows else event.at
     if None in body.values():
         return None
     return as_in_documents(telling, at, "this event", lambda inner: read_window(body, "", inner))
+
+
+def _tell_named(call: Call, named: Named, telling: Telling) -> None:
+    if named.name == "parent":
+        told = "`parent` names the event before, and there is none: a next step stands inside where(...)."
+        telling.tell(call.at, told)
+    else:
+        example = {"within": "within(14 days)", "between": "between(7 days, 30 days)"}.get(call.name)
+        example = example or f"{call.name}('2026-01-31')"
+        telling.tell(named.at, f"`{named.name}:` is not known here.", f"Leave it out, as in {example}.")
 
 
 def _elapsing(windows: Sequence[Call], telling: Telling) -> d.Duration | None:

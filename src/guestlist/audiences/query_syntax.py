@@ -225,6 +225,8 @@ def written_in(telling: Telling) -> Written | None:
     if not text or text.isspace():
         telling.mistakes.add(telling.path, "is empty.", "For example: event('Order Completed').count() >= 1")
         return None
+    # Whoever pastes a query out of a program pastes the end of a line, too.
+    text = text.rstrip().removesuffix(";")
     try:
         return _parser().parse(text)  # type: ignore[return-value]  # the transformer made it a part
     except UnexpectedCharacters as error:

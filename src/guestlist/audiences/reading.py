@@ -16,6 +16,7 @@ UNITS: dict[str, Unit] = {
     "mo": "months", "month": "months", "months": "months",
     "y": "years", "year": "years", "years": "years",
 }  # fmt: skip
+BESIDE_WHO = ("name", "description", "anonymous", "history", "sample", "split", "holdout", "sync", "owner")
 DURATION = re.compile(r"\s*(\d{1,6})\s*([A-Za-z]+)\s*")
 # What a double holds exactly; a longer whole number is an id and is compared as text.
 EXACT = 2**53
@@ -31,7 +32,7 @@ def shown(value: object) -> str:
         case Mapping():
             return "a mapping"
         case list():
-            return "a list"
+            return "a list" if value else "an empty list"
         case _:
             return f"`{value}`"
 
@@ -39,8 +40,18 @@ def shown(value: object) -> str:
 def known_keys(value: Mapping[str, object], known: Iterable[str], path: str, mistakes: Mistakes) -> None:
     names = sorted(known)
     for key in value:
-        if key not in names:
+        if key in names:
+            continue
+        if key in BESIDE_WHO and re.match(r"who\b", path):
+            tell_beside_who(key, path, mistakes)
+        else:
             mistakes.add(join(path, key), "is not known here.", did_you_mean(key, names))
+
+
+def tell_beside_who(key: str, path: str, mistakes: Mistakes) -> None:
+    """Say that something stands inside of the condition that is said of the audience as a whole."""
+    told = "is said of the whole audience: it belongs beside `who`, not into it."
+    mistakes.add(join(path, key), told, f"Write `{key}:` as far to the left as `who:`.")
 
 
 def join(path: str, key: object) -> str:

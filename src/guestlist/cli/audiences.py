@@ -69,7 +69,8 @@ def list_audiences(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
         add_row(shown, (one.key, one.name, "-" if one.people is None else f"{one.people:,}", goes))
     show(shown)
     say(*(f"{one.key}: {'; '.join(one.beside)}." for one in told.audiences if one.beside))
-    if all(one.people is None for one in told.audiences):
+    say(*(f"Note: {note}" for note in told.notes))
+    if not told.notes and all(one.people is None for one in told.audiences):
         say("There is no data yet, so nobody is counted. Import some: guestlist import FILE")
 
 
@@ -102,7 +103,10 @@ def show_audience(
     say("", "Who:", *(f"  {line}" for line in one.in_words), "")
     if one.beside:
         say("Beside that:", *(f"  {line}" for line in one.beside), "")
-    say("People: no data yet" if one.people is None else f"People: {one.people:,}")
+    if one.notes:
+        say("People: not known", *(f"Note: {note}" for note in one.notes))
+    else:
+        say("People: no data yet" if one.people is None else f"People: {one.people:,}")
     goes = [f"Goes to: {where}" for where in one.syncs_in_words]
     say(*(goes or ["Goes to: nowhere; add `sync: DESTINATION`."]))
 

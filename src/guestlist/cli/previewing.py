@@ -44,7 +44,7 @@ def preview(
 
 def _tell(told: Preview) -> None:
     say(f"{told.name}: {told.members:,} of {told.everybody:,} people ({_share(told.members, told.everybody)}).")
-    say(*(f"{_capital(line)}." for line in told.beside), "")
+    say(*(f"{_capital(line)}." for line in told.beside), *(f"Note: {note}" for note in told.notes), "")
     _tell_parts(told)
     _tell_reach(told)
     _tell_overlaps(told)

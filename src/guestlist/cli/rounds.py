@@ -18,7 +18,7 @@ from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.emptying import keep_empty
 from guestlist.errors import IN_USE, GuestlistError, WrongUseError
 from guestlist.operations.at_meta import SyncReport, report_of
-from guestlist.operations.syncs import some_of
+from guestlist.operations.syncs import notes_of, some_of
 from guestlist.owning.reaching import announced
 from guestlist.records import open_records
 from guestlist.results import renew_results
@@ -56,6 +56,7 @@ class Rounds:
         self._anyway = anyway
         self._quiet = quiet
         self.stale: dict[str, str] = {}
+        self.notes: tuple[str, ...] = ()
         self.beside: Ending | None = None
         """How it ended in the service that keeps the space, where one does."""
 
@@ -68,6 +69,7 @@ class Rounds:
             # Audiences that no file names any more are there all the same, and people to be taken out of them.
             left = _hand_over_left_alone(syncing) if self._key is None else []
             chosen = some_of(syncing, self._key) if self._key is not None or not left else syncing.bound()
+            self._tell_notes(notes_of(syncing, chosen))
             syncing.make_rows(chosen)
             width = max((len(bound.definition.name) for bound in chosen), default=0)
             for bound in chosen:
@@ -122,6 +124,12 @@ class Rounds:
                 stopped = timing.at >= began and timing.code is not None and timing.again_at is None
                 endings.append(Ending.PERSON if stopped else Ending.LATER)
         return worst(endings)
+
+    def _tell_notes(self, notes: tuple[str, ...]) -> None:
+        """Once, however many rounds there are."""
+        if not self._quiet:
+            say(*(f"Note: {note}" for note in notes if note not in self.notes))
+        self.notes = notes
 
     def _tell_stale(self, syncing: Syncing) -> None:
         self.stale = {trait: error.message for trait, error in sorted(syncing.refreshed.traits.items())}

@@ -26,7 +26,7 @@ from guestlist.destinations.meta.deliver import State
 from guestlist.errors import WrongUseError
 from guestlist.operations.at_meta import EmptySync, report_of
 from guestlist.operations.desk import OnDisk
-from guestlist.operations.syncs import ConfirmPlan, PlannedSync, PlanSyncs
+from guestlist.operations.syncs import ConfirmPlan, PlannedSync, Plans, PlanSyncs
 from guestlist.runs.ending import Ending
 
 _SECONDS_PER_CALL = 0.4
@@ -72,12 +72,15 @@ def plan(
     if as_json:
         answer(told)
     else:
-        _tell_plans(told.plans, why=why)
+        _tell_plans(told, why=why)
+    if told.stopped:
+        return NEEDS_A_PERSON
     to_send = any(one.add_rows or one.remove_rows for one in told.plans)
     return SOMETHING_TO_SEND if exit_code and to_send else DONE
 
 
-def _tell_plans(plans: Sequence[PlannedSync], *, why: bool) -> None:
+def _tell_plans(told: Plans, *, why: bool) -> None:
+    plans = told.plans
     numbers = ("people", "can be sent", "add", "remove", "unchanged", "calls", "about")
     made = table("audience", *numbers, right=numbers)
     for one in plans:
@@ -87,6 +90,10 @@ def _tell_plans(plans: Sequence[PlannedSync], *, why: bool) -> None:
     say("People are counted once; add, remove and unchanged are rows: a person with two e-mails has two.")
     for one in plans:
         _tell_notes(one, why=why)
+    say(*(f"Note: {note}" for note in told.notes))
+    for stopped in told.stopped:
+        say(f"{stopped.name}: is not planned, and nothing of it is sent. {stopped.error.message}")
+        say(f"  {stopped.error.next} [{stopped.error.code}]")
     say("Nothing was sent. To send it: guestlist sync")
 
 
@@ -177,7 +184,7 @@ def _run_here(rounds: Rounds, patience: float | None, *, as_json: bool) -> int:
     ended = rounds.once() if patience is None else rounds.until_settled(patience)
     if as_json:
         syncs = [report_of(bound.key, report).facts() for bound, report in ended]
-        answer({"syncs": syncs, "traits_not_renewed": rounds.stale})
+        answer({"syncs": syncs, "traits_not_renewed": rounds.stale, "notes": rounds.notes})
     return _CODES[rounds.beside or rounds.ending_of(ended)]
 
 

@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from guestlist.asking import check_lists
+from guestlist.asking import check_lists, together
 from guestlist.audiences import evaluate as evaluating
-from guestlist.audiences.definition import Definition, references
+from guestlist.audiences.definition import Definition, asked_lists, references
 from guestlist.audiences.document import read_folder
 from guestlist.audiences.explain import explain
-from guestlist.audiences.mistakes import nearest
+from guestlist.audiences.mistakes import DefinitionError, Mistake
+from guestlist.audiences.question import Question
 from guestlist.audiences.schedule import schedule_text
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.destinations.meta.sent import AtMeta, BlankCell, Sent, at_meta
@@ -24,7 +25,7 @@ from guestlist.operations.questions import asked, question_of, read_one
 from guestlist.records import JOURNAL_FILE
 from guestlist.store import Table, Warehouse
 from guestlist.store.in_memory import in_memory
-from guestlist.telling import explaining, people, wording
+from guestlist.telling import explaining, people, slips, wording
 from guestlist.telling.answer import Answer, Value
 from guestlist.telling.people import Person
 
@@ -105,8 +106,23 @@ class CheckAudiences(Operation[Checked]):
         here = desk.space
         connected = tuple(here.settings.destinations)
         definitions = evaluating.in_order(read_folder(here.audiences, destinations=connected or None))
-        check_lists(here, definitions)
+        mistakes = _mistakes(desk, definitions)
+        if mistakes:
+            raise DefinitionError(mistakes)
         return Checked(audiences=tuple(one.key for one in definitions), notes=tuple(_notes(desk, definitions)))
+
+
+def _mistakes(desk: Desk, definitions: Sequence[Definition]) -> list[Mistake]:
+    """What is wrong with lists; with those of queries as far as there is data to ask."""
+    if not any(asked_lists(one.who) for one in definitions):
+        return []
+    at = desk.clock.now()
+    try:
+        with desk.people() as warehouse:
+            return list(check_lists(desk.space, definitions, warehouse, at=at))
+    except GuestlistError as error:
+        desk.without_stores(error)
+        return list(check_lists(desk.space, definitions, None, at=at))
 
 
 def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
@@ -117,39 +133,20 @@ def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
         yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
     if (desk.space.private / JOURNAL_FILE).exists():
         yield from not_taken(known_externals(desk.records, definitions))
-    yield from _unheard_of(desk, definitions)
-
-
-def _unheard_of(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
-    """Events and traits that nobody has: most often a slip, never an error, as the data may still come."""
+    yield from slips.quoted_comparators(definitions)
     try:
         with desk.people() as warehouse:
-            known = {kind: people.names_of(warehouse, kind) for kind in ("event", "trait")}
-            worked_out = people.names_of(warehouse, "computed_trait") if warehouse.has("computed_trait") else {}
-            named = {key: 0 for trait in read_traits(desk.space.traits) for key in trait.keys}
-            known["trait"] |= named | worked_out
+            yield from slips.unheard_of(warehouse, definitions, read_traits(desk.space.traits))
+            yield from slips.unknown_properties(warehouse, definitions)
     except GuestlistError as error:  # definitions can be checked all the same
         desk.without_stores(error)
-        return
-    for one in definitions:
-        for kind, name in sorted(wording.names(one.who)):
-            if name not in known[kind]:
-                told = "nobody has done" if kind == "event" else "nobody has the trait"
-                yield f"{one.key}: {told} `{name}` yet. {_meant(kind, name, known[kind])}".rstrip()
-
-
-def _meant(kind: str, name: str, known: Mapping[str, int]) -> str:
-    near = nearest(name, known)
-    if near is None:
-        return ""
-    has = f"It has {known[near]:,} events." if kind == "event" else f"{known[near]:,} people have it."
-    return f"Did you mean `{near}`? {has}"
 
 
 class AudienceList(Answer):
-    """All audiences, by key."""
+    """All audiences, by key. `notes`: which of them cannot be worked out now, and why; their `people` is null."""
 
     audiences: tuple[Audience, ...]
+    notes: tuple[str, ...]
 
 
 class ListAudiences(Operation[AudienceList]):
@@ -159,31 +156,49 @@ class ListAudiences(Operation[AudienceList]):
 
     def run(self, desk: Desk) -> AudienceList:
         definitions = evaluating.in_order(read_folder(desk.space.audiences))
-        numbers = _numbers(desk, definitions)
+        numbers, notes = _numbers(desk, definitions, definitions)
         by_key = sorted(definitions, key=lambda one: one.key)
-        return AudienceList(audiences=tuple(Audience(**_audience(one, numbers.get(one.key))) for one in by_key))
+        told = tuple(Audience(**_audience(one, numbers.get(one.key))) for one in by_key)
+        return AudienceList(audiences=told, notes=notes)
 
 
-def _numbers(desk: Desk, definitions: Sequence[Definition]) -> Mapping[str, int]:
-    """How many people are in each audience; empty before there is any data."""
+def _numbers(
+    desk: Desk, some: Sequence[Definition], definitions: Sequence[Definition]
+) -> tuple[Mapping[str, int], tuple[str, ...]]:
+    """How many people are in each of some audiences, and why that cannot be told of others; empty without any data."""
     if not people.has_data(desk.space):
-        return {}
+        return {}, ()
+    numbers: dict[str, int] = {}
+    notes: list[str] = []
     try:
         with desk.people() as warehouse:
-            question = question_of(warehouse, desk, None, definitions)
-            return {
-                one.key: people.count(warehouse, evaluating.members(one, question, definitions)) for one in definitions
-            }
+            try:
+                question = question_of(warehouse, desk, None, some)
+                return {one.key: _number(warehouse, one, question, definitions) for one in some}, ()
+            except GuestlistError:
+                # Something that one of them asks for cannot be read: each by itself, so that the others are counted.
+                for one in some:
+                    try:
+                        question = question_of(warehouse, desk, None, together(definitions, one))
+                        numbers[one.key] = _number(warehouse, one, question, definitions)
+                    except GuestlistError as error:
+                        notes.append(f"{one.key} cannot be worked out. {error.message} {error.next_step}".rstrip())
     except GuestlistError as error:
         if error.code == people.NO_DATA:
-            return {}
+            return {}, ()
         raise
+    return numbers, tuple(notes)
+
+
+def _number(warehouse: Warehouse, one: Definition, question: Question, definitions: Sequence[Definition]) -> int:
+    return people.count(warehouse, evaluating.members(one, question, definitions))
 
 
 class AudienceInFull(Answer, Audience):
-    """One audience in full. `syncs_in_words`: where it goes and how often."""
+    """One audience in full. `syncs_in_words`: where it goes and how often. `notes`: why its people are not counted."""
 
     syncs_in_words: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 class ShowAudience(Operation[AudienceInFull]):
@@ -194,9 +209,11 @@ class ShowAudience(Operation[AudienceInFull]):
 
     def run(self, desk: Desk) -> AudienceInFull:
         definitions, one = read_one(desk.space, self.key)
+        numbers, notes = _numbers(desk, [one], definitions)
         return AudienceInFull(
-            **_audience(one, _numbers(desk, definitions).get(one.key)),
+            **_audience(one, numbers.get(one.key)),
             syncs_in_words=tuple(wording.sync(sync) for sync in one.syncs),
+            notes=notes,
         )
 
 

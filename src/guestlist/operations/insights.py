@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from guestlist.asking import together
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.insight import difference, overlaps, parts_alone, reach
 from guestlist.audiences.question import Question
 from guestlist.audiences.scanning import scanned
+from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import stopwatch
 from guestlist.operations.audiences import AsOf, Key, Reveal, groups_of
 from guestlist.operations.desk import Desk
@@ -19,7 +21,7 @@ from guestlist.operations.questions import asked, instant_of, read_one
 from guestlist.operations.standing import expected_size
 from guestlist.store import Warehouse
 from guestlist.syncing import LEDGER_FILE
-from guestlist.telling import people, wording
+from guestlist.telling import people, slips, wording
 from guestlist.telling.answer import Answer, Value
 from guestlist.telling.people import Person
 from guestlist.values.mail_domains import CONSUMER_DOMAINS
@@ -68,7 +70,7 @@ class Overlap(Value):
 
 
 class Preview(Answer):
-    """What there is to tell of an audience before anything is sent."""
+    """What there is to tell of an audience before anything is sent. `notes`: what it names and nobody has."""
 
     audience: str
     name: str
@@ -83,6 +85,7 @@ class Preview(Answer):
     sample: tuple[Person, ...]
     seconds: float
     time_zone: str
+    notes: tuple[str, ...]
 
 
 class PreviewAudience(Operation[Preview]):
@@ -135,6 +138,7 @@ class PreviewAudience(Operation[Preview]):
                 ),
                 "seconds": round(seconds, 3),
                 "time_zone": desk.space.settings.time_zone,
+                "notes": slips.unheard_of(warehouse, together(definitions, one), read_traits(desk.space.traits)),
             }
         return Preview.model_validate({**told, "syncs": () if self.as_of else _sending(desk, self.key)})
 

@@ -1,13 +1,16 @@
 """Syncs: how each one stands in full, what it would send, and what it is told to do."""
 
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 import orjson
 from pydantic import Field
 
+from guestlist.asking import together
 from guestlist.audiences.definition import Sync as Wish
 from guestlist.audiences.schedule import Past, due, schedule_text
+from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import microseconds
 from guestlist.destinations.settings import read_destination, readable_destinations
 from guestlist.errors import GuestlistError
@@ -30,6 +33,7 @@ from guestlist.store.journal_counts import SyncCount
 from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
 from guestlist.syncing import Bound, Outlook, Syncing
+from guestlist.telling import slips
 from guestlist.telling.answer import Answer, Value
 
 Key = Annotated[str, Field(description="audience@destination, or audience while it goes to one.")]
@@ -280,10 +284,20 @@ class PlannedSync(Value):
     blank_cells: tuple[BlankCells, ...]
 
 
+class NotPlanned(Value):
+    """A sync whose audience could not be evaluated: nothing of it is sent, and who was in it stays."""
+
+    sync: str
+    name: str
+    error: Stopped
+
+
 class Plans(Answer):
-    """What each sync would do."""
+    """What each sync would do, or what stopped it. `notes`: what their audiences name and nobody has."""
 
     plans: tuple[PlannedSync, ...]
+    stopped: tuple[NotPlanned, ...]
+    notes: tuple[str, ...]
 
 
 class PlanSyncs(Operation[Plans]):
@@ -298,8 +312,26 @@ class PlanSyncs(Operation[Plans]):
             if desk.keeper is not None:
                 _note_moves(syncing)
             chosen = some_of(syncing, self.key)
-            syncing.make_rows(chosen)
-            return Plans(plans=tuple(_planned(syncing.look_ahead(bound)) for bound in chosen))
+            failed = syncing.refreshed.failed
+            if self.key is not None and chosen[0].definition.key in failed:
+                raise failed[chosen[0].definition.key]
+            good = [bound for bound in chosen if bound.definition.key not in failed]
+            syncing.make_rows(good)
+            plans = tuple(_planned(syncing.look_ahead(bound)) for bound in good)
+            stopped = tuple(_not_planned(bound, failed) for bound in chosen if bound not in good)
+            return Plans(plans=plans, stopped=stopped, notes=notes_of(syncing, chosen))
+
+
+def notes_of(syncing: Syncing, some: Iterable[Bound]) -> tuple[str, ...]:
+    """What the audiences of these syncs name, and those that they ask about, and nobody has."""
+    about = {each.key: each for bound in some for each in together(syncing.definitions, bound.definition)}
+    return slips.unheard_of(syncing.warehouse, about.values(), read_traits(syncing.space.traits))
+
+
+def _not_planned(bound: Bound, failed: Mapping[str, GuestlistError]) -> NotPlanned:
+    error = failed[bound.definition.key]
+    told = Stopped(code=error.code, message=error.message, next=error.next_step)
+    return NotPlanned(sync=bound.key, name=bound.definition.name, error=told)
 
 
 def _note_moves(syncing: Syncing) -> None:

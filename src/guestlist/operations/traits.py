@@ -8,7 +8,7 @@ from pydantic import Field
 
 from guestlist.asking import check_query, worked_out
 from guestlist.audiences.mistakes import did_you_mean
-from guestlist.audiences.traits.definition import ComputedTrait, SqlTrait, TraitDefinition
+from guestlist.audiences.traits.definition import SqlTrait, TraitDefinition
 from guestlist.audiences.traits.document import read_folder
 from guestlist.audiences.traits.keeping import dropped
 from guestlist.audiences.traits.querying import LARGEST_LINE
@@ -17,7 +17,7 @@ from guestlist.operations.audiences import Reveal
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Operation, Scope, get
 from guestlist.store import Warehouse
-from guestlist.telling import masking, people, wording
+from guestlist.telling import masking, people, slips, wording
 from guestlist.telling.answer import Answer, Value
 
 SAMPLE = 10
@@ -45,28 +45,25 @@ class CheckTraits(Operation[TraitsChecked]):
 def _notes(desk: Desk, definitions: Sequence[TraitDefinition]) -> Iterator[str]:
     if not definitions:
         yield f"there is no trait yet: put a file into {desk.space.traits} (docs/traits.md shows how)."
+    yield from slips.quoted_comparators_of_traits(definitions)
     try:
         with desk.people() as warehouse:
             for one in definitions:
                 if isinstance(one, SqlTrait):
                     check_query(desk.space, warehouse, one, at=desk.clock.now())
-            yield from _unheard_of(warehouse, definitions)
+            yield from _sent_too(warehouse, definitions)
+            yield from slips.unheard_of_traits(warehouse, definitions)
+            yield from slips.unknown_properties_of_traits(warehouse, definitions)
             yield from _left_out(definitions, dropped(warehouse))
     except GuestlistError as error:
         desk.without_stores(error)
 
 
-def _unheard_of(warehouse: Warehouse, definitions: Sequence[TraitDefinition]) -> Iterator[str]:
-    """Keys that people send too, and events that nobody has done."""
-    sent, done = people.names_of(warehouse, "trait"), people.names_of(warehouse, "event")
-    for one in definitions:
-        for key in one.keys:
-            if key in sent:
-                yield f"{key}: people send a trait of that name too, which does not count any more. Choose another key."
-        if isinstance(one, ComputedTrait):
-            for event in dict.fromkeys(wording.events_of(one)):
-                if event not in done:
-                    yield f"{one.key}: nobody has done `{event}` yet. {did_you_mean(event, done)}".rstrip()
+def _sent_too(warehouse: Warehouse, definitions: Sequence[TraitDefinition]) -> Iterator[str]:
+    """Keys that people send too."""
+    sent = people.names_of(warehouse, "trait")
+    for key in (key for one in definitions for key in one.keys if key in sent):
+        yield f"{key}: people send a trait of that name too, which does not count any more. Choose another key."
 
 
 def _left_out(definitions: Sequence[TraitDefinition], numbers: Mapping[str, int]) -> Iterator[str]:

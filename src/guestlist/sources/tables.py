@@ -26,7 +26,7 @@ def read_whole(warehouse: Warehouse, file: DataFile, *, into: str) -> Table:
         staged = columns_of_json(staged, file.columns)
         bad = warehouse.read(staged.aggregate(n=staged.count(where=staged.bad))).to_pylist()[0]["n"]
         if bad:
-            raise _unreadable(file, bad)
+            raise unreadable(file, bad)
     table = warehouse.materialise(into, staged.select(*file.columns))
     warehouse.drop("file_lines")
     if not warehouse.read(table.limit(1)).num_rows:
@@ -55,13 +55,14 @@ class _Lines:
         try:
             for batch in self._file.batches():
                 if batch.rejections:
-                    raise _unreadable(self._file, len(batch.rejections))
+                    raise unreadable(self._file, len(batch.rejections))
                 yield batch.rows.cast(schema)
         except GuestlistError as error:
             self.error = error
 
 
-def _unreadable(file: DataFile, lines: int) -> GuestlistError:
+def unreadable(file: DataFile, lines: int) -> GuestlistError:
+    """So many lines of a file cannot be read."""
     return GuestlistError(
         "file_lines",
         f"{file.path.name} has lines that cannot be read ({lines:,} so far).",

@@ -13,6 +13,7 @@ from guestlist.audiences import definition as d
 from guestlist.audiences.explain import EventSeen, Explained, Followed, Limit, Reason, Said, TraitSeen
 from guestlist.audiences.matching import Asked
 from guestlist.audiences.steps import split_path
+from guestlist.audiences.times import on_clocks
 from guestlist.destinations.meta.sent import AtMeta
 from guestlist.telling import masking, wording
 from guestlist.telling.people import Person
@@ -22,7 +23,7 @@ _AMOUNTS = ("total", "revenue", "value")
 
 def clock(instant: datetime, zone: ZoneInfo) -> str:
     """An instant as clocks in the space's zone show it."""
-    return instant.astimezone(zone).strftime("%Y-%m-%d %H:%M")
+    return on_clocks(instant, zone).strftime("%Y-%m-%d %H:%M")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -305,9 +305,10 @@ def stays(warehouse: Warehouse, profile_id: str, audience: str) -> list[Mapping[
 
 
 def names_of(warehouse: Warehouse, kind: str) -> dict[str, int]:
-    """The names of all events, with how many of each there are, or of all traits, with how many people have each."""
+    """The names of all events or types of identifiers, and how many there are; of all traits, and how many have each."""
     table = warehouse.table(kind)
-    asked = table.group_by(name=table["event" if kind == "event" else "key"]).aggregate(times=table.count())
+    column = {"event": "event", "identifier": "type"}.get(kind, "key")
+    asked = table.group_by(name=table[column]).aggregate(times=table.count())
     return {row["name"]: row["times"] for row in warehouse.read(asked).to_pylist()}
 
 

@@ -51,7 +51,7 @@ def lines(condition: d.Condition, depth: int = 0) -> Iterator[str]:
 
 
 def names(condition: d.Condition) -> frozenset[tuple[str, str]]:
-    """Every event and trait that is asked about, as (`event` or `trait`, name)."""
+    """What is asked about: every event, trait and type of identifier, as (`event`, `trait` or `identifier`, name)."""
     return frozenset(found for one in d.every(condition) for found in _names(one))
 
 
@@ -59,6 +59,8 @@ def _names(condition: d.Condition) -> Iterator[tuple[str, str]]:
     match condition:
         case d.Trait(trait=trait):
             yield "trait", trait
+        case d.Listed(list=listed):
+            yield "identifier", listed.identifier
         case d.Event(step=step):
             for each in d.steps(step):
                 yield "event", each.event

@@ -43,3 +43,31 @@ def test_explain_says_what_the_trait_was(typed: Typed) -> None:
     assert "gold, since 2026-01-01" in before.out
     now = typed("audiences", "explain", "golden", "user_id:ann", "--reveal")
     assert "silver, since 2026-03-01" in now.out
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "9999-12-31T23:59-12:00", "0001-01-01T00:00+14:00"])
+def test_the_ends_of_the_calendar_are_days_like_others(typed: Typed, day: str) -> None:
+    told = typed("audiences", "members", "win_back", "--as-of", day)
+    assert told.code == 0
+    assert f"0 people in Win back: left a cart as of {day}." in told.out
+    assert typed("audiences", "preview", "win_back", "--as-of", day).code == 0
+    assert typed("audiences", "changes", "win_back", "--since", day).code == 0
+    explained = typed("audiences", "explain", "win_back", "user_id:ann", "--as-of", day)
+    assert (explained.code, "unexpected" in explained.err) == (0, False)
+
+
+def test_a_date_at_the_end_of_the_calendar_stops_no_audience(typed: Typed) -> None:
+    for n, who in enumerate(
+        (
+            "{ event: Order Completed, to: 9999-12-31 }",
+            "{ trait: until, after: 9999-12-31 }",
+            "{ trait: since, before: 0001-01-01 }",
+        )
+    ):
+        (typed.space / "audiences" / f"end{n}.yaml").write_text(f"key: end{n}\nwho: {who}\nhistory: 0001-01-01\n")
+    assert typed("audiences", "check").code == 0
+    told = typed("audiences", "list", "--json").facts["audiences"]
+    assert {one["key"]: one["people"] for one in told if one["key"].startswith("end")} == dict.fromkeys(
+        ("end0", "end1", "end2"), 0
+    )
+    assert typed("audiences", "preview", "end0").code == 0

@@ -61,6 +61,23 @@ def test_check_tells_every_mistake_and_needs_no_data(empty: Typed) -> None:
     assert empty("traits", "check", "--json").facts == {"traits": ["spent"], "notes": []}
 
 
+LIKE = "key: {}\nevent: Order Completed\ncount: true\nwhere: {{ total: {{ greater_than: {{ trait: {} }} }} }}\n"
+
+
+def test_check_tells_traits_that_are_worked_out_from_each_other(shop: Typed) -> None:
+    folder = shop.space / "traits"
+    for key, other in (("own", "own"), ("one", "two"), ("two", "one"), ("behind", "one"), ("fine", "spent")):
+        (folder / f"{key}.yaml").write_text(LIKE.format(key, other))
+    told = shop("traits", "check")
+    assert told.code == 1
+    assert "one.yaml: where: traits are worked out from each other in a circle: `one` -> `two` -> `one`." in told.err
+    assert "own.yaml: where: `own` is worked out from itself." in told.err
+    assert "behind" not in told.err
+    for key in ("own", "one", "behind"):
+        (folder / f"{key}.yaml").unlink()
+    assert shop("traits", "check").code == 0
+
+
 def test_check_looks_at_queries_and_names_what_nobody_does(shop: Typed) -> None:
     assert shop("traits", "check").out.splitlines() == ["3 traits checked, no mistake."]
     (shop.space / "traits" / "spent.yaml").write_text("key: meeting\nevent: Order Complete\ncount: true\n")
@@ -135,11 +152,58 @@ def test_audiences_by_traits_and_lists(shop: Typed) -> None:
     assert "yes    is among the emails of vip.csv" in shop("audiences", "explain", "vip", "email:jane@example.org").out
 
     (shop.space / "vip.csv").rename(shop.space / "vips.csv")
-    for words in (("check",), ("members", "vip")):
+    place = "vip.yaml: who.all[0].in_list: The list vip.csv is not there"
+    for words, code in ((("check",), "definition_mistakes"), (("members", "vip"), "file_missing")):
         told = shop("audiences", *words)
-        assert (told.code, "file_missing" in told.err) == (1, True)
+        assert (told.code, code in told.err) == (1, True)
+        assert place in told.err
         assert "Did you mean `vips.csv`?" in told.err
     assert members("spenders") == [JOSE]
+    listed = shop("audiences", "list")
+    assert listed.code == 0
+    assert f"Note: vip cannot be worked out. {place}" in listed.out
+    told_of = shop("audiences", "list", "--json").facts
+    counted = {one["key"]: one["people"] for one in told_of["audiences"]}
+    assert (counted["spenders"], counted["vip"], len(told_of["notes"])) == (1, None, 1)
+    assert "People: 1" in shop("audiences", "show", "spenders").out
+    assert place in shop("audiences", "show", "vip").out
+
+
+BAD_LISTS = [
+    ("{ query: DELETE FROM event, column: email }", "query", "it is not a SELECT"),
+    ("{ query: SELECT email FROM form }", "query", "there is no relation `form`"),
+    ("{ query: \"SELECT * FROM read_csv('/etc/passwd')\" }", "query", "it reads from read_csv()"),
+    ("{ query: SELECT user_id FROM event }", "query", "user_id"),
+    ("{ query: SELECT profile_id FROM event }", "query", "A list has no column `email`."),
+    ("{ file: lists/ragged.csv }", "file", "ragged.csv has lines that cannot be read (1 so far)"),
+    ("{ file: lists/bad.csv, column: mail }", "file", "has no column `mail`. Did you mean `email`?"),
+    ("{ file: lists/none.csv }", "file", "The list lists/none.csv is not there"),
+    ("{ file: lists/bad.csv }", "file", "has nothing in its column `email` that can be read as email"),
+]
+
+
+@pytest.mark.parametrize(("listed", "name", "message"), BAD_LISTS)
+def test_check_tells_what_is_wrong_with_a_list_and_where(shop: Typed, listed: str, name: str, message: str) -> None:
+    (shop.space / "lists").mkdir(exist_ok=True)
+    (shop.space / "lists" / "ragged.csv").write_text("email,x\njane@example.org,1\nragged\n")
+    (shop.space / "lists" / "bad.csv").write_text("email\nnobody\n")
+    (shop.space / "audiences" / "zz.yaml").write_text(f"key: listed\nwho: {{ not: {{ in_list: {listed} }} }}\n")
+    told = shop("audiences", "check")
+    assert told.code == 1
+    assert f"zz.yaml: who.not.in_list.{name}: " in told.err
+    assert message in told.err
+
+
+def test_check_tells_mistakes_in_files_of_lists_without_any_data(empty: Typed) -> None:
+    (empty.space / "ragged.csv").write_text("email,x\njane@example.org,1\nragged\n")
+    for n, file in enumerate(("ragged.csv", "gone.csv")):
+        (empty.space / "audiences" / f"zz{n}.yaml").write_text(f"key: zz{n}\nwho: {{ in_list: {file} }}\n")
+    (empty.space / "audiences" / "zz2.yaml").write_text(
+        "key: zz2\nwho: |\n  trait('a') = 'b' AND list(file: 'gone.csv') = false\n"
+    )
+    told = empty("audiences", "check", "--json").facts["error"]["mistakes"]
+    assert [one["at"] for one in told] == ["zz0.yaml: who.in_list", "zz1.yaml: who.in_list", "zz2.yaml: who"]
+    assert not (empty.space / ".guestlist" / "warehouse.duckdb").exists()
 
 
 def test_the_help_teaches(empty: Typed, tmp_path: Path) -> None:

@@ -44,6 +44,32 @@ def test_a_list_goes_to_meta_and_an_unreadable_one_leaves_all_there(shop: Shop) 
     assert shop.meta.members(listed) == {2, 3, 4}
 
 
+def test_a_plan_goes_on_without_an_audience_whose_list_is_gone_and_says_where_it_stands(shop: Shop) -> None:
+    (shop.space / "audiences" / "listed.yaml").write_text(LISTED)
+    place = "listed.yaml: who.in_list.file: The list lists/vip.csv is not there"
+    told = shop.type("plan", "--json")
+    assert told.code == 1
+    assert [one["sync"] for one in told.facts["plans"]] == ["vip@main"]
+    assert [(one["sync"], one["error"]["code"]) for one in told.facts["stopped"]] == [("listed@main", "file_missing")]
+    assert place in told.facts["stopped"][0]["error"]["message"]
+    assert place in shop.type("plan").out
+    assert shop.type("plan", "vip").code == 0
+    named = shop.type("plan", "listed")
+    assert (named.code, place in named.err) == (1, True)
+
+
+def test_a_slip_in_an_exclusion_is_told_before_and_while_it_is_sent(shop: Shop) -> None:
+    (shop.space / "audiences" / "slip.yaml").write_text(
+        "key: slip\nwho: { not: { event: Order Complet } }\nsync: main\n"
+    )
+    note = "slip: nobody has done `Order Complet` yet."
+    for command in ("plan", "sync"):
+        told = shop.type(command, "--json").facts["notes"]
+        assert [one.startswith(note) for one in told] == [True]
+        assert f"Note: {note}" in shop.type(command).out
+        assert f"Note: {note}" not in shop.type(command, "vip").out
+
+
 def test_whoever_must_not_be_sent_leaves_also_while_the_list_is_gone(shop: Shop) -> None:
     (shop.space / "audiences" / "listed.yaml").write_text(LISTED)
     write_list(shop, 1, 2, 3)

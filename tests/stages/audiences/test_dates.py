@@ -6,6 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.stages.audiences.histories import History, event, trait
 
+from guestlist.audiences import compile as compiling
+from guestlist.audiences.document import read
+
 NOW = "2026-03-10T12:00:00"
 
 WINDOWS = [
@@ -230,3 +233,35 @@ def test_one_date_of_a_list_has_to_pass_alone() -> None:
     history = History(events=[event("a", "V", "2026-03-01", {"when": ["2026-03-01", "2026-03-20"]})])
     assert history.members("{event: V, where: {when: {within_last: 5 days}}}", NOW) == ""
     assert history.members("{event: V, where: {when: {within_last: 10 days}}}", NOW) == "a"
+
+
+# a: long ago, b: the last day there is, c: the same as an instant, d: the first day there is
+ENDS = {"a": "2026-03-09", "b": "9999-12-31", "c": "9999-12-31T09:00:00Z", "d": "0001-01-01"}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/New_York"])
+@pytest.mark.parametrize("as_of", ["0001-01-01T12:00:00", "2026-03-10T12:00:00", "9999-12-31T23:59:59.999999"])
+def test_the_ends_of_the_calendar(zone: str, as_of: str) -> None:
+    history = History(
+        traits=[trait(who, "when", value, at="0001-01-01T00:00:00") for who, value in ENDS.items()],
+        events=[event("a", "V", "2026-03-09"), event("b", "V", "0001-01-01T12:00:00")],
+    )
+
+    def members(who: str) -> str:
+        # Worked by hand: the interpreter's calendar ends where Python's does.
+        definition = read(f"key: a\nwho: {who}")
+        found = history.read(compiling.members(definition, history.question(as_of, ZoneInfo(zone))))
+        return "".join(sorted(found["profile_id"].to_pylist()))
+
+    then = "b" if as_of.startswith("0001") else "ab"
+    for window in ("to: 9999-12-31", "from: 0001-01-01", "from: 0001-01-01T00:00+14:00, to: 9999-12-31T23:59-12:00"):
+        assert members(f"{{event: V, {window}}}") == then
+    assert members("{event: V, from: 9999-12-31}") == ""
+    assert members("{trait: when, before: 0001-01-01}") == ""
+    assert members("{trait: when, before: 9999-12-31}") == "ad"
+    assert members("{trait: when, after: 9999-12-31}") == ""
+    assert members("{trait: when, after: 0001-01-01}") == "abc"
+    for comparator in ("within_last", "before_last", "within_next", "after_next"):
+        for amount in ("100 years", "1200 months", "36500 days", "876000 hours"):
+            members(f"{{trait: when, {comparator}: {amount}}}")
+    members("{event: V, within: 100 years}")

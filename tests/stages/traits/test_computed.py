@@ -139,7 +139,7 @@ def test_a_trait_may_compare_with_one_before_it() -> None:
 def test_traits_in_a_circle_are_refused_by_name() -> None:
     one = of_orders("count: true\nwhere: { total: { greater_than: { trait: two } } }", "one")
     two = of_orders("count: true\nwhere: { total: { greater_than: { trait: one } } }", "two")
-    with pytest.raises(DefinitionError, match="`one`, `two`"):
+    with pytest.raises(DefinitionError, match="`one` -> `two` -> `one`"):
         values(History(events=EVENTS), [one, two])
 
 

@@ -125,6 +125,11 @@ MISTAKES = [
     # who, path, part of the message, suggestion
     ("{evnt: A}", "who", "needs one of all, any", "`event`"),
     ("[{event: A}]", "who", "is a list", "`all: [...]`"),
+    ("{all: []}", "who.all", "at least one condition, not an empty list", ""),
+    ("{event: A, holdout: 10%}", "who.holdout", "belongs beside `who`, not into it", "`holdout:`"),
+    ("{all: [{event: A}], sample: 10%}", "who.sample", "belongs beside `who`", "`sample:`"),
+    ("{history: all}", "who.history", "belongs beside `who`", "`history:`"),
+    ("{not: {trait: a, equals: b, history: all}}", "who.not.history", "belongs beside `who`", "`history:`"),
     ("{event: A, trait: b}", "who", "mixes `event` and `trait`", "under `all:`"),
     ("{all: []}", "who.all", "at least one condition", ""),
     ("{all: [{event: A}, {not: {trait: x, equal: 5}}]}", "who.all[1].not.equal", "is not known", "`equals`"),

@@ -32,7 +32,11 @@ MISTAKES = [
     ("event(Order Completed).count() > 1", 13, "`Completed` is not possible here", "quotes"),
     ("event('A').count() >= 1)", 24, "expected: the end", ""),
     ("(trait('x') = 1", 16, "ends too early", ""),
-    ("trait('x') = ;", 14, "`;` means nothing", ""),
+    ("trait('x') = ;1", 14, "`;` means nothing", ""),
+    ("trait('x') = ;", 15, "ends too early", ""),
+    ("event('A').within(last: 14 days).count() >= 1", 19, "`last:` is not known here", "within(14 days)"),
+    ("event('A').within(parent: 14 days).count() >= 1", 12, "`parent` names the event before", ""),
+    ("event('A').from(day: '2026-01-31').count() >= 1", 17, "`day:` is not known here", "from('2026-01-31')"),
     ("'x' = 'y'", 1, "compares nothing of a person", "event(...) or trait(...)"),
     ("5", 1, "is no condition", ""),
     (

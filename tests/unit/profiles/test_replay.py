@@ -61,15 +61,33 @@ def test_limit_of_five() -> None:
     assert [aside.node for aside in result.set_aside] == [6, 7, 8, 9, 10]
 
 
-@pytest.mark.parametrize(("days", "joined"), [(1, 2), (3, 3), (4, 10), (8, 10)])
-def test_two_in_a_week(days: int, joined: int) -> None:
+# Ten devices, the first on day 0, and so many days between two of them. By hand: one is joined if of those that were,
+# at most one was first seen within the span before it, whose far end is left out.
+WEEK, MONTH, YEAR = timedelta(days=7), timedelta(days=30), timedelta(days=365)
+TWO_IN = [
+    (WEEK, 1, [0, 1, 7, 8]),
+    (WEEK, 3, [0, 3, 9, 12, 18, 21, 27]),
+    (WEEK, 4, [0, 4, 8, 12, 16, 20, 24, 28, 32, 36]),
+    (WEEK, 8, [0, 8, 16, 24, 32, 40, 48, 56, 64, 72]),
+    (MONTH, 7, [0, 7, 35, 42]),
+    (MONTH, 14, [0, 14, 42, 56, 84, 98, 126]),
+    (MONTH, 15, [0, 15, 30, 45, 60, 75, 90, 105, 120, 135]),
+    (YEAR, 100, [0, 100, 400, 500, 800, 900]),
+    (YEAR, 182, [0, 182, 546, 728, 1092, 1274, 1638]),
+    (YEAR, 183, [0, 183, 366, 549, 732, 915, 1098, 1281, 1464, 1647]),
+]
+
+
+@pytest.mark.parametrize(("span", "days", "joined"), TWO_IN)
+def test_two_in_a_span(span: timedelta, days: int, joined: list[int]) -> None:
     told = _told(*([0, device] for device in range(1, 11)), every=days * DAY)
-    limits = Limits(by_type={"user_id": None}, others=Limit(count=2, within=timedelta(days=7)))
+    limits = Limits(by_type={"user_id": None}, others=Limit(count=2, within=span))
     kinds = ["user_id", *["anonymous_id"] * 10]
     result = replay(told, _nodes(kinds, told), limits, Caps())
-    assert sum(oldest == 0 for oldest in result.oldest[1:]) >= min(joined, 2)
-    seen = [node * days for node, oldest in enumerate(result.oldest[1:]) if oldest == 0]
-    assert all(len([other for other in seen if day - 7 < other <= day]) <= 2 for day in seen)
+    assert [n * days for n, oldest in enumerate(result.oldest[1:]) if oldest == 0] == joined
+    assert [aside.message * days for aside in result.set_aside] == [
+        n * days for n in range(10) if n * days not in joined
+    ]
 
 
 def test_caps() -> None:

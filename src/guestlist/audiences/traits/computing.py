@@ -11,10 +11,10 @@ from guestlist.audiences import definition as d
 from guestlist.audiences.comparing import finite, property_value, trait_value
 from guestlist.audiences.matching import event_rows
 from guestlist.audiences.measuring import DECIMALS, OF_VALUES, lists_of, numbers_of, told, values_of
-from guestlist.audiences.mistakes import DefinitionError, Mistake
+from guestlist.audiences.mistakes import DefinitionError
 from guestlist.audiences.question import Question
 from guestlist.audiences.steps import EACH, split_path
-from guestlist.audiences.traits.definition import ComputedTrait, Takings, compared_with
+from guestlist.audiences.traits.definition import ComputedTrait, Takings, circles, compared_with, told_circle
 
 Materialise = Callable[[str, ir.Table], ir.Table]
 # Up to here a whole number is written without a fraction, as the data spells it.
@@ -29,9 +29,7 @@ def in_order(traits: Iterable[ComputedTrait]) -> tuple[ComputedTrait, ...]:
     while left:
         ready = [trait for trait in left.values() if not compared_with(trait) & left.keys()]
         if not ready:
-            circle = ", ".join(f"`{key}`" for key in left)
-            message = f"these traits are each worked out from another of them: {circle}."
-            raise DefinitionError([Mistake(path="traits", message=message, suggestion="Take one of them out.")])
+            raise DefinitionError([told_circle(circles(left.values())[0], "traits")])
         done += sorted(ready, key=lambda trait: (repr(_events_of(trait)), trait.key))
         left = {key: trait for key, trait in left.items() if trait not in ready}
     return tuple(done)

@@ -15,7 +15,9 @@ from guestlist.audiences.traits.definition import (
     Takings,
     TraitDefinition,
     TraitReducer,
+    circles,
     compared_with,
+    told_circle,
 )
 
 HEAD = ("key", "name", "description")
@@ -67,6 +69,10 @@ def _check_names(found: Iterable[tuple[str, TraitDefinition]], mistakes: Mistake
         for key in sorted(compared_with(trait) & asked) if isinstance(trait, ComputedTrait) else ():
             told = f"compares with `{key}`, which a query gives only after this one is worked out."
             mistakes.add(f"{file}: where", told)
+    # A trait whose key is there twice is told above, and is no circle.
+    own = {trait.key: trait for file, trait in found if isinstance(trait, ComputedTrait) and owner[trait.key] == file}
+    for circle in circles(own.values()):
+        mistakes.found.append(told_circle(circle, f"{owner[circle[0]]}: where"))
 
 
 def _read_text(text: str, file: str, folder: Path | None, mistakes: Mistakes) -> TraitDefinition | None:
