@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guestlist.errors import IN_USE, GuestlistError, WrongUseError
+from guestlist.misread import in_words
 from guestlist.service.failing import strange
 from guestlist.telling.problems import discreet, problem
 
@@ -110,7 +111,7 @@ async def tell_wrong_parameters(_: Request, error: Exception) -> Response:
     """Parameters that are not as they should be; no value is repeated, it may be personal, nor a name that looks so."""
     assert isinstance(error, RequestValidationError)
     mistakes = [
-        {"at": discreet(".".join(map(str, one["loc"]))), "message": discreet(str(one["msg"])), "suggestion": ""}
+        {"at": discreet(".".join(map(str, one["loc"]))), "message": discreet(in_words(one)), "suggestion": ""}
         for one in error.errors()
     ]
     told = WrongUseError(
