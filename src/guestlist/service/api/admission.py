@@ -21,8 +21,9 @@ from guestlist.service.api.served import Served
 _Handler = Callable[[HttpRequest], Coroutine[Any, Any, Response]]
 
 
-def admitting(kind: type[Request], spaces: Mapping[str, Served], query: frozenset[str]) -> type[APIRoute]:
-    """The route of an operation that looks who asks first. `query`: the names that may stand in its query."""
+def admitting(kind: type[Request], spaces: Mapping[str, Served], names: frozenset[str]) -> type[APIRoute]:
+    """The route of an operation that looks who asks first. `names`: of the parameters in its body or query."""
+    in_query, in_body = (frozenset[str](), names) if reads_body(kind) else (names, frozenset[str]())
 
     class Admitting(APIRoute):
         def get_route_handler(self) -> _Handler:
@@ -32,9 +33,10 @@ def admitting(kind: type[Request], spaces: Mapping[str, Served], query: frozense
                 caller = await run_in_threadpool(_caller_of, http, spaces)
                 caller.check(frozenset({kind.route.needs}))
                 http.state.caller = caller
-                _check_query(http, query)
+                http.state.parameters = names
+                _check_query(http, in_query)
                 if reads_body(kind):
-                    await _check_body(http, kind)
+                    await _check_body(http, in_body)
                 return await handle(http)
 
             return handle_admitted
@@ -60,7 +62,7 @@ def _check_query(http: HttpRequest, known: frozenset[str]) -> None:
     _refuse("query", [name for name in http.query_params if name not in known])
 
 
-async def _check_body(http: HttpRequest, kind: type[Request]) -> None:
+async def _check_body(http: HttpRequest, known: frozenset[str]) -> None:
     if not await http.body():
         return
     given = http.headers.get("content-type", "")
@@ -76,8 +78,7 @@ async def _check_body(http: HttpRequest, kind: type[Request]) -> None:
     body = await _json(http)
     if not isinstance(body, dict):
         raise _bad_json("The body is JSON, but no object of parameters, such as {}.")
-    if not _has_parameters(kind):
-        _refuse("body", list(body))
+    _refuse("body", [name for name in body if name not in known])
 
 
 async def _json(http: HttpRequest) -> Any:
@@ -90,14 +91,6 @@ async def _json(http: HttpRequest) -> Any:
         raise _bad_json(f"The body is no JSON: byte {error.start + 1} is no UTF-8.") from None
     except RecursionError:
         raise _bad_json("The body is nested too deeply.") from None
-
-
-def _has_parameters(kind: type[Request]) -> bool:
-    return any(f"{{{name}}}" not in kind.route.path and name not in IN_HEADERS for name in kind.model_fields)
-
-
-IN_HEADERS = {"if_match": "If-Match", "if_none_match": "If-None-Match"}
-"""Parameters that are told by a header, as HTTP has one for them."""
 
 
 def _refuse(where: str, names: list[str]) -> None:

@@ -18,9 +18,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from starlette.concurrency import run_in_threadpool
 
 from guestlist.operations.desk import not_kept
-from guestlist.operations.operation import Export, Operation, Request, Upload
+from guestlist.operations.operation import IN_HEADERS, Export, Operation, Request, Upload
 from guestlist.service.api.access import Caller
-from guestlist.service.api.admission import IN_HEADERS, admitting, reads_body
+from guestlist.service.api.admission import admitting, reads_body
 from guestlist.service.api.problems import MEDIA_TYPE
 from guestlist.service.api.served import Served
 from guestlist.service.api.uploads import received
@@ -37,7 +37,7 @@ _IN_MEMORY = 2**20
 def add_route(router: APIRouter, kind: type[Request], spaces: Mapping[str, Served]) -> None:
     """Make the route of an operation."""
     route = kind.route
-    endpoint, query = _endpoint(kind, spaces)
+    endpoint, names = _endpoint(kind, spaces)
     told: dict[str, Any] = {}
     responses: dict[int | str, dict[str, Any]] = {status: _problem(said) for status, said in _SAID.items()}
     if issubclass(kind, Operation | Upload):
@@ -62,7 +62,7 @@ def add_route(router: APIRouter, kind: type[Request], spaces: Mapping[str, Serve
     if reads_body(kind):
         responses[413] = _problem("The parameters are too long")
         responses[415] = _problem("The parameters are not sent as JSON")
-    router.route_class = admitting(kind, spaces, query)
+    router.route_class = admitting(kind, spaces, names)
     router.add_api_route(
         f"/spaces/{{space}}{route.path}",
         endpoint,
@@ -101,7 +101,7 @@ def operation_id(kind: type[Request]) -> str:
 
 
 def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> tuple[Any, frozenset[str]]:
-    """What answers, and which names its query may have."""
+    """What answers, and the names of the parameters in its query or body."""
     placed = _PLACEHOLDER.findall(kind.route.path)
     rest = {name: field for name, field in kind.model_fields.items() if name not in {*placed, *IN_HEADERS}}
     model: type[BaseModel] = create_model(  # type: ignore[call-overload]
@@ -130,8 +130,7 @@ def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> tuple[Any, f
     chosen: Any = endpoint_for_files if issubclass(kind, Upload) else endpoint
     parameters = list(_parameters(kind, placed, model, rest))
     chosen.__signature__ = inspect.Signature(parameters)
-    query = () if reads_body(kind) else (field.alias or name for name, field in rest.items())
-    return chosen, frozenset(query)
+    return chosen, frozenset(field.alias or name for name, field in rest.items())
 
 
 @dataclass(frozen=True, kw_only=True)
