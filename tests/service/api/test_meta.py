@@ -201,6 +201,12 @@ def test_an_audience_is_shared_emptied_and_deleted(page: Page) -> None:
     (there,) = page.ask("GET", "/destinations/main/audiences")["audiences"]
     assert (there["id"], there["sync"], there["can_be_adopted"]) == (audience, "buyers@main", False)
 
+    def keys(**asked: str) -> list[str]:
+        return [one["sync"] for one in page.ask("GET", "/syncs", **asked)["syncs"]]
+
+    assert keys(state="right") == keys(audience="buyers") == keys(destination="main") == ["buyers@main"]
+    assert keys(state="stopped") == keys(state="paused") == keys(audience="viewers") == keys(destination="no") == []
+
     other = page.meta.post("accounts", name="Other")["ad_account"]
     assert page.ask("POST", "/syncs/buyers/share", accounts=[other])["changed"] == [other]
     assert page.ask("GET", "/syncs/buyers/shares", by="viewer")["shared_with"] == [other]
@@ -219,6 +225,7 @@ def test_an_audience_is_shared_emptied_and_deleted(page: Page) -> None:
     assert (gone["status"], gone["audience"], gone["deleted"]) == (200, audience, True)
     assert page.meta.get("audiences")["audiences"] == []
     assert page.ask("GET", "/syncs/buyers")["paused"] is True
+    assert (keys(state="paused"), keys(state="right")) == (["buyers@main"], [])
     assert page.ask("GET", "/syncs/buyers/shares")["status"] == 404
     page.check_that_no_secret_was_told()
 
