@@ -177,16 +177,38 @@ def test_logins_that_come_to_nothing(unconnected: Page, change: dict[str, Any], 
     assert unconnected.ask("GET", "/destinations")["destinations"] == []
 
 
-def test_reconnected_after_the_password_was_changed(page: Page) -> None:
+ENDS = {
+    "meta_password_changed": (
+        {"revoke": 460},
+        "The password of the connected account was changed, or Meta ended its session for safety.",
+    ),
+    "meta_token_expired": ({"expires_in": -1}, "The token has expired."),
+    "meta_app_removed": ({"revoke": 458}, "The person whose token this is has removed the app."),
+    "meta_logged_out": ({"revoke": 467}, "The token ended because its person logged out."),
+}
+NEW_TOKEN = (
+    "Make a new token, best one of a system user (docs/connect-meta.md), and run: guestlist destinations reconnect main"
+)
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_reconnected_after_a_token_ended_and_why_was_told(page: Page, code: str) -> None:
+    """As a sentence with the next step, wherever one would look; not as a code alone."""
+    change, sentence = ENDS[code]
     page.synced()
-    page.meta.post("tokens/change", revoke=460)
+    page.meta.post("tokens/change", **change)
     page.ask("POST", "/syncs/run", key="buyers", full=True)
     stopped = page.until(lambda told: told["error"] is not None)
-    assert stopped["error"]["code"] == "meta_password_changed"
     parked = page.ask("GET", "/destinations/main")
-    assert (parked["parked"], parked["error"]["code"]) == (True, "meta_password_changed")
+    (status,) = page.ask("GET", "/status")["syncs"]
+    for told in (stopped, parked, status):
+        assert told["error"]["code"] == code
+        assert sentence in told["error"]["message"], told["error"]
+        assert told["error"]["next"].rstrip(".") == NEW_TOKEN
+    assert parked["parked"] is True
     (line,) = [one for one in page.ask("POST", "/doctor")["lines"] if one["check"] == "token"]
-    assert (line["health"], line["code"]) == ("broken", "meta_password_changed")
+    assert (line["health"], line["code"]) == ("broken", code)
+    assert sentence in str(line)
 
     before = stopped["last_right"]
     token = page.meta.post("tokens")["access_token"]
