@@ -174,7 +174,7 @@ def read_settings(document: Any, place: Path) -> SpaceSettings:
         )
         raise GuestlistError(
             "settings_wrong",
-            f"{place} cannot be used: {mistakes}.",
+            f"{place.name} cannot be used: {mistakes}.",
             nothing_lost="Nothing was changed.",
             next_step="Correct it and try again.",
         ) from None

@@ -212,10 +212,10 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, h
 @pytest.mark.parametrize(
     ("path", "content", "headers", "status", "code", "at"),
     [
-        ("/v1/track", b"", {}, 400, "bad_json", ""),
-        ("/v1/track", b'{"userId":', {}, 400, "bad_json", ""),
-        ("/v1/track", b'{"userId":"\xff"}', {}, 400, "bad_json", ""),
-        ("/v1/track", b"[]", {}, 400, "bad_json", ""),
+        ("/v1/track", b"", {}, 400, "bad_json", "body"),
+        ("/v1/track", b'{"userId":', {}, 400, "bad_json", "body"),
+        ("/v1/track", b'{"userId":"\xff"}', {}, 400, "bad_json", "body"),
+        ("/v1/track", b"[]", {}, 400, "bad_json", "body"),
         ("/v1/track", nested(300).encode(), {}, 400, "too_deep", ""),
         (BATCH, b'{"batch":{}}', {}, 400, "batch_not_list", "batch"),
         (BATCH, b"{}", {}, 400, "batch_not_list", "batch"),
@@ -224,13 +224,13 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Shop, h
         (BATCH, b'{"batch":[{}],"context":7}', {}, 400, "context_not_object", "context"),
         (BATCH, b'{"batch":[{}],"integrations":[]}', {}, 400, "integrations_not_object", "integrations"),
         (BATCH, b'{"batch":[' + nested(300).encode() + b"]}", {}, 400, "too_deep", "batch[0]"),
-        (BATCH, b"{}", {"Content-Encoding": "gzip"}, 400, "bad_gzip", ""),
-        (BATCH, packed({"batch": [TRACK]})[:-4], {"Content-Encoding": "gzip"}, 400, "bad_gzip", ""),
-        (BATCH, packed({"batch": [TRACK]}) + b"x", {"Content-Encoding": "gzip"}, 400, "bad_gzip", ""),
-        (BATCH, b"{}", {"Content-Encoding": "br"}, 400, "unknown_encoding", ""),
-        ("/v1/track", json.dumps({**TRACK, "properties": {"x": BIG}}).encode(), {}, 413, "too_large", ""),
-        (BATCH, b'{"batch":[' + b" " * LONGEST_BATCH + b"]}", {}, 413, "too_large", ""),
-        (BATCH, packed({"batch": ["x" * 50_000_000]}), {"Content-Encoding": "gzip"}, 413, "too_large", ""),
+        (BATCH, b"{}", {"Content-Encoding": "gzip"}, 400, "bad_gzip", "body"),
+        (BATCH, packed({"batch": [TRACK]})[:-4], {"Content-Encoding": "gzip"}, 400, "bad_gzip", "body"),
+        (BATCH, packed({"batch": [TRACK]}) + b"x", {"Content-Encoding": "gzip"}, 400, "bad_gzip", "body"),
+        (BATCH, b"{}", {"Content-Encoding": "br"}, 400, "unknown_encoding", "Content-Encoding"),
+        ("/v1/track", json.dumps({**TRACK, "properties": {"x": BIG}}).encode(), {}, 413, "too_large", "body"),
+        (BATCH, b'{"batch":[' + b" " * LONGEST_BATCH + b"]}", {}, 413, "too_large", "body"),
+        (BATCH, packed({"batch": ["x" * 50_000_000]}), {"Content-Encoding": "gzip"}, 413, "too_large", "body"),
         (
             BATCH,
             json.dumps({"batch": [TRACK, {**TRACK, "properties": {"x": BIG}}]}).encode(),
@@ -304,6 +304,41 @@ def test_a_strict_source_refuses_and_keeps_nothing_of_the_request(here: Shop, we
     assert (answer.json()["code"], answer.json()["at"]) == ("event_not_defined", "batch[1].event")
     assert here.landed() == []
     assert here.counted() == {("strict", "event_not_defined", "event"): 1}
+
+
+def test_a_request_that_is_refused_counts_for_what_it_was_refused(here: Shop, web: httpx.Client) -> None:
+    wrong = {"type": "track", "userId": "u1"}
+    for content, code in (({"batch": [wrong, TRACK, 7]}, "call_not_object"), ({"batch": [wrong], "context": 7}, "")):
+        assert web.post(BATCH, json=content).json()["code"] == (code or "context_not_object")
+    assert web.post(BATCH, content=b"{").json()["message"] == "The body is no JSON: it breaks at line 1, column 2."
+    assert web.post(BATCH, content=b"x", headers={"Content-Encoding": "gzip"}).status_code == 400
+    assert here.landed() == []
+    assert here.counted() == {
+        ("web", code, ""): 1 for code in ("call_not_object", "context_not_object", "bad_json", "bad_gzip")
+    }
+    assert web.post(BATCH, json={"batch": [wrong]}).status_code == 200
+    assert here.counted()["web", "event_not_defined", "event"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "said"),
+    [
+        ("POST", "/v1/trakc", 404, "There is nothing at this address."),
+        ("GET", "/v1/trakc", 404, "There is nothing at this address."),
+        ("GET", "/v1/track", 405, "This address takes "),
+        ("PUT", "/v1/batch/", 405, "This address takes "),
+        ("POST", "/v1/projects/x/settings", 405, "This address takes "),
+    ],
+)
+def test_where_nothing_is_taken(
+    refusing: tuple[Shop, httpx.Client], method: str, path: str, status: int, said: str
+) -> None:
+    answer = refusing[1].request(method, path, headers={"Origin": "https://shop.example"})
+    told = answer.json()
+    assert (answer.status_code, told["success"], told["code"]) == (status, False, "no_such_route")
+    assert told["message"].startswith(said)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert ("allow" in answer.headers) is (status == 405)
 
 
 # The integrations object

@@ -96,7 +96,7 @@ def read_alerts(space: Space) -> AlertSettings:
         )
         raise GuestlistError(
             "settings_wrong",
-            f"{space.settings_file} cannot be used: {mistakes}.",
+            f"{space.settings_file.name} cannot be used: {mistakes}.",
             nothing_lost="Nothing was changed.",
             next_step="Correct it and try again.",
         ) from None

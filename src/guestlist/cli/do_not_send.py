@@ -10,6 +10,7 @@ import typer
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, answer, say, show, table, tell
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.errors import WrongUseError
+from guestlist.operations.operation import MOST
 from guestlist.operations.privacy import (
     AddDoNotSend,
     CheckDoNotSend,
@@ -96,7 +97,11 @@ def list_entries(values: Values = None, *, space: SpaceAt = HERE, as_json: AsJso
 
     guestlist do-not-send list email:jane@example.org
     """
-    told = space.ask(CheckDoNotSend(people=tuple(values))) if values else space.ask(ListDoNotSend())
+    told: DoNotSendChecked | DoNotSendList
+    if values:
+        told = space.ask(CheckDoNotSend(people=tuple(values)))
+    else:
+        told = space.whole(ListDoNotSend(limit=MOST), "lines", by="offset")
     if as_json:
         answer(told)
     elif isinstance(told, DoNotSendChecked):

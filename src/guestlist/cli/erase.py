@@ -10,6 +10,7 @@ from guestlist.cli.do_not_send import tell_stops
 from guestlist.cli.frame import AsJson, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.errors import WrongUseError
+from guestlist.operations.operation import MOST
 from guestlist.operations.privacy import ErasePerson, ListErasures, Receipt, ReceiptInFull, ShowErasure
 
 
@@ -42,7 +43,7 @@ def erase(
         _tell(asked, as_json=as_json)
         tell_stops(asked.stops)
     elif receipt == "all":
-        all_of_them = space.ask(ListErasures())
+        all_of_them = space.whole(ListErasures(limit=MOST), "receipts")
         if as_json:
             answer(all_of_them)
         else:

@@ -24,6 +24,7 @@ from guestlist.operations.hooks import (
     RotateHook,
     TryHook,
 )
+from guestlist.operations.operation import MOST
 from guestlist.space import open_space
 from guestlist.syncing import open_to_sync
 from guestlist.telling.explaining import clock as clock_text
@@ -204,7 +205,7 @@ def list_failed(
 
     guestlist hooks failed crm
     """
-    told = space.ask(ListLetters(name=name))
+    told = space.whole(ListLetters(name=name, limit=MOST), "letters")
     if as_json:
         answer(told)
     else:

@@ -1,4 +1,4 @@
-"""`guestlist pause | resume`: whether a sync runs."""
+"""`guestlist pause | resume | cancel`: whether a sync runs."""
 
 from datetime import UTC, datetime
 from typing import Annotated
@@ -9,6 +9,7 @@ from guestlist.cli.frame import AsJson, answer, say
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.errors import WrongUseError
 from guestlist.operations.pauses import Paused, PauseSync, ResumeAllSyncs, ResumeSync
+from guestlist.operations.syncs import CancelSync
 
 Key = Annotated[
     str, typer.Argument(metavar="KEY", help="One sync: audience@destination, or audience while it has one.")
@@ -70,3 +71,19 @@ def resume(
         answer(told)
         return
     say(*(f"{one.sync} runs again." if one.was_paused else f"{one.sync} was not paused." for one in told.syncs))
+
+
+def cancel(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
+    """End a sync that the service is running, after its request in flight. It runs again at its next time.
+
+    What was sent stays at Meta, the rest is planned anew then. To keep it from running again: guestlist pause
+
+    guestlist cancel left_a_cart
+    """
+    told = space.ask(CancelSync(key=key))
+    if as_json:
+        answer(told)
+    elif told.syncs:
+        say(*(f"{one} ends after its request in flight, and runs again at its next time." for one in told.syncs))
+    else:
+        say(f"{key} is not running, and was not told to.")

@@ -16,9 +16,10 @@ from guestlist.operations.desk import OnDisk
 from guestlist.operations.operation import Export, Operation
 from guestlist.owning.reaching import announced
 from guestlist.space import open_space
-from guestlist.telling.answer import Answer, Value
+from guestlist.telling.answer import Answer, Page, Value
 
 A = TypeVar("A", bound=Answer)
+P = TypeVar("P", bound=Page)
 V = TypeVar("V", bound=Value)
 T = TypeVar("T")
 
@@ -44,6 +45,15 @@ class Place:
     def ask(self, operation: Operation[A]) -> A:
         """Do it there; give the answer."""
         return self.either(operation.run, lambda service: service.ask(operation))
+
+    def whole(self, operation: Operation[P], field: str, by: str = "before") -> P:
+        """All pages as one; `field`: what a page has some of, `by`: the parameter that asks for the next page."""
+        page = self.ask(operation)
+        every = list(getattr(page, field))
+        while page.next is not None:
+            page = self.ask(operation.model_copy(update={by: page.next}))
+            every += getattr(page, field)
+        return page.model_copy(update={field: tuple(every)})
 
     def either(self, here: Callable[[OnDisk], T], there: Callable[[Remote], T]) -> T:
         """What the one does in the folder, or the other by the service that is named or has the stores open."""
@@ -83,8 +93,8 @@ class Place:
             yield from service.lines(export)
 
     def _held_by(self, error: GuestlistError) -> Remote:
-        """The service that has the stores open, where that is what the error says."""
-        address = announced(open_space(self.folder)) if error.code == IN_USE else None
+        """The service that has the stores open, where the error says that they are, or that only a service can do it."""
+        address = announced(open_space(self.folder)) if error.code in {IN_USE, "not_served"} else None
         if address is None:
             raise error
         service = Remote(address.url, address.key)

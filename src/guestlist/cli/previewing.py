@@ -17,6 +17,7 @@ from guestlist.operations.insights import (
     PreviewAudience,
     ShowHistory,
 )
+from guestlist.operations.operation import MOST
 from guestlist.telling import people
 from guestlist.telling.explaining import clock
 
@@ -139,7 +140,7 @@ def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None
 
     guestlist audiences history win_back
     """
-    told = space.ask(ShowHistory(key=key))
+    told = space.whole(ShowHistory(key=key, limit=MOST), "evaluations")
     if as_json:
         answer(told)
         return
@@ -148,7 +149,7 @@ def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None
         return
     numbers = ("people", "entered", "exited")
     shown = table("evaluated", *numbers, right=numbers)
-    for one in told.evaluations:
+    for one in reversed(told.evaluations):  # read downwards, as time goes
         cells = (f"{number:,}" for number in (one.members, one.entered, one.exited))
         add_row(shown, (clock(one.at, ZoneInfo(told.time_zone)), *cells))
     show(shown)

@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "sync": ("syncs:sync", "Add who entered, remove who exited."),
         "pause": ("pausing:pause", "Let a sync rest; who must never be sent still leaves."),
         "resume": ("pausing:resume", "Let it run again."),
+        "cancel": ("pausing:cancel", "End one that a service is running, until its next time."),
         "status": ("standing:status", "How every audience stands."),
         "runs": ("standing:runs", "What was sent, and what became of it."),
         "results": ("results:results", "Members, moves, runs as Parquet, for other tools."),

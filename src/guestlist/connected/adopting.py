@@ -39,7 +39,7 @@ def _file_of(space: Space, yaml: YAML, audience: str) -> tuple[Path, Any]:
             return place, document
     raise WrongUseError(
         "unknown_audience",
-        f"There is no audience `{audience}` as YAML in {space.audiences}.",
+        f"There is no audience `{audience}` as YAML in {space.audiences.name}/.",
         nothing_lost=_NOTHING,
         next_step="See them: guestlist audiences list",
     )

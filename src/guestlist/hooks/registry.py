@@ -112,11 +112,11 @@ def try_out(space: Space, records: Records, name: str, clock: Clock) -> Answer:
         poster.close()
 
 
-def failed(records: Records, name: str | None) -> list[Letter]:
-    """Dead letters of one hook, or of all."""
+def failed(records: Records, name: str | None, *, most: int, before: int | None) -> list[Letter]:
+    """Dead letters of one hook, or of all, the newest first."""
     if name is not None:
         named(records, name)
-    return records.journal.letters(name)
+    return records.journal.letters_page(name, most=most, before=before)
 
 
 def retry(records: Records, name: str, clock: Clock, *, letter: int | None = None) -> int:

@@ -100,7 +100,7 @@ def _told(one: at_meta.Remote, account: str) -> AudienceAtMeta:
 
 
 class Adopted(Answer):
-    """What stands in the audience's file now. `name`: of the audience at Meta."""
+    """What stands in the audience's file now. `name`: of the audience at Meta; `file`: in the space."""
 
     audience: str
     destination: str
@@ -132,7 +132,11 @@ class AdoptAudience(Operation[Adopted]):
             place = write_adopt(desk.space, self.key, name, self.audience)
         desk.audit("audience adopted", f"{self.key}@{name}")
         return Adopted(
-            audience=self.key, destination=name, adopt=self.audience, name=found.audience.name, file=str(place)
+            audience=self.key,
+            destination=name,
+            adopt=self.audience,
+            name=found.audience.name,
+            file=str(place.relative_to(desk.space.folder)),
         )
 
     def _check_has_none(self, desk: Desk, name: str) -> None:

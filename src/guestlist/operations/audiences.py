@@ -127,7 +127,7 @@ def _mistakes(desk: Desk, definitions: Sequence[Definition]) -> list[Mistake]:
 
 def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
     if not definitions:
-        yield f"there is no audience yet: put a file into {desk.space.audiences} (docs/audiences.md shows how)."
+        yield f"there is no audience yet: put a file into {desk.space.audiences.name}/ (docs/audiences.md shows how)."
     goals = sorted({sync.to for one in definitions for sync in one.syncs})
     if goals and not desk.space.settings.destinations:
         yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"

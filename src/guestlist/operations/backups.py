@@ -2,14 +2,17 @@
 
 import threading
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from guestlist.backups import backing_up
 from guestlist.operations.desk import Desk
-from guestlist.operations.operation import Operation, Scope, get, post
+from guestlist.operations.operation import FIRST, Limit, Operation, Scope, get, post
 from guestlist.operations.standing import Stopped, iso
 from guestlist.space import Space, make_private
 from guestlist.store.journal_backups import BackupRecord
-from guestlist.telling.answer import Answer, Value
+from guestlist.telling.answer import Answer, Page, Value
 
 FOLDER = "backups"
 """In the folder of the stores, whose rights it has."""
@@ -32,19 +35,27 @@ class BackupKnown(Value):
     error: Stopped | None
 
 
-class Backups(Answer):
-    """The latest ones, newest first, also those that were made by commands."""
+class Backups(Page):
+    """The newest first, also those that were made by commands. `next`: where others are, for `before`."""
 
     backups: tuple[BackupKnown, ...]
+    next: int | None
 
 
 class ListBackups(Operation[Backups]):
-    """List the latest backups: which were made, which failed and why, which are still to be made."""
+    """List backups, newest first: which were made, which failed and why, which are still to be made."""
 
     route = get("/backups", Scope.SETTINGS)
+    limit: Limit = FIRST
+    before: Annotated[
+        int | None, Field(ge=0, le=2**62, description="Only backups behind this one: `next` of a page.")
+    ] = None
 
     def run(self, desk: Desk) -> Backups:
-        return Backups(backups=tuple(_known(one) for one in desk.records.journal.backups()))
+        found = desk.records.journal.backups_page(most=self.limit + 1, before=self.before)
+        page = found[: self.limit]
+        more = page[-1].asked_at if len(found) > len(page) else None
+        return Backups(backups=tuple(_known(one) for one in page), next=more)
 
 
 class BackupOrdered(Answer):

@@ -52,7 +52,7 @@ def _known(one: externals.Known) -> ExternalKnown:
 
 
 class ExternalTaken(Answer):
-    """The audience that was written: its file, its key, the destination to which it goes, if there is one."""
+    """The audience that was written: its file in the space, its key, the destination to which it goes, if there is one."""
 
     file: str
     key: str
@@ -70,4 +70,5 @@ class TakeExternal(Operation[ExternalTaken]):
     def run(self, desk: Desk) -> ExternalTaken:
         taken = externals.take(desk.space, desk.records, self.key, to=self.to, name=self.name)
         desk.audit("external taken", taken.place.stem)
-        return ExternalTaken(file=str(taken.place), key=taken.place.stem, to=taken.to)
+        file = taken.place.relative_to(desk.space.folder)
+        return ExternalTaken(file=str(file), key=taken.place.stem, to=taken.to)

@@ -10,11 +10,11 @@ from guestlist.errors import WrongUseError
 from guestlist.hooks import registry
 from guestlist.hooks.posting import Verdict
 from guestlist.operations.desk import Desk
-from guestlist.operations.operation import Operation, Scope, delete, get, post
+from guestlist.operations.operation import FIRST, Limit, Operation, Scope, delete, get, post
 from guestlist.store.journal_hooks import Calls, Hook, Kind, Letter
 from guestlist.store.vault import Secret
 from guestlist.telling import masking
-from guestlist.telling.answer import Answer, Value
+from guestlist.telling.answer import Answer, Page, Value
 
 _LARGEST = 2**53
 """What JSON readers take for a whole number."""
@@ -216,10 +216,11 @@ class LetterKnown(Value):
     asked: bool
 
 
-class Letters(Answer):
-    """Dead letters."""
+class Letters(Page):
+    """Dead letters, the newest first. `next`: the last of these where there are others, for `before`."""
 
     letters: tuple[LetterKnown, ...]
+    next: int | None
     time_zone: str
 
 
@@ -228,10 +229,19 @@ class ListLetters(Operation[Letters]):
 
     route = get("/hooks/letters")
     name: Annotated[str | None, Field(description="Of one hook; of all when left out.")] = None
+    limit: Limit = FIRST
+    before: Annotated[
+        int | None, Field(ge=1, le=_LARGEST, description="Only letters with a smaller number: `next` of a page.")
+    ] = None
 
     def run(self, desk: Desk) -> Letters:
-        found = registry.failed(desk.records, self.name)
-        return Letters(letters=tuple(_letter(one) for one in found), time_zone=desk.space.settings.time_zone)
+        found = registry.failed(desk.records, self.name, most=self.limit + 1, before=self.before)
+        page = found[: self.limit]
+        return Letters(
+            letters=tuple(_letter(one) for one in page),
+            next=page[-1].id if len(found) > len(page) else None,
+            time_zone=desk.space.settings.time_zone,
+        )
 
 
 def _letter(one: Letter) -> LetterKnown:

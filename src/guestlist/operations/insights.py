@@ -1,28 +1,28 @@
 """An audience looked at before it is sent, beside another, and over time."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from guestlist.asking import together
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.insight import difference, overlaps, parts_alone, reach
-from guestlist.audiences.question import Question
+from guestlist.audiences.question import Question, stamp
 from guestlist.audiences.scanning import scanned
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import stopwatch
 from guestlist.operations.audiences import AsOf, Key, Reveal, groups_of
 from guestlist.operations.desk import Desk
-from guestlist.operations.operation import Export, Operation, Scope, get
+from guestlist.operations.operation import FIRST, Export, Limit, Operation, Scope, get
 from guestlist.operations.questions import asked, instant_of, read_one
 from guestlist.operations.standing import expected_size
 from guestlist.store import Warehouse
 from guestlist.syncing import LEDGER_FILE
 from guestlist.telling import people, slips, wording
-from guestlist.telling.answer import Answer, Value
+from guestlist.telling.answer import Answer, Page, Value
 from guestlist.telling.people import Person
 from guestlist.values.mail_domains import CONSUMER_DOMAINS
 
@@ -250,12 +250,13 @@ class Evaluation(Value):
     exited: int
 
 
-class History(Answer):
-    """How an audience grew and shrank, oldest first."""
+class History(Page):
+    """How an audience grew and shrank, newest first. `next`: where others are, for `before`."""
 
     audience: str
     name: str
     evaluations: tuple[Evaluation, ...]
+    next: str | None
     time_zone: str
 
 
@@ -264,24 +265,35 @@ class ShowHistory(Operation[History]):
 
     route = get("/audiences/{key}/history")
     key: Key
+    limit: Limit = FIRST
+    before: Annotated[
+        AwareDatetime | None, Field(description="Only evaluations before this instant: `next` of a page.")
+    ] = None
 
     def run(self, desk: Desk) -> History:
         with asked(desk, self.key, None) as (warehouse, one, _, _):
-            lines = _evaluations(warehouse, one.key)
+            found = [
+                Evaluation(**line) for line in _evaluations(warehouse, one.key, most=self.limit + 1, before=self.before)
+            ]
+        page = found[: self.limit]
+        more = len(found) > len(page)
         return History(
             audience=one.key,
             name=one.name,
-            evaluations=tuple(Evaluation(**line) for line in lines),
+            evaluations=tuple(page),
+            next=f"{page[-1].at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}" if more else None,
             time_zone=desk.space.settings.time_zone,
         )
 
 
-def _evaluations(warehouse: Warehouse, audience: str) -> list[Mapping[str, Any]]:
+def _evaluations(warehouse: Warehouse, audience: str, *, most: int, before: datetime | None) -> list[Mapping[str, Any]]:
     if not warehouse.has("evaluation"):
         return []
     every = warehouse.table("evaluation")
-    lines = every.filter(every.audience == audience).drop("audience").order_by("at")
-    return list(warehouse.read(lines).to_pylist())
+    lines = every.filter(every.audience == audience).drop("audience")
+    if before is not None:
+        lines = lines.filter(lines["at"] < stamp(lines["at"], before))
+    return list(warehouse.read(lines.order_by(lines["at"].desc()).limit(most)).to_pylist())
 
 
 class ExportChanges(Export[people.Moved]):

@@ -177,8 +177,8 @@ class ListAudit(Operation[Audit]):
     before: Annotated[int | None, Field(ge=1, description="Only entries with a smaller number: `next` of a page.")] = (
         None
     )
-    actor: str | None = None
-    action: str | None = None
+    actor: Annotated[str | None, Field(min_length=1, description="Only what one did, such as `key airflow`.")] = None
+    action: Annotated[str | None, Field(min_length=1, description="Only this, such as `audience written`.")] = None
 
     def run(self, desk: Desk) -> Audit:
         journal = desk.records.journal

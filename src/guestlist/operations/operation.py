@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, ClassVar, Generic, Literal, TypeVar, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from guestlist.errors import GuestlistError
 from guestlist.telling.answer import Answer, Value
@@ -99,6 +99,9 @@ A = TypeVar("A", bound=Answer)
 V_co = TypeVar("V_co", bound=Value, covariant=True)
 
 
+FIRST, MOST = 50, 1000
+Limit = Annotated[int, Field(ge=1, le=MOST, description="How many on a page.")]
+"""Of lists that grow without end, which come page by page."""
 IN_HEADERS = {"if_match": "If-Match", "if_none_match": "If-None-Match"}
 """Parameters that stand in a header, as HTTP has one for them."""
 LARGEST_BODY = 2**20

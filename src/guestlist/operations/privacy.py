@@ -3,17 +3,17 @@
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
 from guestlist.erasures import erasing
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import Desk
-from guestlist.operations.operation import MANY_PEOPLE, Operation, Scope, ask, get, post
+from guestlist.operations.operation import FIRST, MANY_PEOPLE, Limit, Operation, Scope, ask, get, post
 from guestlist.store.journal_erasures import Erasure
 from guestlist.store.journal_tables import Listed
-from guestlist.telling.answer import Answer, Value
+from guestlist.telling.answer import Answer, Page, Value
 from guestlist.telling.naming import NotRead, read_given, read_named
 from guestlist.telling.problems import problem
 
@@ -110,26 +110,39 @@ class ListedAlike(Value):
     entries: int
 
 
-class DoNotSendList(Answer):
-    """How many entries there are; a person may have several. The list knows no values, so it shows none."""
+class DoNotSendList(Page):
+    """How many entries there are; a person may have several. The list knows no values, so it shows none.
+
+    `lines`: the newest day first. `next`: the offset of those who follow, if there are any.
+    """
 
     entries: int
     lines: tuple[ListedAlike, ...]
+    next: int | None
 
 
 class ListDoNotSend(Operation[DoNotSendList]):
     """Tell how many are on the do-not-send list, by type, day and reason."""
 
     route = get("/do-not-send")
+    type: Annotated[str | None, Field(description="Only identifiers of this type, such as email.")] = None
+    limit: Limit = FIRST
+    offset: Annotated[int, Field(ge=0)] = 0
 
     def run(self, desk: Desk) -> DoNotSendList:
-        entries = desk.records.journal.do_not_send()
+        every = desk.records.journal.do_not_send()
+        entries = [entry for entry in every if self.type is None or entry.kind == self.type]
         counts = Counter((_day(entry.listed_at), entry.kind, entry.reason) for entry in entries)
-        lines = (
-            ListedAlike(type=kind, day=day, reason=why, entries=number)
-            for (day, kind, why), number in sorted(counts.items())
+        lines = sorted(counts.items(), key=lambda line: (-line[0][0].toordinal(), line[0][1:]))
+        page = lines[self.offset : self.offset + self.limit]
+        behind = self.offset + len(page)
+        return DoNotSendList(
+            entries=len(entries),
+            lines=tuple(
+                ListedAlike(type=kind, day=day, reason=why, entries=number) for (day, kind, why), number in page
+            ),
+            next=behind if page and behind < len(lines) else None,
         )
-        return DoNotSendList(entries=len(entries), lines=tuple(lines))
 
 
 class ListedOrNot(Value):
@@ -230,19 +243,27 @@ class ErasePerson(Operation[ReceiptInFull]):
         return ReceiptInFull(**Receipt.of(_receipt(desk, asked.id)).model_dump(), stops=_stops(stops or ()))
 
 
-class Receipts(Answer):
-    """Every one, in the order asked."""
+class Receipts(Page):
+    """The newest first. `next`: the last of these where there are others, for `before`."""
 
     receipts: tuple[Receipt, ...]
+    next: str | None
 
 
 class ListErasures(Operation[Receipts]):
-    """List the receipts of all erasures."""
+    """List the receipts of erasures, newest first."""
 
     route = get("/erasures")
+    state: Annotated[Literal["open", "closed"] | None, Field(description="Only those in this state.")] = None
+    limit: Limit = FIRST
+    before: Annotated[str | None, Field(description="Only receipts behind this one: `next` of a page.")] = None
 
     def run(self, desk: Desk) -> Receipts:
-        return Receipts(receipts=tuple(map(Receipt.of, desk.records.journal.erasures())))
+        before = None if self.before is None else _receipt(desk, self.before)
+        is_open = None if self.state is None else self.state == "open"
+        found = desk.records.journal.erasures_page(most=self.limit + 1, before=before, is_open=is_open)
+        page = found[: self.limit]
+        return Receipts(receipts=tuple(map(Receipt.of, page)), next=page[-1].id if len(found) > len(page) else None)
 
 
 class ShowErasure(Operation[ReceiptInFull]):

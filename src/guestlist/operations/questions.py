@@ -40,7 +40,7 @@ def read_one(space: Space, key: str) -> tuple[tuple[Definition, ...], Definition
     if key in by_key:
         return definitions, by_key[key]
     hint = did_you_mean(key, by_key) or (f"Here are: {', '.join(sorted(by_key))}." if by_key else "There is none yet.")
-    raise WrongUseError("unknown_audience", f"There is no audience `{key}` in {space.audiences}.", next_step=hint)
+    raise WrongUseError("unknown_audience", f"There is no audience `{key}` in {space.audiences.name}/.", next_step=hint)
 
 
 def question_of(

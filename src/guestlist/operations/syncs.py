@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 from pydantic import Field
@@ -36,6 +36,7 @@ from guestlist.syncing import Bound, Outlook, Syncing
 from guestlist.telling import slips
 from guestlist.telling.answer import Answer, Value
 
+State = Literal["right", "running", "paused", "held", "stopped"]
 Key = Annotated[str, Field(description="audience@destination, or audience while it goes to one.")]
 
 
@@ -96,11 +97,35 @@ class ListSyncs(Operation[Syncs]):
     """List all syncs, those too whose audience is no longer defined but still at Meta. Nothing is asked of Meta."""
 
     route = get("/syncs")
+    state: Annotated[
+        State | None,
+        Field(description="Only those that are right, running, paused, held until a yes, or stopped by an error."),
+    ] = None
+    audience: Annotated[str | None, Field(description="Only those of this audience, by its key.")] = None
+    destination: Annotated[str | None, Field(description="Only those that go there.")] = None
 
     def run(self, desk: Desk) -> Syncs:
         known = known_syncs(desk.space, desk.records.journal).by_key
         timings, counts = desk.records.journal.timings(), desk.records.journal.counts()
-        return Syncs(syncs=tuple(_told(desk, known[key], timings.get(key), counts.get(key)) for key in sorted(known)))
+        chosen = [
+            key
+            for key in sorted(known)
+            if self.audience in {None, known[key].sync.audience}
+            and self.destination in {None, known[key].sync.destination}
+        ]
+        every = (_told(desk, known[key], timings.get(key), counts.get(key)) for key in chosen)
+        return Syncs(syncs=tuple(one for one in every if self.state is None or _is(one, self.state)))
+
+
+def _is(one: SyncInFull, state: State) -> bool:
+    """A sync may be in several states at once: one that is paused may have been stopped by an error before."""
+    return {
+        "right": one.now == "right",
+        "running": one.running or one.now.startswith("under way"),
+        "paused": one.paused,
+        "held": one.plan_waiting is not None,
+        "stopped": one.error is not None,
+    }[state]
 
 
 class ShowSync(Operation[SyncInFull]):
@@ -445,7 +470,9 @@ class CancelSync(Operation[Ordered]):
     key: Key
 
     def run(self, desk: Desk) -> Ordered:
-        keeper, known = keeper_of(desk), known_syncs(desk.space, desk.records.journal)
+        ended_so = "What a command runs is ended by Ctrl-C where it was typed."
+        keeper = keeper_of(desk, next_step=ended_so)
+        known = known_syncs(desk.space, desk.records.journal)
         key = known.meant(self.key).sync.key
         cancelled = keeper.cancel(key)
         if cancelled:
@@ -453,14 +480,14 @@ class CancelSync(Operation[Ordered]):
         return Ordered(syncs=(key,) if cancelled else (), at=iso(desk.now))
 
 
-def keeper_of(desk: Desk) -> KeeperTold:
+_RUN_IT = "Run it yourself: guestlist sync. Or start the service: guestlist serve"
+
+
+def keeper_of(desk: Desk, *, next_step: str = _RUN_IT) -> KeeperTold:
     """Who can be told what to run: the one who keeps the space, and not one that waits for it."""
     if desk.keeper is None:
         raise GuestlistError(
-            "not_served",
-            "No service keeps this space.",
-            nothing_lost="Nothing was sent.",
-            next_step="Run it yourself: guestlist sync. Or start the service: guestlist serve",
+            "not_served", "No service keeps this space.", nothing_lost="Nothing was sent.", next_step=next_step
         )
     if not desk.keeper.keeps:
         raise not_kept()

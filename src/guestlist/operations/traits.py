@@ -44,7 +44,7 @@ class CheckTraits(Operation[TraitsChecked]):
 
 def _notes(desk: Desk, definitions: Sequence[TraitDefinition]) -> Iterator[str]:
     if not definitions:
-        yield f"there is no trait yet: put a file into {desk.space.traits} (docs/traits.md shows how)."
+        yield f"there is no trait yet: put a file into {desk.space.traits.name}/ (docs/traits.md shows how)."
     yield from slips.quoted_comparators_of_traits(definitions)
     try:
         with desk.people() as warehouse:

@@ -14,14 +14,29 @@ _HEADERS = re.compile(r"[A-Za-z0-9-]+(?:, ?[A-Za-z0-9-]+)*")
 
 
 class Refusal(Exception):  # noqa: N818 it is an answer, not a fault of ours
-    """A request that is answered with something else than success. `at`: where in it, as `batch[3].userId`."""
+    """A request that is answered with something else than success. `at`: where in it, as `batch[3].userId`.
 
-    def __init__(self, status: int, code: str, message: str, *, at: str = "", retry_after: int | None = None) -> None:
+    `field`, `like`: of one call, where one is to blame, for the source's debugger.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        at: str = "",
+        field: str = "",
+        like: object = None,
+        retry_after: int | None = None,
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
         self.message = message
         self.at = at
+        self.field = field
+        self.like = like
         self.retry_after = retry_after
 
 
@@ -37,13 +52,13 @@ def success() -> Response:
     return json_answer({"success": True})
 
 
-def refused(refusal: Refusal) -> Response:
-    """The refusal as an answer."""
+def refused(refusal: Refusal, more: Mapping[str, str] | None = None) -> Response:
+    """The refusal as an answer; `more`: headers."""
     facts: dict[str, Any] = {"success": False, "code": refusal.code, "message": refusal.message}
     if refusal.at:
         facts["at"] = refusal.at
-    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
-    return json_answer(facts, refusal.status, headers)
+    later = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    return json_answer(facts, refusal.status, {**later, **(more or {})})
 
 
 def preflight(request: Request) -> Response:

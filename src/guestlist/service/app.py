@@ -12,7 +12,7 @@ from guestlist.service import health
 from guestlist.service.api.application import make_api, tell_http
 from guestlist.service.api.served import Served
 from guestlist.service.browser import settings_route
-from guestlist.service.tracking import Door, routes
+from guestlist.service.tracking import Door, routes, tell_no_such_route
 
 API = "/api/v1"
 
@@ -36,4 +36,6 @@ async def _tell_http(request: Request, error: Exception) -> Response:
     if request.url.path.startswith(f"{API}/"):
         return await tell_http(request, error)
     assert isinstance(error, HTTPException)
+    if request.url.path.startswith("/v1/"):
+        return await tell_no_such_route(request, error)
     return PlainTextResponse(error.detail, error.status_code, error.headers)

@@ -21,21 +21,22 @@ async def read_document(request: Request, limit: int) -> Any:
     if encoding == "gzip":
         raw = _unpacked(raw, limit)
     elif encoding not in {"", "identity"}:
-        raise Refusal(400, "unknown_encoding", "Content-Encoding may be gzip, or left out.")
+        raise Refusal(400, "unknown_encoding", "Content-Encoding may be gzip, or left out.", at="Content-Encoding")
     try:
         return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Refusal(400, "bad_json", "The body is no JSON.") from None
+    except orjson.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise Refusal(400, "bad_json", f"The body is no JSON: it breaks at {where}.", at="body") from None
 
 
 def as_object(body: Any) -> dict[str, Any]:
     """A body that must be a JSON object."""
     if not isinstance(body, dict):
-        raise Refusal(400, "bad_json", "The body must be a JSON object.")
+        raise Refusal(400, "bad_json", "The body must be a JSON object.", at="body")
     return body
 
 
-def too_large(what: str, limit: int, *, at: str = "") -> Refusal:
+def too_large(what: str, limit: int, *, at: str = "body") -> Refusal:
     """The refusal of what is longer than it may be."""
     return Refusal(413, "too_large", f"{what} may have {limit // KB} KB.", at=at)
 
@@ -59,9 +60,9 @@ def _unpacked(raw: bytes, limit: int) -> bytes:
     try:
         whole = unpacking.decompress(raw, limit + 1)
     except zlib.error:
-        raise Refusal(400, "bad_gzip", "The body is said to be gzip, but is not.") from None
+        raise Refusal(400, "bad_gzip", "The body is said to be gzip, but is not.", at="body") from None
     if len(whole) > limit:
         raise too_large("A request, unpacked,", limit)
     if not unpacking.eof or unpacking.unused_data:
-        raise Refusal(400, "bad_gzip", "The gzip of the body is cut off, or something follows it.")
+        raise Refusal(400, "bad_gzip", "The gzip of the body is cut off, or something follows it.", at="body")
     return whole

@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -111,6 +112,7 @@ def _endpoint(
     async def answer(request: Request) -> Response:
         if request.method == "OPTIONS":
             return preflight(request)
+        entry = None
         try:
             key = basic_key(request.headers.get("authorization", ""))
             entry = enter(doors, key) if key else None  # whoever has a wrong key need not send all of it
@@ -119,6 +121,8 @@ def _endpoint(
             calls, kind = calls_of(body)
             await _take(entry, _arriving(entry.door, body, batch=kind is None), calls, kind)
         except Refusal as refusal:
+            if entry is not None:
+                _count_refused(entry, refusal)
             return refused(refusal)
         except InboxFullError as error:
             return refused(Refusal(429, error.code, error.message, retry_after=_RETRY_AFTER_S))
@@ -161,11 +165,14 @@ def _shared(body: Mapping[str, Any], key: str) -> Mapping[str, Any]:
 
 async def _take(entry: Entry, arriving: Arriving, calls: Sequence[tuple[str, Any]], kind: str | None) -> None:
     lines: list[bytes] = []
+    mistaken: list[tuple[Mistake, Any]] = []
     size = 0
     for at, call in calls:
         line = _line(at, call, arriving, kind)
         if isinstance(line, Mistake):
-            _mistaken(entry, arriving, at, call, line)
+            if entry.source.strict:
+                raise _not_by_a_strict_source(at, call, line)
+            mistaken.append((line, call))
             continue
         size += len(line)
         if size > _MOST_KEPT:
@@ -174,11 +181,15 @@ async def _take(entry: Entry, arriving: Arriving, calls: Sequence[tuple[str, Any
     if lines:
         await entry.door.inbox.keep(entry.source.key, b"".join(lines))
         entry.door.arrivals.count(entry.source.key, TAKEN, messages=len(lines), at=microseconds(arriving.received_at))
+    # Only now: of a request that is refused nothing is kept, and these were not why.
+    for mistake, call in mistaken:
+        at_once = microseconds(arriving.received_at)
+        entry.door.arrivals.count(entry.source.key, mistake.fault, field=mistake.field, at=at_once, like=call)
 
 
 def _line(at: str, call: Any, arriving: Arriving, kind: str | None) -> bytes | Mistake:
     if not isinstance(call, dict):
-        raise Refusal(400, "call_not_object", "A call is a JSON object.", at=at)
+        raise Refusal(400, "call_not_object", "A call is a JSON object.", at=at, like=call)
     try:
         line = line_of(call, arriving, kind)
         # A line is a little longer than its call: that has a time and an id more, and what the batch shares.
@@ -193,9 +204,20 @@ def _size(call: Mapping[str, Any]) -> int:
     return len(orjson.dumps(call))
 
 
-def _mistaken(entry: Entry, arriving: Arriving, at: str, call: Any, mistake: Mistake) -> None:
-    now = microseconds(arriving.received_at)
-    entry.door.arrivals.count(entry.source.key, mistake.fault, field=mistake.field, at=now, like=call)
-    if entry.source.strict:
-        where = ".".join(part for part in (at, mistake.field) if part)
-        raise Refusal(400, mistake.fault, "This source is strict, and a call of the request is wrong.", at=where)
+def _not_by_a_strict_source(at: str, call: Any, mistake: Mistake) -> Refusal:
+    where = ".".join(part for part in (at, mistake.field) if part)
+    said = "This source is strict, and a call of the request is wrong."
+    return Refusal(400, mistake.fault, said, at=where, field=mistake.field, like=call)
+
+
+def _count_refused(entry: Entry, refusal: Refusal) -> None:
+    """One, for what the request was refused for; how many calls were in it may not be known."""
+    now = microseconds(entry.door.clock.now())
+    entry.door.arrivals.count(entry.source.key, refusal.code, field=refusal.field, at=now, like=refusal.like)
+
+
+async def tell_no_such_route(_: Request, error: HTTPException) -> Response:
+    """Nothing at this address, or not by this method; `Allow` stays, as the method's own header."""
+    takes = (error.headers or {}).get("Allow")
+    said = f"This address takes {takes}." if takes else "There is nothing at this address."
+    return refused(Refusal(error.status_code, "no_such_route", said), more=error.headers)

@@ -99,6 +99,14 @@ class BackupRecords(JournalPart):
             rows = connection.execute(select(backup).order_by(backup.c.asked_at.desc())).mappings()
             return [BackupRecord(**row) for row in rows]
 
+    def backups_page(self, *, most: int, before: int | None) -> list[BackupRecord]:
+        """The newest first, so many; `before`: only those that were asked for before this instant."""
+        query = select(backup).order_by(backup.c.asked_at.desc()).limit(most)
+        if before is not None:
+            query = query.where(backup.c.asked_at < before)
+        with self._read() as connection:
+            return [BackupRecord(**row) for row in connection.execute(query).mappings()]
+
     def end_backup(self, ended: BackupRecord) -> None:
         """Record what became of one."""
         with self._write() as connection:

@@ -21,6 +21,7 @@ from sqlalchemy import (
     func,
     insert,
     select,
+    tuple_,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -92,6 +93,16 @@ class ErasureRecords(JournalPart):
         """All receipts, oldest first."""
         with self._read() as connection:
             query = select(erasure).order_by(erasure.c.asked_at, erasure.c.id)
+            return [Erasure(**row) for row in connection.execute(query).mappings()]
+
+    def erasures_page(self, *, most: int, before: Erasure | None, is_open: bool | None) -> list[Erasure]:
+        """The newest first, so many; `before`: only those behind this one."""
+        query = select(erasure).order_by(erasure.c.asked_at.desc(), erasure.c.id.desc()).limit(most)
+        if before is not None:
+            query = query.where(tuple_(erasure.c.asked_at, erasure.c.id) < (before.asked_at, before.id))
+        if is_open is not None:
+            query = query.where(erasure.c.closed_at.is_(None) if is_open else erasure.c.closed_at.is_not(None))
+        with self._read() as connection:
             return [Erasure(**row) for row in connection.execute(query).mappings()]
 
     def erasure_asked(self) -> bool:

@@ -6,7 +6,7 @@ Nothing here tells of anybody but by a profile's id.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Index,
     Integer,
     RowMapping,
+    Select,
     Table,
     Text,
     delete,
@@ -183,17 +184,17 @@ class HookRecords(JournalPart):
 
     def letters(self, name: str | None = None) -> list[Letter]:
         """Dead letters, the oldest first."""
-        counted = select(
-            letter_move.c.letter,
-            func.count().label("moves"),
-            func.count(letter_move.c.profile_id.distinct()).label("people"),
-        ).group_by(letter_move.c.letter)
-        held = counted.subquery()
-        query = select(letter, held.c.moves, held.c.people).join(held, held.c.letter == letter.c.id)
-        query = query.order_by(letter.c.id)
         with self._read() as connection:
-            rows = connection.execute(query if name is None else query.where(letter.c.hook == name)).mappings()
+            rows = connection.execute(_letters(name).order_by(letter.c.id)).mappings()
             return [Letter(**row) for row in rows]
+
+    def letters_page(self, name: str | None, *, most: int, before: int | None) -> list[Letter]:
+        """The newest first, so many; `before`: only those with a smaller number."""
+        query = _letters(name).order_by(letter.c.id.desc()).limit(most)
+        if before is not None:
+            query = query.where(letter.c.id < before)
+        with self._read() as connection:
+            return [Letter(**row) for row in connection.execute(query).mappings()]
 
     def ask_letters_again(self, name: str, number: int | None = None, *, now: int) -> int:
         """Ask for one dead letter of a hook, or for all, to be sent again, and for a hook that stopped to go on."""
@@ -335,3 +336,14 @@ def _drop_empty(connection: Connection) -> None:
 
 def _parts(values: Sequence[T]) -> Iterable[Sequence[T]]:
     return (values[at : at + _AT_ONCE] for at in range(0, len(values), _AT_ONCE))
+
+
+def _letters(name: str | None) -> Select[Any]:
+    counted = select(
+        letter_move.c.letter,
+        func.count().label("moves"),
+        func.count(letter_move.c.profile_id.distinct()).label("people"),
+    ).group_by(letter_move.c.letter)
+    held = counted.subquery()
+    query = select(letter, held.c.moves, held.c.people).join(held, held.c.letter == letter.c.id)
+    return query if name is None else query.where(letter.c.hook == name)

@@ -23,3 +23,9 @@ class Answer(Value):
     def json_bytes(self) -> bytes:
         """As JSON."""
         return orjson.dumps(self.facts())
+
+
+class Page(Answer):
+    """Some of many. `next`: what asks for the page after this one, None where this is the last."""
+
+    next: str | int | None

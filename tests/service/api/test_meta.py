@@ -177,16 +177,38 @@ def test_logins_that_come_to_nothing(unconnected: Page, change: dict[str, Any], 
     assert unconnected.ask("GET", "/destinations")["destinations"] == []
 
 
-def test_reconnected_after_the_password_was_changed(page: Page) -> None:
+ENDS = {
+    "meta_password_changed": (
+        {"revoke": 460},
+        "The password of the connected account was changed, or Meta ended its session for safety.",
+    ),
+    "meta_token_expired": ({"expires_in": -1}, "The token has expired."),
+    "meta_app_removed": ({"revoke": 458}, "The person whose token this is has removed the app."),
+    "meta_logged_out": ({"revoke": 467}, "The token ended because its person logged out."),
+}
+NEW_TOKEN = (
+    "Make a new token, best one of a system user (docs/connect-meta.md), and run: guestlist destinations reconnect main"
+)
+
+
+@pytest.mark.parametrize("code", ENDS)
+def test_reconnected_after_a_token_ended_and_why_was_told(page: Page, code: str) -> None:
+    """As a sentence with the next step, wherever one would look; not as a code alone."""
+    change, sentence = ENDS[code]
     page.synced()
-    page.meta.post("tokens/change", revoke=460)
+    page.meta.post("tokens/change", **change)
     page.ask("POST", "/syncs/run", key="buyers", full=True)
     stopped = page.until(lambda told: told["error"] is not None)
-    assert stopped["error"]["code"] == "meta_password_changed"
     parked = page.ask("GET", "/destinations/main")
-    assert (parked["parked"], parked["error"]["code"]) == (True, "meta_password_changed")
+    (status,) = page.ask("GET", "/status")["syncs"]
+    for told in (stopped, parked, status):
+        assert told["error"]["code"] == code
+        assert sentence in told["error"]["message"], told["error"]
+        assert told["error"]["next"].rstrip(".") == NEW_TOKEN
+    assert parked["parked"] is True
     (line,) = [one for one in page.ask("POST", "/doctor")["lines"] if one["check"] == "token"]
-    assert (line["health"], line["code"]) == ("broken", "meta_password_changed")
+    assert (line["health"], line["code"]) == ("broken", code)
+    assert sentence in str(line)
 
     before = stopped["last_right"]
     token = page.meta.post("tokens")["access_token"]
@@ -200,6 +222,12 @@ def test_an_audience_is_shared_emptied_and_deleted(page: Page) -> None:
     audience = page.synced()
     (there,) = page.ask("GET", "/destinations/main/audiences")["audiences"]
     assert (there["id"], there["sync"], there["can_be_adopted"]) == (audience, "buyers@main", False)
+
+    def keys(**asked: str) -> list[str]:
+        return [one["sync"] for one in page.ask("GET", "/syncs", **asked)["syncs"]]
+
+    assert keys(state="right") == keys(audience="buyers") == keys(destination="main") == ["buyers@main"]
+    assert keys(state="stopped") == keys(state="paused") == keys(audience="viewers") == keys(destination="no") == []
 
     other = page.meta.post("accounts", name="Other")["ad_account"]
     assert page.ask("POST", "/syncs/buyers/share", accounts=[other])["changed"] == [other]
@@ -219,6 +247,7 @@ def test_an_audience_is_shared_emptied_and_deleted(page: Page) -> None:
     assert (gone["status"], gone["audience"], gone["deleted"]) == (200, audience, True)
     assert page.meta.get("audiences")["audiences"] == []
     assert page.ask("GET", "/syncs/buyers")["paused"] is True
+    assert (keys(state="paused"), keys(state="right")) == (["buyers@main"], [])
     assert page.ask("GET", "/syncs/buyers/shares")["status"] == 404
     page.check_that_no_secret_was_told()
 

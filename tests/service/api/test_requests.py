@@ -274,6 +274,22 @@ def test_a_wrong_parameter_is_told_in_our_words(
     assert said in [f"{one['at']}: {one['message']}" for one in got["mistakes"]]
 
 
+def test_where_the_space_lies_is_not_told(served: Served) -> None:
+    lines = []
+    with served.client("viewer") as client:
+        lines.append(client.get("/audiences/nope").text)
+        assert "There is no audience `nope` in audiences/." in lines[0]
+        (served.folder / "audiences" / "bad.yaml").write_text("key: [\n")
+        lines += [client.get(path).text for path in ("/audiences", "/audiences/check", "/audiences/nope", "/status")]
+        (served.folder / "guestlist.yaml").write_text("memory_limit: many\n")
+        lines += [client.get(path).text for path in ("/audiences/nope", "/status", "/syncs", "/runs", "/sources")]
+        (served.folder / "guestlist.yaml").write_text("memory_limit: [\n")
+        broken = client.get("/audiences/nope")
+    assert broken.status_code >= 400
+    assert "guestlist.yaml is not YAML" in broken.text
+    assert not [one for one in (*lines, broken.text) if str(served.folder.parent) in one]
+
+
 def test_who_has_no_key_is_told_how_to_send_one(looked_at: Served) -> None:
     with looked_at.client(None) as client:
         got = client.get("/status")

@@ -60,22 +60,28 @@ def test_a_hook_from_its_first_day_to_its_last(receiver: Receiver, shop: Shop, t
 
 
 def test_dead_letters_are_listed_asked_for_and_dropped(receiver: Receiver, shop: Shop, told: httpx.Client) -> None:
-    receiver.always = lambda body: 422 if b"user-000004" in body else 200
+    people = (b"user-000004", b"user-000008", b"user-000012")
+    receiver.always = lambda body: 422 if any(one in body for one in people) else 200
     given = {"name": "crm", "url": receiver.url, "from_start": True}
     assert told.post("/hooks", json=given).status_code == 200
     told.post("/syncs/run")
 
     def refused_for_good() -> object:
         shop.meta.advance(60)  # it is tried again after a while
-        return told.get("/hooks/letters").json()["letters"]
+        return len(told.get("/hooks/letters").json()["letters"]) == len(people)
 
     until(refused_for_good)
-    (letter,) = told.get("/hooks/letters").json()["letters"]
+    every = told.get("/hooks/letters").json()
+    letter, *older = every["letters"]
+    assert (every["next"], [one["letter"] for one in every["letters"]]) == (None, [3, 2, 1])
+    first = told.get("/hooks/letters", params={"limit": 2, "name": "crm"}).json()
+    last = told.get("/hooks/letters", params={"limit": 2, "before": first["next"]}).json()
+    assert (first["letters"] + last["letters"], last["next"]) == (every["letters"], None)
     assert (letter["hook"], letter["code"], letter["people"], letter["asked"]) == ("crm", "http_422", 1, False)
-    assert by_url(told, shop, "hooks", "failed", "crm", "--json").facts["letters"] == [letter]
+    assert by_url(told, shop, "hooks", "failed", "crm", "--json").facts["letters"] == [letter, *older]
     gone = by_url(told, shop, "hooks", "drop", "crm", "--letter", letter["letter"], "--json")
     assert gone.facts == {"name": "crm", "letter": letter["letter"], "moves": 1, "people": 1}
-    assert told.get("/hooks/letters").json()["letters"] == []
+    assert told.get("/hooks/letters").json()["letters"] == older
     assert told_by(told, "hook letter dropped") == ["key test"]
 
 

@@ -10,6 +10,7 @@ from tests.acceptance.sync.kit import DAY, RIGHT, Shop
 
 from .conftest import Serving, until
 from .test_told import sync_of
+from .test_told_syncs import by_url
 
 MANUAL = "{ to: main, every: manual }"
 
@@ -130,6 +131,7 @@ def test_a_running_sync_is_ended_by_the_api(shop: Shop, told: httpx.Client) -> N
     shop.meta.fault("late", method="POST", path="/users$", seconds=0.5)
     told.post("/syncs/run", json={})
     until(lambda: sync_of(told)["running"] and shop.uploads())
+    assert [one["sync"] for one in told.get("/syncs", params={"state": "running"}).json()["syncs"]] == ["vip@main"]
     assert told.post("/syncs/vip/cancel").json()["syncs"] == ["vip@main"]
     until(lambda: not sync_of(told)["running"])
     sent = len(shop.uploads())
@@ -141,3 +143,23 @@ def test_a_running_sync_is_ended_by_the_api(shop: Shop, told: httpx.Client) -> N
     assert shop.truth() == RIGHT
     actions = [one["action"] for one in told.get("/audit").json()["entries"]]
     assert actions[:3] == ["sync ordered", "sync cancelled", "sync ordered"]
+
+
+def test_a_running_sync_is_ended_by_a_command(shop: Shop, told: httpx.Client) -> None:
+    shop.meta.fault("late", method="POST", path="/users$", seconds=0.5)
+    told.post("/syncs/run", json={})
+    until(lambda: sync_of(told)["running"] and shop.uploads())
+    assert "vip@main ends after its request in flight" in by_url(told, shop, "cancel", "vip").out
+    until(lambda: not sync_of(told)["running"])
+    assert sync_of(told)["last_right"] is None
+    assert by_url(told, shop, "cancel", "vip", "--json").facts["syncs"] == []
+    assert by_url(told, shop, "cancel", "vip").out == "vip is not running, and was not told to.\n"
+    on_disk = shop.type("cancel", "vip", "--json")  # in the folder of the same space, beside the service
+    assert (on_disk.code, on_disk.facts["syncs"]) == (0, []), on_disk.text
+
+
+def test_without_a_service_there_is_nothing_to_cancel(shop: Shop) -> None:
+    told = shop.type("cancel", "vip")
+    assert told.code == 1
+    assert "No service keeps this space." in told.err
+    assert "Ctrl-C" in told.err

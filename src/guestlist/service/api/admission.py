@@ -30,6 +30,9 @@ def admitting(kind: type[Request], spaces: Mapping[str, Served], names: frozense
             handle = super().get_route_handler()
 
             async def handle_admitted(http: HttpRequest) -> Response:
+                served = spaces.get(http.path_params["space"])
+                if served is not None:
+                    http.state.folder = served.keeper.space.folder
                 caller = await run_in_threadpool(_caller_of, http, spaces)
                 caller.check(frozenset({kind.route.needs}))
                 http.state.caller = caller

@@ -1,6 +1,7 @@
 """Errors as `application/problem+json` (RFC 9457): by the status a client acts on, with our code and the next step."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -83,10 +84,13 @@ def answer_of(
     *,
     status: int | None = None,
     headers: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Response:
-    """The error as an answer."""
+    """The error as an answer; `folder`: that of the space, which is told by its name only."""
     status = status or status_of(error)
     told = {**problem(error), **(more or {})}
+    if folder is not None:
+        told = _without(told, folder)
     facts = {
         "type": f"urn:guestlist:error:{error.code}",
         "title": error.code.replace("_", " ").capitalize(),
@@ -103,10 +107,22 @@ def answer_of(
     return Response(orjson.dumps(facts), status, sent, MEDIA_TYPE)
 
 
-async def tell_ours(_: Request, error: Exception) -> Response:
-    """An error of ours."""
+def _without(told: Any, folder: Path) -> Any:
+    """The same with paths from the space's folder on."""
+    if isinstance(told, dict):
+        return {name: _without(inner, folder) for name, inner in told.items()}
+    if isinstance(told, list):
+        return [_without(inner, folder) for inner in told]
+    if isinstance(told, str):
+        for whole in dict.fromkeys((str(folder.resolve()), str(folder.absolute()))):
+            told = told.replace(f"{whole}/", "").replace(whole, folder.name)
+    return told
+
+
+async def tell_ours(asked: Request, error: Exception) -> Response:
+    """An error of ours. Where on its machine the space lies is nothing for those who ask from elsewhere."""
     assert isinstance(error, GuestlistError)
-    return answer_of(error)
+    return answer_of(error, folder=getattr(asked.state, "folder", None))
 
 
 async def tell_wrong_parameters(asked: Request, error: Exception) -> Response:
