@@ -33,7 +33,9 @@ def note_moves(warehouse: Warehouse, ledger: Ledger, syncs: Iterable[tuple[str, 
         if moved is not None and moved.num_rows:
             bound = in_memory([{"sync": sync, "audience": audience} for sync, audience in known])
             lines = ibis.memtable(moved).join(bound, "audience").select(*AWAITED)
-            ledger.merge("awaited", ledger.materialise("moved", lines), _WHOM)
+            # Who evaluates again at the same instant knows the message no more that moved them.
+            new = lines.anti_join(ledger.table("awaited"), [*_WHOM, "moved_at"])
+            ledger.merge("awaited", ledger.materialise("moved", new), _WHOM)
         if last != upto:
             ledger.replace("measured", in_memory({"ordinal": [last]}, {"ordinal": "int64"}))
 
