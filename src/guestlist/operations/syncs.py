@@ -249,7 +249,7 @@ def _call(one: Batch) -> Call:
 
 
 class BlankCells(Value):
-    """How many people have a cell of this key left blank for this reason."""
+    """How many of those who are sent have a cell of this key left blank for this reason."""
 
     key: str
     reason: str

@@ -373,8 +373,9 @@ def _count(ledger: Ledger, rows: Table) -> int:
 
 
 def blank_reasons(ledger: Ledger, wanted: Wanted) -> dict[tuple[str, str], int]:
-    """Cells of members that were given and are not sent: people by (key, reason)."""
+    """Cells that were given and are left blank in a row that goes: people by (key, reason)."""
     cells = ledger.table("blank_cell").filter(lambda t: t.destination == wanted.destination)
-    cells = cells.semi_join(wanted.member, "profile_id")
+    # Who gets no row at all stands under "cannot be sent", and there alone.
+    cells = cells.semi_join(wanted.persons, "profile_id")
     counted = cells.group_by("key", "reason").aggregate(people=cells.profile_id.nunique())
     return {(line["key"], line["reason"]): int(line["people"]) for line in ledger.read(counted).to_pylist()}
