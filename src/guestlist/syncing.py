@@ -31,7 +31,8 @@ from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.folding import recover
 from guestlist.destinations.meta.guard import Cause
 from guestlist.destinations.meta.plan import Scope
-from guestlist.destinations.meta.prepare import Wanted, blank_reasons, prepare, want
+from guestlist.destinations.meta.prepare import Wanted, prepare, want
+from guestlist.destinations.meta.reasons import Counts, blank_reasons, flag_counts, unusable_reasons
 from guestlist.destinations.meta.refusals import DoNotSend, refused_values
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
@@ -80,12 +81,14 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """What a sync would do now."""
+    """What a sync would do now; `blanks`, `unusable` and `flagged` are people by key and code, see `reasons.py`."""
 
     bound: Bound
     wanted: Wanted
     preview: Preview
-    blanks: dict[tuple[str, str], int]
+    blanks: Counts
+    unusable: Counts
+    flagged: Counts
 
     @property
     def calls(self) -> int:
@@ -258,6 +261,8 @@ class Syncing:
             wanted=wanted,
             preview=drawer.preview(wanted, now=self.now),
             blanks=blank_reasons(self.ledger, wanted),
+            unusable=unusable_reasons(self.ledger, wanted, self._match_keys(bound).strong),
+            flagged=flag_counts(self.ledger, wanted),
         )
 
     # --- doing it -----------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """`guestlist plan | sync`: what would be sent, and sending it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
@@ -26,11 +26,13 @@ from guestlist.destinations.meta.deliver import State
 from guestlist.errors import WrongUseError
 from guestlist.operations.at_meta import EmptySync, report_of
 from guestlist.operations.desk import OnDisk
-from guestlist.operations.syncs import ConfirmPlan, PlannedSync, PlanSyncs
+from guestlist.operations.syncs import Cells, ConfirmPlan, PlannedSync, PlanSyncs
 from guestlist.runs.ending import Ending
+from guestlist.values.reading import TEXT
 
 _SECONDS_PER_CALL = 0.4
 _FEW = 100
+_WORDS = {str(code): words for code, words in TEXT.items()}
 CANNOT = {
     "has_none": "no e-mail, phone or ad id",
     "only_unusable": "all of them unusable",
@@ -45,7 +47,9 @@ Key = Annotated[
 def plan(
     key: Key = None,
     *,
-    why: Annotated[bool, typer.Option("--why", help="Say who cannot be sent, and which cells stay blank.")] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say why people cannot be sent, and which cells stay blank.")
+    ] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 3 when there is something to send.")] = False,
     space: SpaceAt = HERE,
     as_json: AsJson = False,
@@ -98,9 +102,41 @@ def _tell_notes(one: PlannedSync, *, why: bool) -> None:
     if one.needs_a_yes:
         leaving, there = one.people_leaving, one.people_at_meta
         say(f"{one.name}: {leaving:,} of {there:,} people would leave. guestlist sync will ask for a yes first.")
+    if one.phones_without_country:
+        say(
+            f"{one.name}: of {_people(one.phones_without_country)} a phone cannot be read: it has no country code.",
+            "  Where most are in one country, say so in guestlist.yaml, for example: country: DE",
+        )
     if why:
-        for blank in sorted(one.blank_cells, key=lambda each: -each.people):
-            say(f"  {blank.key:10} left blank  {blank.people:>9,} people  {blank.reason}")
+        _tell_cells("cannot be sent", one.unusable_cells)
+        _tell_cells("left blank in a row that goes", one.blank_cells)
+        _tell_cells("sent all the same", one.flagged_cells)
+
+
+def _people(number: int) -> str:
+    return "1 person" if number == 1 else f"{number:,} people"
+
+
+def _tell_cells(what: str, cells: Sequence[Cells]) -> None:
+    """Under a heading, since the reasons of one person may be several and do not add up."""
+    if not cells:
+        return
+    say(f"  {what}:")
+    for keys, reason, people in _together(cells):
+        say(f"    {_people(people):>16}  {' '.join(keys)}: {_WORDS.get(reason, reason)}")
+
+
+def _together(cells: Sequence[Cells]) -> Iterator[tuple[list[str], str, int]]:
+    """As they are told: what is wrong with a birthday once, though it costs year, month and day."""
+    told: dict[tuple[str, str], list[Cells]] = {}
+    for one in cells:
+        told.setdefault(("birthday" if one.key in _BIRTHDAY else one.key, one.reason), []).append(one)
+    for (_, reason), same in told.items():
+        # Of one date: who lacks its year lacks its day, too, unless the year was given beside it.
+        yield [one.key for one in same], reason, max(one.people for one in same)
+
+
+_BIRTHDAY = ("DOBY", "DOBM", "DOBD")
 
 
 def sync(

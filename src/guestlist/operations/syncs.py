@@ -9,6 +9,7 @@ from pydantic import Field
 from guestlist.audiences.definition import Sync as Wish
 from guestlist.audiences.schedule import Past, due, schedule_text
 from guestlist.clock import microseconds
+from guestlist.destinations.meta.reasons import Counts
 from guestlist.destinations.settings import read_destination, readable_destinations
 from guestlist.errors import GuestlistError
 from guestlist.known_syncs import KnownSync, known_syncs
@@ -31,6 +32,7 @@ from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
 from guestlist.syncing import Bound, Outlook, Syncing
 from guestlist.telling.answer import Answer, Value
+from guestlist.values.reading import Reason
 
 Key = Annotated[str, Field(description="audience@destination, or audience while it goes to one.")]
 
@@ -248,8 +250,8 @@ def _call(one: Batch) -> Call:
 # --- what would be sent -----------------------------------------------------------------------------------------------
 
 
-class BlankCells(Value):
-    """How many of those who are sent have a cell of this key left blank for this reason."""
+class Cells(Value):
+    """How many people have a cell of this key with this reason, or this flag."""
 
     key: str
     reason: str
@@ -257,7 +259,13 @@ class BlankCells(Value):
 
 
 class PlannedSync(Value):
-    """What a sync would do now. `members`, `can_be_sent` and `cannot_be_sent` are people; the rest is rows."""
+    """What a sync would do now. `members`, `can_be_sent` and `cannot_be_sent` are people; the rest is rows.
+
+    `unusable_cells`: why `only_unusable` people cannot be sent; one of them may stand there with several keys. Of those
+    who are sent: `blank_cells`, left blank in their rows; `flagged_cells`, sent, but worth knowing of.
+
+    `phones_without_country`: people whose phone could be read if the space had a country; 0 where it has one.
+    """
 
     sync: str
     audience: str
@@ -272,7 +280,10 @@ class PlannedSync(Value):
     people_leaving: int
     needs_a_yes: bool
     calls: int
-    blank_cells: tuple[BlankCells, ...]
+    unusable_cells: tuple[Cells, ...]
+    blank_cells: tuple[Cells, ...]
+    flagged_cells: tuple[Cells, ...]
+    phones_without_country: int
 
 
 class Plans(Answer):
@@ -294,7 +305,8 @@ class PlanSyncs(Operation[Plans]):
                 _note_moves(syncing)
             chosen = some_of(syncing, self.key)
             syncing.make_rows(chosen)
-            return Plans(plans=tuple(_planned(syncing.look_ahead(bound)) for bound in chosen))
+            country = desk.space.settings.country
+            return Plans(plans=tuple(_planned(syncing.look_ahead(bound), country) for bound in chosen))
 
 
 def _note_moves(syncing: Syncing) -> None:
@@ -317,8 +329,10 @@ def some_of(syncing: Syncing, key: str | None) -> list[Bound]:
     return found
 
 
-def _planned(one: Outlook) -> PlannedSync:
+def _planned(one: Outlook, country: str | None) -> PlannedSync:
     preview = one.preview
+    # Nobody is in both: who has a row that goes, and who has none.
+    without = 0 if country else one.blanks.get(_NO_COUNTRY, 0) + one.unusable.get(_NO_COUNTRY, 0)
     return PlannedSync(
         sync=one.bound.key,
         audience=one.bound.definition.key,
@@ -333,8 +347,20 @@ def _planned(one: Outlook) -> PlannedSync:
         people_leaving=preview.people_leaving,
         needs_a_yes=preview.held,
         calls=one.calls,
-        blank_cells=tuple(BlankCells(key=k, reason=r, people=n) for (k, r), n in sorted(one.blanks.items())),
+        unusable_cells=_cells(one.unusable),
+        blank_cells=_cells(one.blanks),
+        flagged_cells=_cells(one.flagged),
+        phones_without_country=without,
     )
+
+
+_NO_COUNTRY = ("PHONE", Reason.PHONE_WITHOUT_COUNTRY.value)
+
+
+def _cells(counts: Counts) -> tuple[Cells, ...]:
+    """Most people first."""
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return tuple(Cells(key=key, reason=reason, people=people) for (key, reason), people in ordered)
 
 
 # --- told -------------------------------------------------------------------------------------------------------------
