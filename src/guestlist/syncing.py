@@ -6,7 +6,7 @@ process that still hangs can record nothing more and therefore send nothing more
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,6 +30,7 @@ from guestlist.destinations.meta.doubt import doubt
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.folding import recover
 from guestlist.destinations.meta.guard import Cause
+from guestlist.destinations.meta.pace import Direction
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.prepare import Wanted, prepare, want
 from guestlist.destinations.meta.reasons import Counts, blank_reasons, flag_counts, unusable_reasons
@@ -91,9 +92,10 @@ class Outlook:
     flagged: Counts
 
     @property
-    def calls(self) -> int:
+    def calls(self) -> Mapping[Direction, int]:
+        """Requests to Meta, if each is answered."""
         size = self.bound.destination.batch_rows
-        return -(-self.preview.additions // size) + -(-self.preview.removals // size)
+        return {"remove": -(-self.preview.removals // size), "add": -(-self.preview.additions // size)}
 
 
 @dataclass(kw_only=True)

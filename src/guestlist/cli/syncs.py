@@ -23,6 +23,7 @@ from guestlist.cli.place import HERE, Place, SpaceAt
 from guestlist.cli.remote import Remote
 from guestlist.cli.rounds import Rounds, read_timeout, tell_report
 from guestlist.destinations.meta.deliver import State
+from guestlist.destinations.meta.pace import SLOW_FROM
 from guestlist.errors import WrongUseError
 from guestlist.operations.at_meta import EmptySync, report_of
 from guestlist.operations.desk import OnDisk
@@ -30,7 +31,6 @@ from guestlist.operations.syncs import Cells, ConfirmPlan, PlannedSync, PlanSync
 from guestlist.runs.ending import Ending
 from guestlist.values.reading import TEXT
 
-_SECONDS_PER_CALL = 0.4
 _FEW = 100
 _WORDS = {str(code): words for code, words in TEXT.items()}
 CANNOT = {
@@ -74,7 +74,7 @@ def _tell_plans(plans: Sequence[PlannedSync], *, why: bool) -> None:
     made = table("audience", *numbers, right=numbers)
     for one in plans:
         cells = (one.members, one.can_be_sent, one.add_rows, one.remove_rows, one.unchanged_rows, one.calls)
-        add_row(made, (_label(one, plans), *(f"{number:,}" for number in cells), _about(one.calls)))
+        add_row(made, (_label(one, plans), *(f"{number:,}" for number in cells), _about(one)))
     show(made)
     say("People are counted once; add, remove and unchanged are rows: a person with two e-mails has two.")
     for one in plans:
@@ -87,9 +87,27 @@ def _label(one: PlannedSync, others: Sequence[PlannedSync]) -> str:
     return f"{one.name} @ {one.sync.rpartition('@')[2]}" if several else one.name
 
 
-def _about(calls: int) -> str:
-    seconds = math.ceil(calls * _SECONDS_PER_CALL)
+def _about(one: PlannedSync) -> str:
+    if _waits(one):
+        return "waits"
+    seconds = math.ceil(one.seconds)
     return f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+
+
+def _waits(one: PlannedSync) -> bool:
+    return one.calls > 0 and (one.parked is not None or one.calls_again_at is not None)
+
+
+def _tell_pace(one: PlannedSync) -> None:
+    """Why it takes as long as the table says, where that is not for the number of calls alone."""
+    if _waits(one) and one.parked is not None:
+        say(f"{one.name}: nothing goes before a person did something. {one.parked.message}",
+            f"  {one.parked.next}  [{one.parked.code}]")  # fmt: skip
+    elif _waits(one):
+        until = (one.calls_again_at or "")[:16].replace("T", " ")
+        say(f"{one.name}: Meta takes no calls for this ad account until {until} UTC. What waits goes after that.")
+    elif one.calls and one.quota is not None and one.quota >= SLOW_FROM:
+        say(f"{one.name}: {one.quota:.0f} % of the calls that Meta allows are used up, so it goes slowly.")
 
 
 def _tell_notes(one: PlannedSync, *, why: bool) -> None:
@@ -99,6 +117,7 @@ def _tell_notes(one: PlannedSync, *, why: bool) -> None:
         say(f"{one.name}: {cannot:,} cannot be sent ({said})")
     if one.can_be_sent < _FEW:
         say(f"{one.name}: ads need {_FEW} matched people at Meta; this has {one.can_be_sent:,} that can be sent.")
+    _tell_pace(one)
     if one.needs_a_yes:
         leaving, there = one.people_leaving, one.people_at_meta
         say(f"{one.name}: {leaving:,} of {there:,} people would leave. guestlist sync will ask for a yes first.")

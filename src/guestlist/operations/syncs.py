@@ -9,6 +9,8 @@ from pydantic import Field
 from guestlist.audiences.definition import Sync as Wish
 from guestlist.audiences.schedule import Past, due, schedule_text
 from guestlist.clock import microseconds
+from guestlist.connected import parking
+from guestlist.destinations.meta.pace import seconds_for
 from guestlist.destinations.meta.reasons import Counts
 from guestlist.destinations.settings import read_destination, readable_destinations
 from guestlist.errors import GuestlistError
@@ -144,15 +146,19 @@ def _told(desk: Desk, known: KnownSync, timing: Timing | None, count: SyncCount 
         last_right=iso(sync.right_at) if sync.right_at else None,
         next_run=_next_run(desk, wish, timing) if wish and not sync.paused_at(at) else None,
         again_at=iso(timing.again_at) if timing and timing.again_at else None,
-        calls_again_at=_calls_again_at(desk, sync, at),
+        calls_again_at=_calls_again_at(desk, sync.destination, at),
         quota=desk.keeper.quota(sync.destination) if desk.keeper is not None else None,
         plan_waiting=held.id if held else None,
         received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),
         removal_waits_since=iso(timing.removal_since) if timing and timing.removal_since else None,
         size_at_meta=(sizes[0], sizes[1]) if sizes[0] is not None and sizes[1] is not None else None,
         audience_id=sync.remote_id,
-        error=None if note is None else Stopped(code=note.code, message=note.message, next=note.next_step),
+        error=None if note is None else _stopped(note),
     )
+
+
+def _stopped(error: GuestlistError) -> Stopped:
+    return Stopped(code=error.code, message=error.message, next=error.next_step)
 
 
 def _waiting(desk: Desk, sync: Sync) -> int:
@@ -178,10 +184,10 @@ def _next_run(desk: Desk, wish: Wish, timing: Timing | None) -> str | None:
     return None if when is None else iso(microseconds(when))
 
 
-def _calls_again_at(desk: Desk, sync: Sync, at: int) -> str | None:
+def _calls_again_at(desk: Desk, destination: str, at: int) -> str | None:
     """Until when Meta takes no calls of the account, by its own word."""
     try:
-        account = read_destination(desk.space.settings, sync.destination).account
+        account = read_destination(desk.space.settings, destination).account
     except GuestlistError:
         return None
     pause = desk.records.journal.pause(account)
@@ -264,6 +270,11 @@ class PlannedSync(Value):
     `unusable_cells`: why `only_unusable` people cannot be sent; one of them may stand there with several keys. Of those
     who are sent: `blank_cells`, left blank in their rows; `flagged_cells`, sent, but worth knowing of.
 
+    `seconds`: about how long its calls take, once they may begin; they go slower where much of `quota` (percent of its
+    calls that the ad account has used up, as Meta said last in a run by this process) is gone. They begin at
+    `calls_again_at` where Meta takes none before that, and not before a person did something where the destination is
+    `parked`.
+
     `phones_without_country`: people whose phone could be read if the space had a country; 0 where it has one.
     """
 
@@ -280,6 +291,10 @@ class PlannedSync(Value):
     people_leaving: int
     needs_a_yes: bool
     calls: int
+    seconds: float
+    quota: float | None
+    calls_again_at: str | None
+    parked: Stopped | None
     unusable_cells: tuple[Cells, ...]
     blank_cells: tuple[Cells, ...]
     flagged_cells: tuple[Cells, ...]
@@ -305,8 +320,7 @@ class PlanSyncs(Operation[Plans]):
                 _note_moves(syncing)
             chosen = some_of(syncing, self.key)
             syncing.make_rows(chosen)
-            country = desk.space.settings.country
-            return Plans(plans=tuple(_planned(syncing.look_ahead(bound), country) for bound in chosen))
+            return Plans(plans=tuple(_planned(desk, syncing.look_ahead(bound)) for bound in chosen))
 
 
 def _note_moves(syncing: Syncing) -> None:
@@ -329,10 +343,12 @@ def some_of(syncing: Syncing, key: str | None) -> list[Bound]:
     return found
 
 
-def _planned(one: Outlook, country: str | None) -> PlannedSync:
-    preview = one.preview
+def _planned(desk: Desk, one: Outlook) -> PlannedSync:
+    preview, destination = one.preview, one.bound.wish.to
+    parked = desk.records.journal.parked(destination)
+    quota = desk.keeper.quota(destination) if desk.keeper is not None else None
     # Nobody is in both: who has a row that goes, and who has none.
-    without = 0 if country else one.blanks.get(_NO_COUNTRY, 0) + one.unusable.get(_NO_COUNTRY, 0)
+    without = 0 if desk.space.settings.country else one.blanks.get(_NO_COUNTRY, 0) + one.unusable.get(_NO_COUNTRY, 0)
     return PlannedSync(
         sync=one.bound.key,
         audience=one.bound.definition.key,
@@ -346,7 +362,11 @@ def _planned(one: Outlook, country: str | None) -> PlannedSync:
         people_at_meta=preview.people_there,
         people_leaving=preview.people_leaving,
         needs_a_yes=preview.held,
-        calls=one.calls,
+        calls=sum(one.calls.values()),
+        seconds=round(seconds_for(one.calls, quota or 0.0), 1),
+        quota=quota,
+        calls_again_at=_calls_again_at(desk, destination, desk.now),
+        parked=None if parked is None else _stopped(parking.error_of(parked)),
         unusable_cells=_cells(one.unusable),
         blank_cells=_cells(one.blanks),
         flagged_cells=_cells(one.flagged),

@@ -8,7 +8,7 @@ import pytest
 from fakemeta.harness import Running
 from guestlist.space import make_space
 
-from .kit import Shop, Told
+from .kit import HOUR, Shop, Told
 
 HASHED = hashlib.sha256(b"ann@example.org").hexdigest()
 PEOPLE = f"""\
@@ -78,3 +78,41 @@ def test_a_country_that_the_space_could_have_is_counted_and_goes_once_it_has_one
     assert plan["phones_without_country"] == 0
     assert plan["can_be_sent"] == 5
     assert "country code" not in doubtful.type("plan").out
+
+
+def told_row(shop: Shop) -> list[str]:
+    return shop.type("plan").out.splitlines()[2].split()
+
+
+def test_how_long_it_takes_heeds_what_stands_in_the_way(shop: Shop) -> None:
+    assert (shop.plan()["calls_again_at"], shop.plan()["parked"]) == (None, None)
+    assert told_row(shop)[-1] == "s"
+
+    shop.meta.fault("throttle", path="/users$", nth=2, minutes=50)
+    assert shop.sync()["code"] == 4
+    until = shop.plan()["calls_again_at"]
+    assert until is not None
+    assert told_row(shop)[-1] == "waits"
+    assert f"no calls for this ad account until {until[:16].replace('T', ' ')} UTC" in shop.type("plan").out
+
+    shop.meta.advance(2 * HOUR)
+    assert shop.plan()["calls_again_at"] is None
+    assert told_row(shop)[-1] == "s"
+
+
+def test_a_parked_destination_waits_for_a_person(shop: Shop) -> None:
+    shop.meta.fault("error", path="/users$", code=190, subcode=460)
+    assert shop.sync()["code"] == 1
+    told = shop.type("plan")
+    assert shop.plan()["parked"]["code"] == shop.status()["error"]["code"]
+    assert told_row(shop)[-1] == "waits"
+    assert "VIP: nothing goes before a person did something." in told.out
+    assert "guestlist destinations reconnect main" in told.out
+
+
+def test_with_nothing_to_send_nothing_waits(synced: Shop) -> None:
+    synced.meta.fault("error", path=".*", code=190, subcode=460)
+    assert synced.sync("--full")["code"] == 1
+    assert synced.plan()["parked"] is not None
+    assert synced.plan()["calls"] == 0
+    assert told_row(synced)[-2:] == ["0", "s"]
