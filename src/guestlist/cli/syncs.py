@@ -120,7 +120,12 @@ def _tell_notes(one: PlannedSync, *, why: bool) -> None:
     _tell_pace(one)
     if one.needs_a_yes:
         leaving, there = one.people_leaving, one.people_at_meta
-        say(f"{one.name}: {leaving:,} of {there:,} people would leave. guestlist sync will ask for a yes first.")
+        would = f"{one.name}: {leaving:,} of {there:,} people would leave."
+        if one.plan_waiting:
+            say(f"{would} Plan {one.plan_waiting} waits for a yes.",
+                f"  If that is right: guestlist sync --confirm {one.plan_waiting}")  # fmt: skip
+        else:
+            say(f"{would} guestlist sync will ask for a yes first.")
     if one.phones_without_country:
         say(
             f"{one.name}: of {_people(one.phones_without_country)} a phone cannot be read: it has no country code.",

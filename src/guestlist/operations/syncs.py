@@ -270,6 +270,8 @@ class PlannedSync(Value):
     `unusable_cells`: why `only_unusable` people cannot be sent; one of them may stand there with several keys. Of those
     who are sent: `blank_cells`, left blank in their rows; `flagged_cells`, sent, but worth knowing of.
 
+    `plan_waiting`: the plan to say yes to, where it `needs_a_yes` and a sync has asked for it already.
+
     `seconds`: about how long its calls take, once they may begin; they go slower where much of `quota` (percent of its
     calls that the ad account has used up, as Meta said last in a run by this process) is gone. They begin at
     `calls_again_at` where Meta takes none before that, and not before a person did something where the destination is
@@ -290,6 +292,7 @@ class PlannedSync(Value):
     people_at_meta: int
     people_leaving: int
     needs_a_yes: bool
+    plan_waiting: str | None
     calls: int
     seconds: float
     quota: float | None
@@ -362,6 +365,7 @@ def _planned(desk: Desk, one: Outlook) -> PlannedSync:
         people_at_meta=preview.people_there,
         people_leaving=preview.people_leaving,
         needs_a_yes=preview.held,
+        plan_waiting=preview.waits,
         calls=sum(one.calls.values()),
         seconds=round(seconds_for(one.calls, quota or 0.0), 1),
         quota=quota,
