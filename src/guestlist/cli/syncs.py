@@ -22,6 +22,7 @@ from guestlist.cli.ordering import Order, rests
 from guestlist.cli.place import HERE, Place, SpaceAt
 from guestlist.cli.remote import Remote
 from guestlist.cli.rounds import Rounds, read_timeout, tell_report
+from guestlist.counts import counted
 from guestlist.destinations.meta.deliver import State
 from guestlist.destinations.meta.pace import SLOW_FROM
 from guestlist.errors import WrongUseError
@@ -40,7 +41,7 @@ CANNOT = {
 }
 
 Key = Annotated[
-    str | None, typer.Argument(metavar="[KEY]", help="One sync: audience@destination, or audience while it has one.")
+    str | None, typer.Argument(metavar="KEY", help="One sync: audience@destination, or audience while it has one.")
 ]
 
 
@@ -120,15 +121,16 @@ def _tell_notes(one: PlannedSync, *, why: bool) -> None:
     _tell_pace(one)
     if one.needs_a_yes:
         leaving, there = one.people_leaving, one.people_at_meta
-        would = f"{one.name}: {leaving:,} of {there:,} people would leave."
+        would = f"{one.name}: {leaving:,} of {counted(there, 'person')} would leave."
         if one.plan_waiting:
             say(f"{would} Plan {one.plan_waiting} waits for a yes.",
                 f"  If that is right: guestlist sync --confirm {one.plan_waiting}")  # fmt: skip
         else:
             say(f"{would} guestlist sync will ask for a yes first.")
     if one.phones_without_country:
+        of = counted(one.phones_without_country, "person")
         say(
-            f"{one.name}: of {_people(one.phones_without_country)} a phone cannot be read: it has no country code.",
+            f"{one.name}: of {of} a phone cannot be read: it has no country code.",
             "  Where most are in one country, say so in guestlist.yaml, for example: country: DE",
         )
     if why:
@@ -137,17 +139,13 @@ def _tell_notes(one: PlannedSync, *, why: bool) -> None:
         _tell_cells("sent all the same", one.flagged_cells)
 
 
-def _people(number: int) -> str:
-    return "1 person" if number == 1 else f"{number:,} people"
-
-
 def _tell_cells(what: str, cells: Sequence[Cells]) -> None:
     """Under a heading, since the reasons of one person may be several and do not add up."""
     if not cells:
         return
     say(f"  {what}:")
     for keys, reason, people in _together(cells):
-        say(f"    {_people(people):>16}  {' '.join(keys)}: {_WORDS.get(reason, reason)}")
+        say(f"    {counted(people, 'person'):>16}  {' '.join(keys)}: {_WORDS.get(reason, reason)}")
 
 
 def _together(cells: Sequence[Cells]) -> Iterator[tuple[list[str], str, int]]:
