@@ -6,7 +6,7 @@ process that still hangs can record nothing more and therefore send nothing more
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -30,10 +30,9 @@ from guestlist.destinations.meta.doubt import doubt
 from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.folding import recover
 from guestlist.destinations.meta.guard import Cause
-from guestlist.destinations.meta.pace import Direction
 from guestlist.destinations.meta.plan import Scope
 from guestlist.destinations.meta.prepare import Wanted, prepare, want
-from guestlist.destinations.meta.reasons import Counts, blank_reasons, flag_counts, unusable_reasons
+from guestlist.destinations.meta.reasons import Why, why
 from guestlist.destinations.meta.refusals import DoNotSend, refused_values
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
@@ -82,20 +81,12 @@ class Bound:
 
 @dataclass(frozen=True, kw_only=True)
 class Outlook:
-    """What a sync would do now; `blanks`, `unusable` and `flagged` are people by key and code, see `reasons.py`."""
+    """What a sync would do now."""
 
     bound: Bound
     wanted: Wanted
     preview: Preview
-    blanks: Counts
-    unusable: Counts
-    flagged: Counts
-
-    @property
-    def calls(self) -> Mapping[Direction, int]:
-        """Requests to Meta, if each is answered."""
-        size = self.bound.destination.batch_rows
-        return {"remove": -(-self.preview.removals // size), "add": -(-self.preview.additions // size)}
+    why: Why
 
 
 @dataclass(kw_only=True)
@@ -262,9 +253,7 @@ class Syncing:
             bound=bound,
             wanted=wanted,
             preview=drawer.preview(wanted, now=self.now),
-            blanks=blank_reasons(self.ledger, wanted),
-            unusable=unusable_reasons(self.ledger, wanted, self._match_keys(bound).strong),
-            flagged=flag_counts(self.ledger, wanted),
+            why=why(self.ledger, wanted, self._match_keys(bound).strong),
         )
 
     # --- doing it -----------------------------------------------------------------------------------------------------

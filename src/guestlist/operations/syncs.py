@@ -348,10 +348,13 @@ def some_of(syncing: Syncing, key: str | None) -> list[Bound]:
 
 def _planned(desk: Desk, one: Outlook) -> PlannedSync:
     preview, destination = one.preview, one.bound.wish.to
+    calls = preview.calls(one.bound.destination.batch_rows)
     parked = desk.records.journal.parked(destination)
     quota = desk.keeper.quota(destination) if desk.keeper is not None else None
     # Nobody is in both: who has a row that goes, and who has none.
-    without = 0 if desk.space.settings.country else one.blanks.get(_NO_COUNTRY, 0) + one.unusable.get(_NO_COUNTRY, 0)
+    without = (
+        0 if desk.space.settings.country else one.why.blank.get(_NO_COUNTRY, 0) + one.why.unusable.get(_NO_COUNTRY, 0)
+    )
     return PlannedSync(
         sync=one.bound.key,
         audience=one.bound.definition.key,
@@ -366,14 +369,14 @@ def _planned(desk: Desk, one: Outlook) -> PlannedSync:
         people_leaving=preview.people_leaving,
         needs_a_yes=preview.held,
         plan_waiting=preview.waits,
-        calls=sum(one.calls.values()),
-        seconds=round(seconds_for(one.calls, quota or 0.0), 1),
+        calls=sum(calls.values()),
+        seconds=round(seconds_for(calls, quota or 0.0), 1),
         quota=quota,
         calls_again_at=_calls_again_at(desk, destination, desk.now),
         parked=None if parked is None else _stopped(parking.error_of(parked)),
-        unusable_cells=_cells(one.unusable),
-        blank_cells=_cells(one.blanks),
-        flagged_cells=_cells(one.flagged),
+        unusable_cells=_cells(one.why.unusable),
+        blank_cells=_cells(one.why.blank),
+        flagged_cells=_cells(one.why.flagged),
         phones_without_country=without,
     )
 

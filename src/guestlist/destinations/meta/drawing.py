@@ -9,6 +9,7 @@ from guestlist.destinations.meta.guard import Cause, Held, exodus, judge
 from guestlist.destinations.meta.guard import Exodus as People
 from guestlist.destinations.meta.keymask import Table
 from guestlist.destinations.meta.manifest import KEYS, Key
+from guestlist.destinations.meta.pace import Direction
 from guestlist.destinations.meta.pack import Packer, Parcel
 from guestlist.destinations.meta.plan import TRIES, Plan, Scope, plan
 from guestlist.destinations.meta.prepare import Wanted
@@ -50,6 +51,10 @@ class Preview:
     people_leaving: int
     held: bool
     waits: str | None
+
+    def calls(self, rows_per_request: int) -> dict[Direction, int]:
+        """Requests to Meta, if each is answered."""
+        return {"remove": -(-self.removals // rows_per_request), "add": -(-self.additions // rows_per_request)}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Why cells of an audience stay blank, why people in it cannot be sent, and what is sent with a doubt: in people."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import ibis
 
@@ -11,6 +12,24 @@ from guestlist.store.ledger import Ledger
 
 Counts = dict[tuple[str, str], int]
 """People by (key, code)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Why:
+    """What there is to tell of an audience's people beside how many can be sent."""
+
+    blank: Counts
+    unusable: Counts
+    flagged: Counts
+
+
+def why(ledger: Ledger, wanted: Wanted, strong: Iterable[Key]) -> Why:
+    """All of it."""
+    return Why(
+        blank=blank_reasons(ledger, wanted),
+        unusable=unusable_reasons(ledger, wanted, strong),
+        flagged=flag_counts(ledger, wanted),
+    )
 
 
 def blank_reasons(ledger: Ledger, wanted: Wanted) -> Counts:
