@@ -17,7 +17,7 @@ from guestlist.clock import WallClock
 from guestlist.destinations.meta.manifest import FULL_NAME, MANY, TRACKING_ENABLED, TRAITS
 from guestlist.destinations.meta.match_keys import Cell
 from guestlist.destinations.meta.rows import Record, read_record
-from guestlist.errors import WrongUseError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.match_keys import RecordRead, record_read, settings_of
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.records import LINE, Batch
@@ -57,7 +57,7 @@ def match_keys(
     order: Literal["dmy", "mdy"] | None = None if date_order is None else date_order.value
     settings = settings_of(country, order, this_year=WallClock().now().year)
     rejected = 0
-    with _opened(file) as data:
+    with _nothing_stored(), _opened(file) as data:
         _refuse_without_traits(data, file)
         for line in _lines(data):
             rejected += line.traits is None
@@ -77,6 +77,16 @@ class _Line:
     traits: Mapping[str, Any] | None
     field: str = ""
     reason: str = ""
+
+
+@contextmanager
+def _nothing_stored() -> Iterator[None]:
+    """What is wrong with a file is told as of an import, which this is not."""
+    try:
+        yield
+    except GuestlistError as error:
+        error.nothing_lost = "Nothing is stored by this command."
+        raise
 
 
 @contextmanager

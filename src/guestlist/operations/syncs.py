@@ -12,6 +12,9 @@ from guestlist.audiences.definition import Sync as Wish
 from guestlist.audiences.schedule import Past, due, schedule_text
 from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import microseconds
+from guestlist.connected import parking
+from guestlist.destinations.meta.pace import seconds_for
+from guestlist.destinations.meta.reasons import Counts
 from guestlist.destinations.settings import read_destination, readable_destinations
 from guestlist.errors import GuestlistError
 from guestlist.known_syncs import KnownSync, known_syncs
@@ -35,6 +38,7 @@ from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
 from guestlist.syncing import Bound, Outlook, Syncing
 from guestlist.telling import slips
 from guestlist.telling.answer import Answer, Value
+from guestlist.values.reading import Reason
 
 Key = Annotated[str, Field(description="audience@destination, or audience while it goes to one.")]
 
@@ -146,15 +150,19 @@ def _told(desk: Desk, known: KnownSync, timing: Timing | None, count: SyncCount 
         last_right=iso(sync.right_at) if sync.right_at else None,
         next_run=_next_run(desk, wish, timing) if wish and not sync.paused_at(at) else None,
         again_at=iso(timing.again_at) if timing and timing.again_at else None,
-        calls_again_at=_calls_again_at(desk, sync, at),
+        calls_again_at=_calls_again_at(desk, sync.destination, at),
         quota=desk.keeper.quota(sync.destination) if desk.keeper is not None else None,
         plan_waiting=held.id if held else None,
         received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),
         removal_waits_since=iso(timing.removal_since) if timing and timing.removal_since else None,
         size_at_meta=(sizes[0], sizes[1]) if sizes[0] is not None and sizes[1] is not None else None,
         audience_id=sync.remote_id,
-        error=None if note is None else Stopped(code=note.code, message=note.message, next=note.next_step),
+        error=None if note is None else _stopped(note),
     )
+
+
+def _stopped(error: GuestlistError) -> Stopped:
+    return Stopped(code=error.code, message=error.message, next=error.next_step)
 
 
 def _waiting(desk: Desk, sync: Sync) -> int:
@@ -180,10 +188,10 @@ def _next_run(desk: Desk, wish: Wish, timing: Timing | None) -> str | None:
     return None if when is None else iso(microseconds(when))
 
 
-def _calls_again_at(desk: Desk, sync: Sync, at: int) -> str | None:
+def _calls_again_at(desk: Desk, destination: str, at: int) -> str | None:
     """Until when Meta takes no calls of the account, by its own word."""
     try:
-        account = read_destination(desk.space.settings, sync.destination).account
+        account = read_destination(desk.space.settings, destination).account
     except GuestlistError:
         return None
     pause = desk.records.journal.pause(account)
@@ -252,8 +260,8 @@ def _call(one: Batch) -> Call:
 # --- what would be sent -----------------------------------------------------------------------------------------------
 
 
-class BlankCells(Value):
-    """How many people have a cell of this key left blank for this reason."""
+class Cells(Value):
+    """How many people have a cell of this key with this reason, or this flag."""
 
     key: str
     reason: str
@@ -265,6 +273,17 @@ class PlannedSync(Value):
 
     `not_chosen`: people who are in the audience beside these, by the group that was drawn for them: `holdout`, or one that
     this sync does not send.
+    `unusable_cells`: why `only_unusable` people cannot be sent; one of them may stand there with several keys. Of those
+    who are sent: `blank_cells`, left blank in their rows; `flagged_cells`, sent, but worth knowing of.
+
+    `plan_waiting`: the plan to say yes to, where it `needs_a_yes` and a sync has asked for it already.
+
+    `seconds`: about how long its calls take, once they may begin; they go slower where much of `quota` (percent of its
+    calls that the ad account has used up, as Meta said last in a run by this process) is gone. They begin at
+    `calls_again_at` where Meta takes none before that, and not before a person did something where the destination is
+    `parked`.
+
+    `phones_without_country`: people whose phone could be read if the space had a country; 0 where it has one.
     """
 
     sync: str
@@ -280,8 +299,16 @@ class PlannedSync(Value):
     people_at_meta: int
     people_leaving: int
     needs_a_yes: bool
+    plan_waiting: str | None
     calls: int
-    blank_cells: tuple[BlankCells, ...]
+    seconds: float
+    quota: float | None
+    calls_again_at: str | None
+    parked: Stopped | None
+    unusable_cells: tuple[Cells, ...]
+    blank_cells: tuple[Cells, ...]
+    flagged_cells: tuple[Cells, ...]
+    phones_without_country: int
 
 
 class NotPlanned(Value):
@@ -317,7 +344,7 @@ class PlanSyncs(Operation[Plans]):
                 raise failed[chosen[0].definition.key]
             good = [bound for bound in chosen if bound.definition.key not in failed]
             syncing.make_rows(good)
-            plans = tuple(_planned(syncing.look_ahead(bound)) for bound in good)
+            plans = tuple(_planned(desk, syncing.look_ahead(bound)) for bound in good)
             stopped = tuple(_not_planned(bound, failed) for bound in chosen if bound not in good)
             return Plans(plans=plans, stopped=stopped, notes=notes_of(syncing, chosen))
 
@@ -361,8 +388,15 @@ def _to_sync(syncing: Syncing) -> str:
     return f"Give an audience: sync: {{ to: {names[0]} }}"
 
 
-def _planned(one: Outlook) -> PlannedSync:
-    preview = one.preview
+def _planned(desk: Desk, one: Outlook) -> PlannedSync:
+    preview, destination = one.preview, one.bound.wish.to
+    calls = preview.calls(one.bound.destination.batch_rows)
+    parked = desk.records.journal.parked(destination)
+    quota = desk.keeper.quota(destination) if desk.keeper is not None else None
+    # Nobody is in both: who has a row that goes, and who has none.
+    without = (
+        0 if desk.space.settings.country else one.why.blank.get(_NO_COUNTRY, 0) + one.why.unusable.get(_NO_COUNTRY, 0)
+    )
     return PlannedSync(
         sync=one.bound.key,
         audience=one.bound.definition.key,
@@ -377,9 +411,26 @@ def _planned(one: Outlook) -> PlannedSync:
         people_at_meta=preview.people_there,
         people_leaving=preview.people_leaving,
         needs_a_yes=preview.held,
-        calls=one.calls,
-        blank_cells=tuple(BlankCells(key=k, reason=r, people=n) for (k, r), n in sorted(one.blanks.items())),
+        plan_waiting=preview.waits,
+        calls=sum(calls.values()),
+        seconds=round(seconds_for(calls, quota or 0.0), 1),
+        quota=quota,
+        calls_again_at=_calls_again_at(desk, destination, desk.now),
+        parked=None if parked is None else _stopped(parking.error_of(parked)),
+        unusable_cells=_cells(one.why.unusable),
+        blank_cells=_cells(one.why.blank),
+        flagged_cells=_cells(one.why.flagged),
+        phones_without_country=without,
     )
+
+
+_NO_COUNTRY = ("PHONE", Reason.PHONE_WITHOUT_COUNTRY.value)
+
+
+def _cells(counts: Counts) -> tuple[Cells, ...]:
+    """Most people first."""
+    ordered = sorted(counts.items(), key=lambda one: (-one[1], one[0]))
+    return tuple(Cells(key=key, reason=reason, people=people) for (key, reason), people in ordered)
 
 
 # --- told -------------------------------------------------------------------------------------------------------------
