@@ -19,7 +19,7 @@ from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.emptying import keep_empty
 from guestlist.errors import IN_USE, GuestlistError, WrongUseError
 from guestlist.operations.at_meta import SyncReport, report_of
-from guestlist.operations.syncs import notes_of, some_of
+from guestlist.operations.plans import notes_of, some_of
 from guestlist.owning.reaching import announced
 from guestlist.records import open_records
 from guestlist.results import renew_results

@@ -28,7 +28,7 @@ from guestlist.destinations.meta.pace import SLOW_FROM
 from guestlist.errors import WrongUseError
 from guestlist.operations.at_meta import EmptySync, report_of
 from guestlist.operations.desk import OnDisk
-from guestlist.operations.syncs import Cells, ConfirmPlan, PlannedSync, Plans, PlanSyncs
+from guestlist.operations.plans import Cells, ConfirmPlan, PlannedSync, Plans, PlanSyncs
 from guestlist.runs.ending import Ending
 from guestlist.values.reading import TEXT
 
