@@ -5,15 +5,14 @@ Sections that belong to a stage (sources, destinations, identity) are kept as th
 
 import os
 import re
-from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
 from guestlist.errors import GuestlistError
+from guestlist.misread import in_words, written_as
 
 _SECRET_WORDS = ("token", "secret", "password", "write_key")
 
@@ -77,7 +76,9 @@ RELATIONS = ("message", "event", "trait", "identifier", "membership", "as_of")
 """What queries may read of a space; its tables stand beside these."""
 
 
-_SIZE = r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$"
+Size = Annotated[
+    str, written_as(re.compile(r"[0-9]+(\.[0-9]+)? ?[KMGT]i?B").fullmatch, "not a size such as 900MB or 4GB")
+]
 
 
 class TraitSettings(BaseModel):
@@ -105,8 +106,8 @@ class SpaceSettings(BaseModel):
     country: str | None = None
     time_zone: str = "UTC"
     date_order: Literal["dmy", "mdy"] | None = None
-    memory_limit: str = Field(default="900MB", pattern=_SIZE)
-    largest_upload: str = Field(default="4GB", pattern=_SIZE)
+    memory_limit: Size = "900MB"
+    largest_upload: Size = "4GB"
     sources: dict[str, dict[str, Any]] = {}
     destinations: dict[str, dict[str, Any]] = {}
     identity: dict[str, Any] = {}
@@ -167,7 +168,8 @@ def read_settings(document: Any, place: Path) -> SpaceSettings:
         return SpaceSettings.model_validate(document or {})
     except ValidationError as error:
         mistakes = "; ".join(
-            f"{'.'.join(map(str, mistake['loc'])) or 'document'}: {_told(mistake)}"
+            f"{'.'.join(map(str, mistake['loc'])) or 'document'}: "
+            f"{in_words(mistake, noun='setting', known=SpaceSettings.model_fields)}"
             for mistake in error.errors(include_input=False, include_url=False)
         )
         raise GuestlistError(
@@ -176,13 +178,6 @@ def read_settings(document: Any, place: Path) -> SpaceSettings:
             nothing_lost="Nothing was changed.",
             next_step="Correct it and try again.",
         ) from None
-
-
-def _told(mistake: Mapping[str, Any]) -> str:
-    if mistake["type"] != "extra_forbidden":
-        return str(mistake["msg"]).removeprefix("Value error, ")
-    near = get_close_matches(str(mistake["loc"][-1]), SpaceSettings.model_fields, n=1)
-    return f"not a setting; did you mean {near[0]}?" if near else "not a setting"
 
 
 def _refuse_secrets(value: Any, path: str) -> None:

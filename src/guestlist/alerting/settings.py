@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from guestlist.errors import GuestlistError
+from guestlist.misread import in_words, written_as
 from guestlist.settings import SecretReference
 from guestlist.space import Space
 
@@ -26,7 +27,7 @@ def _span(value: Any) -> Any:
 
 
 Span = Annotated[timedelta, BeforeValidator(_span)]
-Address = Annotated[str, Field(pattern=r"^[^@\s<>,;]+@[^@\s<>,;]+$")]
+Address = Annotated[str, written_as(re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+").fullmatch, "not an e-mail address")]
 
 
 def on_this_machine(host: str) -> bool:
@@ -90,7 +91,7 @@ def read_alerts(space: Space) -> AlertSettings:
         return AlertSettings.model_validate(space.settings.alerts)
     except ValidationError as error:
         mistakes = "; ".join(
-            f"alerts.{'.'.join(map(str, one['loc']))}: {str(one['msg']).removeprefix('Value error, ')}"
+            f"alerts.{'.'.join(map(str, one['loc']))}: {in_words(one, noun='setting')}"
             for one in error.errors(include_input=False, include_url=False)
         )
         raise GuestlistError(

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import NoReturn
 
 import typer
+from pydantic import ValidationError
 
 from guestlist.cli import frame, teaching
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.misread import in_words
 from guestlist.telling import masking
 
 _PHONE = re.compile(r"(?<![/\w.-])\+?\d[\d ()-]{5,}\d(?![\w/])")
@@ -95,6 +97,9 @@ def _misused(error: typer.TyperException) -> GuestlistError:
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "guestlist"
     # A value that stands where none belongs is quoted; frame masks an e-mail in it.
+    cause = error.__cause__
+    if isinstance(cause, ValidationError):
+        error.message = f"{in_words(cause.errors(include_url=False)[0])}."
     message = _PHONE.sub(masking.STARS, error.format_message())
     return WrongUseError("wrong_use", message, next_step=f"See: {command} --help")
 

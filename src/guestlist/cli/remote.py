@@ -11,7 +11,7 @@ import httpx
 import orjson
 
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.operations.operation import Export, Operation, Request, Upload
+from guestlist.operations.operation import IN_HEADERS, Export, Operation, Request, Upload
 from guestlist.outward import NowhereError, keep_out_of_logs, parted
 from guestlist.settings import api_key_given
 from guestlist.store.vault import Secret
@@ -87,7 +87,7 @@ class Remote:
 
     def _request(self, asked: Request, content: IO[bytes] | None = None) -> httpx.Request:
         given = asked.model_dump(mode="json", by_alias=True, exclude_none=True)
-        headers = {"If-Match": given.pop("if_match")} if "if_match" in given else {}
+        headers = {header: given.pop(name) for name, header in IN_HEADERS.items() if name in given}
         path = asked.route.path
         for name in list(given):
             if f"{{{name}}}" in path:

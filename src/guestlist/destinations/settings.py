@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -13,6 +13,7 @@ from guestlist.destinations.meta.manifest import API_VERSION, KEYS, ROWS_PER_REQ
 from guestlist.destinations.meta.match_keys import MatchKeySettings
 from guestlist.destinations.meta.settle import Settings as SettleSettings
 from guestlist.errors import GuestlistError
+from guestlist.misread import in_words, written_as
 from guestlist.settings import SpaceSettings
 
 _DELAY = re.compile(r"([0-9]{1,4}) ?(s|m|h|d|seconds?|minutes?|hours?|days?)")
@@ -75,8 +76,10 @@ class DestinationSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    account: str = Field(pattern=r"^act_[0-9]+$")
-    version: str = Field(default=API_VERSION, pattern=r"^v[0-9]+\.[0-9]+$")
+    account: Annotated[str, written_as(re.compile(r"act_[0-9]+").fullmatch, "not an ad account such as act_1234567890")]
+    version: Annotated[str, written_as(re.compile(r"v[0-9]+\.[0-9]+").fullmatch, "not a version such as v25.0")] = (
+        API_VERSION
+    )
     graph_url: str = GRAPH_URL
     mode: Literal["mirror", "add_only", "remove_only"] | None = None
     batch_rows: int = Field(default=ROWS_PER_REQUEST, ge=1, le=ROWS_PER_REQUEST)
@@ -158,4 +161,4 @@ def _mistake(name: str, error: Any) -> str:
     path = ".".join(["destinations", name, *(str(part) for part in error["loc"] if part != "[key]")])
     if error["type"] == "literal_error" and "mapping" in error["loc"]:
         return f"{path}: not a match key; these are {', '.join(KEYS)}"
-    return f"{path}: {str(error['msg']).removeprefix('Value error, ')}"
+    return f"{path}: {in_words(error, noun='setting')}"

@@ -18,7 +18,7 @@ from guestlist.audiences.mistakes import DefinitionError, Mistakes
 from guestlist.audiences.query import read_query
 from guestlist.audiences.query_text import query_text
 from guestlist.audiences.writing import as_yaml, condition_document, definition_document
-from guestlist.errors import WrongUseError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Operation, Scope, ask, changed_meanwhile, delete, get, put
 from guestlist.operations.questions import read_one
@@ -117,9 +117,13 @@ class WriteAudience(Operation[DefinitionKnown]):
     document: Annotated[dict[str, Any] | None, Field(description="The definition, as docs/audiences.md has it.")] = None
     yaml: Annotated[str | None, Field(description="The same as text, in place of `document`.")] = None
     if_match: IfMatch = None
+    if_none_match: Annotated[
+        str | None, Field(description="`*`: make it only while there is none of this key; else 412.")
+    ] = None
 
     def run(self, desk: Desk) -> DefinitionKnown:
         with writing(desk.space):
+            _check_is_none_of(_place(desk.space, self.key), self.key, self.if_none_match)
             place = _checked_place(desk.space, self.key, self.if_match)
             text = self._text(keys_in(desk.space.audiences))
             _check_with(desk.space, place, text)
@@ -190,6 +194,19 @@ def _place(space: Space, key: str) -> Path:
 
 def _version(place: Path) -> str:
     return hashlib.sha256(place.read_bytes()).hexdigest()[:24] if place.exists() else ""
+
+
+def _check_is_none_of(place: Path, key: str, if_none_match: str | None) -> None:
+    if not if_none_match or not place.exists():
+        return
+    unwanted = [tag.strip().removeprefix("W/").strip('"') for tag in if_none_match.split(",")]
+    if "*" in unwanted or _version(place) in unwanted:
+        raise GuestlistError(
+            "is_there_already",
+            f"There is an audience `{key}` already.",
+            nothing_lost="Nothing was changed.",
+            next_step="Take another key; or look at that audience, and change it with If-Match.",
+        )
 
 
 def _checked_place(space: Space, key: str, if_match: str | None) -> Path:

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.loads import loading, sourcing
 from guestlist.loads.loading import Standing
+from guestlist.misread import in_words
 from guestlist.operations.desk import Desk, unless_in_use
 from guestlist.operations.hidden import Hidden, secret_of
 from guestlist.operations.imports import Proposal, proposal
@@ -270,7 +271,7 @@ class AddLoad(Operation[LoadAdded]):
         try:
             return Load.model_validate({**before, **said})
         except ValidationError as error:
-            first = str(error.errors(include_input=False, include_url=False)[0]["msg"]).removeprefix("Value error, ")
+            first = in_words(error.errors(include_input=False, include_url=False)[0], noun="setting")
             raise WrongUseError(
                 "source_settings",
                 f"That does not say where to load from: {first}.",

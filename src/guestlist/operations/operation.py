@@ -99,6 +99,8 @@ A = TypeVar("A", bound=Answer)
 V_co = TypeVar("V_co", bound=Value, covariant=True)
 
 
+IN_HEADERS = {"if_match": "If-Match", "if_none_match": "If-None-Match"}
+"""Parameters that stand in a header, as HTTP has one for them."""
 LARGEST_BODY = 2**20
 """Bytes of parameters; definitions are much shorter. Files have a limit of their own."""
 MANY_PEOPLE = 2**24

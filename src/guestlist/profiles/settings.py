@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from guestlist.errors import GuestlistError
+from guestlist.misread import in_words
 from guestlist.profiles.rules import BLOCKED_PATTERNS, BLOCKED_VALUES, Blocked, Caps, Hubs, Limit, Limits, Priorities
 from guestlist.values.email import BLOCKED as MADE_UP_ADDRESSES
 
@@ -198,15 +199,14 @@ _KNOWN: Mapping[str, type[BaseModel]] = {
 def _mistake(error: Any) -> str:
     loc = [str(part) for part in error["loc"] if part not in {"HubSettings", "literal[False]", "[key]"}]
     path = ".".join(["identity", *loc])
+    names: list[str] = []
     if error["type"] == "extra_forbidden":
-        above, _, last = path.rpartition(".")
+        above, _, _ = path.rpartition(".")
         model = _KNOWN.get(above) or (CustomSettings if above.startswith("identity.identifiers") else BlockedOfType)
         names = ["from" if name == "from_" else name for name in model.model_fields]
-        near = get_close_matches(last, names, n=1)
-        return f"{path}: not a setting; did you mean {near[0]}?" if near else f"{path}: not a setting"
     if error["type"] == "literal_error":
         return f"{path}: write off, or people and devices with their numbers"
-    return f"{path}: {str(error['msg']).removeprefix('Value error, ')}"
+    return f"{path}: {in_words(error, noun='setting', known=names)}"
 
 
 def _limit(kind: str, written: Any) -> Limit | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.misread import in_words
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.headers import EVENTS, IDS, PEOPLE
 from guestlist.sources.messages import Call
@@ -102,7 +103,7 @@ def read_mapping(source: str, entry: Mapping[str, Any]) -> FileMapping:
         where = ".".join(("sources", source, *map(str, first["loc"])))
         raise GuestlistError(
             "mapping_wrong",
-            f"guestlist.yaml cannot be used: {where}: {first['msg']}.",
+            f"guestlist.yaml cannot be used: {where}: {in_words(first, noun='setting')}.",
             nothing_lost="Nothing was imported.",
             next_step="Correct it, or take the entry out to have it proposed anew.",
         ) from None

@@ -10,6 +10,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from guestlist.errors import GuestlistError
+from guestlist.misread import in_words
 from guestlist.settings import SecretReference
 from guestlist.sources.mapping import FileMapping, read_mapping
 
@@ -111,7 +112,7 @@ def _wrong(name: str, error: Exception) -> GuestlistError:
         return _mistake(name, "load: must be a mapping")
     first = error.errors(include_input=False, include_url=False)[0]
     where = ".".join(("load", *(str(part) for part in first["loc"] if str(part) not in {"str", "SecretReference"})))
-    return _mistake(name, f"{where}: {str(first['msg']).removeprefix('Value error, ')}")
+    return _mistake(name, f"{where}: {in_words(first, noun='setting')}")
 
 
 def _mistake(name: str, said: str) -> GuestlistError:

@@ -70,6 +70,13 @@ def test_a_definition_is_changed_only_as_one_saw_it(changing: Served) -> None:
             refused = ask()
             assert (refused.status_code, refused.json()["code"]) == (412, "changed_meanwhile")
         assert client.get(DEFINITION).json()["document"]["name"] == "Mine"
+        new = {"If-None-Match": "*"}
+        refused = client.put(DEFINITION, json={"document": document}, headers=new)
+        assert (refused.status_code, refused.json()["code"]) == (412, "is_there_already")
+        assert client.get(DEFINITION).json()["document"]["name"] == "Mine"
+        fresh = {"document": {**document, "key": "fresh"}}
+        assert client.put("/audiences/fresh/definition", json=fresh, headers=new).status_code == 200
+        assert client.put("/audiences/fresh/definition", json=fresh, headers=new).status_code == 412
         files = client.put("/audiences/viewers/definition", json={"document": document})
         assert (files.status_code, files.json()["code"]) == (409, "owned_by_files")
 
@@ -188,7 +195,15 @@ def test_what_was_asked_is_kept_by_a_secret_of_the_space(changing: Served) -> No
         ("GET", "/audiences/buyers/members", {"params": {"jane.doe@example.org": 1}}, 422, "wrong_parameters"),
         ("POST", "/profiles/show", {"json": {"persn": "jane.doe@example.org"}}, 422, "wrong_parameters"),
         ("POST", "/profiles/show", {"json": {"person": ["jane.doe@example.org"]}}, 422, "wrong_parameters"),
-        ("POST", "/profiles/show", {"content": b"{jane.doe"}, 422, "wrong_parameters"),
+        ("GET", "/do-not-send", {"params": {"limt": 1}}, 422, "wrong_parameters"),
+        ("GET", "/sources", {"params": {"limit": 1}}, 422, "wrong_parameters"),
+        ("POST", "/syncs/run", {"params": {"key": "buyers"}, "json": {}}, 422, "wrong_parameters"),
+        ("POST", "/doctor", {"params": {"sync": "buyers"}}, 422, "wrong_parameters"),
+        ("POST", "/doctor", {"json": {"sync": "buyers"}}, 422, "wrong_parameters"),
+        ("DELETE", "/keys/none", {"params": {"yes": True}}, 422, "wrong_parameters"),
+        ("POST", "/profiles/show", {"json": ["jane.doe"]}, 400, "bad_json"),
+        ("POST", "/profiles/show", {"content": b'{"person": "user_id:u1"}'}, 415, "not_sent_as_json"),
+        ("POST", "/profiles/show", {"data": {"person": "user_id:jane.doe"}}, 415, "not_sent_as_json"),
         ("POST", "/profiles/show", {"json": {"person": "user_id:jane.doe"}}, 404, "nobody_known"),
         ("POST", "/profiles/show", {"json": {"person": "jane.doe"}}, 400, "no_person_named"),
         ("POST", "/identity/try", {"json": {"rules": {"limits": 1}}}, 409, "identity_settings"),
@@ -209,6 +224,54 @@ def test_an_error_is_a_problem(
     assert facts["type"] == f"urn:guestlist:error:{code}"
     assert "jane.doe" not in got.text
     assert facts["next_step"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'{"person":\n  "user_id:u1",}', "The body is no JSON: it breaks at line 2, column "),
+        (b"{jane.doe", "The body is no JSON: it breaks at line 1, column 2."),
+        (b'{"person": "\xff"}', "The body is no JSON: byte 13 is no UTF-8."),
+        (b"[]", "The body is JSON, but no object of parameters, such as {}."),
+        (b'{"person":' + b"[" * 100_000, "The body is nested too deeply."),
+    ],
+)
+def test_where_a_body_breaks_is_told(looked_at: Served, content: bytes, said: str) -> None:
+    with looked_at.client() as client:
+        got = client.post("/profiles/show", content=content, headers={"Content-Type": "application/json"})
+    assert (got.status_code, got.json()["code"]) == (400, "bad_json")
+    assert got.json()["detail"].startswith(said)
+
+
+def test_a_body_of_no_type_is_asked_for_with_its_header(looked_at: Served) -> None:
+    with looked_at.client() as client:
+        got = client.post("/profiles/show", content=b'{"person": "user_id:u1"}').json()
+    assert got["detail"] == ("The body was sent without a type: the header Content-Type has to be application/json.")
+    assert got["next_step"] == "Send the same body with the header Content-Type: application/json."
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "given", "said"),
+    [
+        ("GET", "/runs", {"params": {"limt": 1}}, "query.limt: not a parameter; did you mean limit?"),
+        ("GET", "/runs", {"params": {"limit": "abc"}}, "query.limit: has to be a whole number"),
+        ("GET", "/sources", {"params": {"limit": 1}}, "query.limit: not a parameter"),
+        ("POST", "/profiles/show", {"json": {}}, "body.person: has to be given"),
+        ("POST", "/profiles/show", {"json": {"persn": "x"}}, "body.persn: not a parameter; did you mean person?"),
+        (
+            "POST",
+            "/keys",
+            {"json": {"name": "x", "role": "boss"}},
+            "body.role: has to be 'viewer', 'editor' or 'admin'",
+        ),
+    ],
+)
+def test_a_wrong_parameter_is_told_in_our_words(
+    looked_at: Served, method: str, path: str, given: dict[str, Any], said: str
+) -> None:
+    with looked_at.client() as client:
+        got = client.request(method, path, **given).json()
+    assert said in [f"{one['at']}: {one['message']}" for one in got["mistakes"]]
 
 
 def test_who_has_no_key_is_told_how_to_send_one(looked_at: Served) -> None:

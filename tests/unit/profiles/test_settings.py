@@ -87,7 +87,7 @@ def test_switched_off() -> None:
         ({"limits": {"email": True}}, "identity.limits: email: write a number"),
         ({"limits": {"userId": 1}}, "identity.limits: userId is not a type of identifiers; did you mean user_id?"),
         ({"hubs": {"peple": 3}}, "identity.hubs.peple: not a setting; did you mean people?"),
-        ({"hubs": {"people": 0}}, "identity.hubs.people: Input should be greater than or equal to 1"),
+        ({"hubs": {"people": 0}}, "identity.hubs.people: has to be 1 or more"),
         ({"caps": {"merge": 3}}, "identity.caps.merge: not a setting; did you mean merges?"),
         ({"blocked": {"pattern": "x"}}, "identity.blocked.pattern: not a setting; did you mean patterns?"),
         ({"blocked": {"patterns": ["("]}}, "identity.blocked.patterns: ( is not a pattern"),

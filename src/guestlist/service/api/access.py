@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from guestlist.clock import Clock, microseconds, stopwatch
 from guestlist.errors import GuestlistError
 from guestlist.operations.keys import scopes_of
-from guestlist.operations.operation import Request, Role, Scope
+from guestlist.operations.operation import Role, Scope
 from guestlist.owning.reaching import digest_of
 from guestlist.store.journal import Journal
 from guestlist.store.journal_access import ApiKey
@@ -24,9 +24,9 @@ class Caller:
     name: str
     scopes: frozenset[Scope]
 
-    def check(self, request: Request) -> None:
+    def check(self, needed: frozenset[Scope]) -> None:
         """Refuse what this caller may not do."""
-        missing = request.needs - self.scopes
+        missing = needed - self.scopes
         if missing:
             raise not_allowed(missing)
 

@@ -1,6 +1,7 @@
 """The application behind `/api/v1`."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.exceptions import RequestValidationError
@@ -27,9 +28,18 @@ _KEY = HTTPBearer(auto_error=False, scheme_name="key", description="A key of the
 """Told in the document; who calls is found out by `access`, for the space that is named."""
 
 
+class _Documented(FastAPI):
+    """An API whose document knows how errors look: they are no answer of any one operation."""
+
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document["components"]["schemas"].setdefault("Problem", problems.Problem.model_json_schema())
+        return document
+
+
 def make_api(spaces: Mapping[str, Served]) -> FastAPI:
     """The API of these spaces."""
-    api = FastAPI(
+    api = _Documented(
         title="Guestlist",
         version="1",
         description=_ABOUT,

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from guestlist.errors import IN_USE, GuestlistError, WrongUseError
+from guestlist.misread import in_words
 from guestlist.service.failing import strange
 from guestlist.telling.problems import discreet, problem
 
@@ -37,7 +38,9 @@ _STATUS: Mapping[str, int] = {
     "login_not_known": 404,
     "owned_by_files": 409,
     "changed_meanwhile": 412,
+    "is_there_already": 412,
     "too_large": 413,
+    "not_sent_as_json": 415,
     "definition_mistakes": 422,
     "wrong_parameters": 422,
     "asked_otherwise": 422,
@@ -106,11 +109,16 @@ async def tell_ours(_: Request, error: Exception) -> Response:
     return answer_of(error)
 
 
-async def tell_wrong_parameters(_: Request, error: Exception) -> Response:
+async def tell_wrong_parameters(asked: Request, error: Exception) -> Response:
     """Parameters that are not as they should be; no value is repeated, it may be personal, nor a name that looks so."""
     assert isinstance(error, RequestValidationError)
+    known = getattr(asked.state, "parameters", ())
     mistakes = [
-        {"at": discreet(".".join(map(str, one["loc"]))), "message": discreet(str(one["msg"])), "suggestion": ""}
+        {
+            "at": discreet(".".join(map(str, one["loc"]))),
+            "message": discreet(in_words(one, known=known)),
+            "suggestion": "",
+        }
         for one in error.errors()
     ]
     told = WrongUseError(

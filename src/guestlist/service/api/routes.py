@@ -13,14 +13,15 @@ import orjson
 from fastapi import APIRouter, Body, Header, Path, Query
 from fastapi import Request as HttpRequest
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from starlette.concurrency import run_in_threadpool
 
 from guestlist.operations.desk import not_kept
-from guestlist.operations.operation import Export, Operation, Request, Upload
-from guestlist.service.api.access import Caller, not_authorised
-from guestlist.service.api.problems import MEDIA_TYPE, Problem
+from guestlist.operations.operation import IN_HEADERS, Export, Operation, Request, Upload
+from guestlist.service.api.access import Caller
+from guestlist.service.api.admission import admitting, reads_body
+from guestlist.service.api.problems import MEDIA_TYPE
 from guestlist.service.api.served import Served
 from guestlist.service.api.uploads import received
 from guestlist.service.desk import Kept
@@ -28,7 +29,6 @@ from guestlist.service.keeper import Stand
 from guestlist.telling.answer import Answer
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_PRECONDITION = "if_match"
 _FILE = "application/octet-stream"
 _CHUNK = 64 * 1024
 _IN_MEMORY = 2**20
@@ -37,34 +37,50 @@ _IN_MEMORY = 2**20
 def add_route(router: APIRouter, kind: type[Request], spaces: Mapping[str, Served]) -> None:
     """Make the route of an operation."""
     route = kind.route
-    answered: dict[str, Any] = {}
+    endpoint, names = _endpoint(kind, spaces)
+    told: dict[str, Any] = {}
+    responses: dict[int | str, dict[str, Any]] = {status: _problem(said) for status, said in _SAID.items()}
     if issubclass(kind, Operation | Upload):
-        answered["response_model"] = kind.answers()
-    problems: dict[int | str, dict[str, Any]] = {
-        status: {"model": Problem, "content": {MEDIA_TYPE: {}}, "description": said} for status, said in _SAID.items()
-    }
+        told |= {
+            "response_model": kind.answers(),
+            "response_class": JSONResponse,
+        }  # by that class it documents the model
+        responses[200] = {"description": "The answer", "headers": {"ETag": _ETAG}}
+        if route.method == "GET":
+            responses[304] = {"description": "What you have, by If-None-Match, is still right"}
     if issubclass(kind, Export):
-        schema = kind.line_type().model_json_schema(ref_template="#/components/schemas/{model}")
-        problems[200] = {
+        schema = kind.line_type().model_json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+        told["response_class"] = Response
+        responses[200] = {
             "description": "One JSON object a line",
             "content": {"application/x-ndjson": {"schema": schema}},
         }
     if issubclass(kind, Upload):
         file = {"schema": {"type": "string", "format": "binary"}}
-        problems[413] = {**problems[400], "description": "The file is larger than the settings say"}
-        answered["openapi_extra"] = {"requestBody": {"required": True, "content": {_FILE: file}}}
+        responses[413] = _problem("The file is larger than the settings say")
+        told["openapi_extra"] = {"requestBody": {"required": True, "content": {_FILE: file}}}
+    if reads_body(kind):
+        responses[413] = _problem("The parameters are too long")
+        responses[415] = _problem("The parameters are not sent as JSON")
+    router.route_class = admitting(kind, spaces, names)
     router.add_api_route(
         f"/spaces/{{space}}{route.path}",
-        _endpoint(kind, spaces),
+        endpoint,
         methods=[route.method],
         operation_id=operation_id(kind),
         summary=operation_id(kind).replace("_", " ").capitalize(),
         description=inspect.cleandoc(kind.__doc__ or "") + f"\n\nNeeds the scope `{route.needs}`.",
         tags=[kind.__module__.rpartition(".")[2].replace("_", " ")],
-        responses=problems,
-        response_class=Response,
-        **answered,
+        responses=responses,
+        **told,
     )
+
+
+_ETAG = {"description": "The version of what was answered", "schema": {"type": "string"}}
+
+
+def _problem(said: str) -> dict[str, Any]:
+    return {"description": said, "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 
 
 _SAID = {
@@ -84,9 +100,10 @@ def operation_id(kind: type[Request]) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower()
 
 
-def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Any:
+def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> tuple[Any, frozenset[str]]:
+    """What answers, and the names of the parameters in its query or body."""
     placed = _PLACEHOLDER.findall(kind.route.path)
-    rest = {name: field for name, field in kind.model_fields.items() if name not in (*placed, _PRECONDITION)}
+    rest = {name: field for name, field in kind.model_fields.items() if name not in {*placed, *IN_HEADERS}}
     model: type[BaseModel] = create_model(  # type: ignore[call-overload]
         f"{kind.__name__}Parameters",
         __config__=ConfigDict(extra="forbid"),
@@ -111,10 +128,9 @@ def _endpoint(kind: type[Request], spaces: Mapping[str, Served]) -> Any:
             )
 
     chosen: Any = endpoint_for_files if issubclass(kind, Upload) else endpoint
-    in_body = kind.route.method in {"POST", "PUT"} and not issubclass(kind, Upload)
-    parameters = list(_parameters(kind, placed, model, rest, in_body=in_body))
+    parameters = list(_parameters(kind, placed, model, rest))
     chosen.__signature__ = inspect.Signature(parameters)
-    return chosen
+    return chosen, frozenset(field.alias or name for name, field in rest.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,16 +145,15 @@ class _Asked:
 
     @classmethod
     def by(cls, kind: type[Request], spaces: Mapping[str, Served], given: dict[str, Any]) -> Self:
-        """As it came in; refused where there is no such space, no good key, or it may not be."""
+        """As it came in, of somebody who was let in; refused where a parameter asks for more than the key may."""
         http, space = given.pop("http"), given.pop("space")
         repeat = given.pop("idempotency_key", None)
         more = given.pop("more", None)
-        served = spaces.get(space)
-        if served is None:
-            raise not_authorised()
-        caller = served.access.caller(http.headers.get("authorization"))
+        if http.method == "GET":
+            given.pop("if_none_match", None)  # for `_one`
+        served, caller = spaces[space], http.state.caller
         request = _read(kind, {**given, **(more.model_dump(by_alias=True) if more else {})})
-        caller.check(request)
+        caller.check(request.needs)
         return cls(request=request, http=http, served=served, caller=caller, repeat=repeat)
 
     @cached_property
@@ -165,7 +180,7 @@ def _read(kind: type[Request], given: Mapping[str, Any]) -> Request:
 
 
 def _parameters(
-    kind: type[Request], placed: list[str], model: type[BaseModel], rest: Mapping[str, Any], *, in_body: bool
+    kind: type[Request], placed: list[str], model: type[BaseModel], rest: Mapping[str, Any]
 ) -> Iterator[inspect.Parameter]:
     def parameter(name: str, annotation: Any, **more: Any) -> inspect.Parameter:
         return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation, **more)
@@ -177,18 +192,27 @@ def _parameters(
         yield parameter(name, Annotated[kind.model_fields[name].annotation, Path(description=said)])
     if rest:
         optional = not any(field.is_required() for field in rest.values())
-        if in_body:
+        if reads_body(kind):
             default = {"default": None} if optional else {}
             yield parameter("more", Annotated[model | None if optional else model, Body()], **default)
         else:
             yield parameter("more", Annotated[model, Query()])
-    if _PRECONDITION in kind.model_fields:
-        yield parameter(_PRECONDITION, Annotated[str | None, Header(alias="If-Match")], default=None)
+    for name, alias in IN_HEADERS.items():
+        said = _CACHED if name not in kind.model_fields else kind.model_fields[name].description
+        if name in kind.model_fields or (name == "if_none_match" and issubclass(kind, Operation) and _is_get(kind)):
+            yield parameter(name, Annotated[str | None, Header(alias=alias, description=said)], default=None)
     if kind.route.changes:
         said = "A key of your own: asked twice with the same one, it is done once."
         yield parameter(
             "idempotency_key", Annotated[str | None, Header(alias="Idempotency-Key", description=said)], default=None
         )
+
+
+_CACHED = "The ETag of an answer that you have: while it is right, 304 comes and no body."
+
+
+def _is_get(kind: type[Request]) -> bool:
+    return kind.route.method == "GET"
 
 
 # --- answers ----------------------------------------------------------------------------------------------------------
