@@ -18,10 +18,7 @@ def read_whole(warehouse: Warehouse, file: DataFile, *, into: str) -> Table:
 
     Of a list of people to leave out a lost line is a person wrongly kept.
     """
-    reading = _Lines(file)
-    staged = warehouse.materialise("file_lines", reading.reader())
-    if reading.error:
-        raise reading.error
+    staged = warehouse.materialise("file_lines", _lines(file))
     if file.kind is Kind.JSON_LINES:
         staged = columns_of_json(staged, file.columns)
         bad = warehouse.read(staged.aggregate(n=staged.count(where=staged.bad))).to_pylist()[0]["n"]
@@ -39,26 +36,17 @@ def read_whole(warehouse: Warehouse, file: DataFile, *, into: str) -> Table:
     return table
 
 
-class _Lines:
-    """The lines of a file as a reader that ends at the first error: thrown through the engine it would lose its words."""
+def _lines(file: DataFile) -> pa.RecordBatchReader:
+    names = ["json"] if file.kind is Kind.JSON_LINES else list(file.columns)
+    schema = pa.schema([(LINE, pa.int64()), *((name, pa.string()) for name in names)])
 
-    def __init__(self, file: DataFile) -> None:
-        self._file = file
-        self.error: GuestlistError | None = None
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in file.batches():
+            if batch.rejections:
+                raise unreadable(file, len(batch.rejections))
+            yield batch.rows.cast(schema)
 
-    def reader(self) -> pa.RecordBatchReader:
-        names = ["json"] if self._file.kind is Kind.JSON_LINES else list(self._file.columns)
-        schema = pa.schema([(LINE, pa.int64()), *((name, pa.string()) for name in names)])
-        return pa.RecordBatchReader.from_batches(schema, self._batches(schema))
-
-    def _batches(self, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-        try:
-            for batch in self._file.batches():
-                if batch.rejections:
-                    raise unreadable(self._file, len(batch.rejections))
-                yield batch.rows.cast(schema)
-        except GuestlistError as error:
-            self.error = error
+    return pa.RecordBatchReader.from_batches(schema, batches())
 
 
 def unreadable(file: DataFile, lines: int) -> GuestlistError:

@@ -6,7 +6,7 @@ written here as SQL, since the DDL that the compiler makes depends on its versio
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -213,6 +213,7 @@ class Warehouse:
                 self._hollow.clear()
                 self._known.clear()
                 self._connection.rollback()
+                self._connection.unregister(_HANDED_IN)
             raise
         self._depth -= 1
         if self._depth == 0:
@@ -270,11 +271,20 @@ class Warehouse:
         if not isinstance(rows, pa.Table | pa.RecordBatch | pa.RecordBatchReader):
             yield self._sql(rows)
             return
+        failed: list[BaseException] = []
+        if isinstance(rows, pa.RecordBatchReader):
+            rows = _watched(rows, failed)
         self._connection.register(_HANDED_IN, pa.table(rows) if isinstance(rows, pa.RecordBatch) else rows)
         try:
             yield f"SELECT * FROM {_HANDED_IN}"  # noqa: S608
-        finally:
-            self._connection.unregister(_HANDED_IN)
+        except BaseException:
+            # Where the statement broke off a transaction, the engine takes nothing more until it is rolled back.
+            with suppress(duckdb.TransactionException):
+                self._connection.unregister(_HANDED_IN)
+            if failed:
+                raise failed[0] from None
+            raise
+        self._connection.unregister(_HANDED_IN)
 
     @contextmanager
     def _staged(self, rows: Rows) -> Iterator[str]:
@@ -331,6 +341,21 @@ class _Beside(_Backend):
     def _post_connect(self, extensions: Sequence[str] | None = None) -> None:
         assert extensions is None
         self._record_batch_readers_consumed: dict[str, bool] = {}
+
+
+def _watched(reader: pa.RecordBatchReader, failed: list[BaseException]) -> pa.RecordBatchReader:
+    """The same lines. What ends them early is noted: the engine, through which it is thrown, keeps only its text."""
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from reader
+        except GeneratorExit:  # no more of it is wanted
+            raise
+        except BaseException as error:
+            failed.append(error)
+            raise
+
+    return pa.RecordBatchReader.from_batches(reader.schema, batches())
 
 
 def _compile(asked: Any) -> str:
