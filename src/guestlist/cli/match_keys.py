@@ -19,6 +19,7 @@ from guestlist.destinations.meta.match_keys import Cell
 from guestlist.destinations.meta.rows import Record, read_record
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.match_keys import RecordRead, record_read, settings_of
+from guestlist.sources.columns import told_columns
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.records import LINE, Batch
 from guestlist.values.reading import TEXT
@@ -110,7 +111,7 @@ def _refuse_without_traits(data: DataFile, file: Path) -> None:
     if columns and not known.intersection(columns):
         raise WrongUseError(
             "no_match_key_columns",
-            f"No column of {file} is a trait that a match key is made from. It has {', '.join(columns[:10])}.",
+            f"No column of {file} is a trait that a match key is made from. {told_columns(data)}",
             next_step="Name its columns email, phone, first_name, last_name, city, zip, country and so on.",
         )
 

@@ -23,7 +23,8 @@ _PARQUET = b"PAR1"
 _PARQUET_BATCH = 20_000
 _LARGEST_ROW_GROUP = 4 * 1024**3
 _MOST_EXPANSION = 1000
-_NOT_A_NAME = re.compile(r"[+-]?[0-9][0-9.,:/ +-]*|[^@\s]+@[^@\s]+\.[^@\s]+")
+NOT_A_NAME = re.compile(r"[+-]?[0-9][0-9.,:/ +-]*|[^@\s]+@[^@\s]+\.[^@\s]+")
+"""A number, a date or an e-mail: no column is called so."""
 
 
 class Kind(StrEnum):
@@ -67,6 +68,11 @@ class DataFile:
         if self.kind is Kind.PARQUET:
             return _unique([str(name) for name in self._parquet.schema_arrow.names])
         return tuple(dict.fromkeys(key for line in self.objects for key in line))
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first line of a CSV file is taken for the names of its columns."""
+        return self._csv.has_header
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
@@ -122,7 +128,7 @@ class DataFile:
             raise wrong_type(self.path, "it is empty")
         delimiter = _delimiter_of(self._head_lines[:SAMPLE])
         first = _cells(self._head_lines[0], delimiter)
-        has_header = not any(_NOT_A_NAME.fullmatch(cell.strip()) for cell in first)
+        has_header = not any(NOT_A_NAME.fullmatch(cell.strip()) for cell in first)
         names = first if has_header else [""] * len(first)
         return CsvShape(delimiter=delimiter, columns=_unique(names), has_header=has_header)
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.misread import in_words
+from guestlist.sources.columns import plain, told_columns
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.headers import EVENTS, IDS, PEOPLE
 from guestlist.sources.messages import Call
@@ -147,12 +148,11 @@ def _is_named(mapping: FileMapping, column: str) -> bool:
 
 
 def _looks_like_events(file: DataFile) -> bool:
-    plain = {EVENTS.get(_plain(column)) for column in file.columns}
-    return {"event", "time"} <= plain
+    return {"event", "time"} <= {EVENTS.get(plain(column)) for column in file.columns}
 
 
 def _target(column: str, table: Mapping[str, str], reading: Reading) -> str:
-    known = table.get(_plain(column))
+    known = table.get(plain(column))
     if known is None:
         return _key(column)
     # In a table of events a name or a city may be of anything: only ids keep their meaning.
@@ -177,7 +177,7 @@ def _mostly_emails(file: DataFile, column: str) -> bool:
 
 
 def _id_type(file: DataFile, column: str) -> str:
-    known = PEOPLE.get(_plain(column), "")
+    known = PEOPLE.get(plain(column), "")
     if _is_id(known):
         return known
     return "email" if _mostly_emails(file, column) else "user_id"
@@ -208,7 +208,7 @@ def _check_columns(file: DataFile, wish: Wish) -> None:
                 "unknown_column",
                 f"{file.path.name} has no column '{column}' ({option}).",
                 nothing_lost="Nothing was imported.",
-                next_step=f"Its columns are: {', '.join(file.columns)}.",
+                next_step=told_columns(file),
             )
 
 
@@ -225,7 +225,7 @@ def _check_usable(file: DataFile, mapping: FileMapping) -> None:
             "mapping_incomplete",
             f"The columns of {file.path.name} do not tell {' nor '.join(missing)}.",
             nothing_lost="Nothing was imported.",
-            next_step=f"Name it. Its columns are: {', '.join(file.columns)}.",
+            next_step=f"Name it. {told_columns(file)}",
         )
 
 
@@ -238,10 +238,6 @@ def _fresh_name(file_name: str, known: Mapping[str, Any]) -> str:
     while name in {*known, MESSAGES}:
         name, number = f"{base}_{number}", number + 1
     return name
-
-
-def _plain(header: str) -> str:
-    return re.sub(r"[\W_]+", "", header).lower()
 
 
 def _key(header: str) -> str:

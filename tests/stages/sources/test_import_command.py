@@ -105,3 +105,25 @@ def test_what_is_missing_is_named(space: Path, tmp_path: Path, options: list[str
     (tmp_path / "log.csv").write_text("who,when,sum\nx,2024-01-01,5\n")
     result = run("import", tmp_path / "log.csv", "--space", space, *options)
     assert code in str(result.exception)
+    assert "Its columns are: who, when, sum." in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("Jane,Doe,Berlin\nBo,Smith,Bonn\n", "1 Xxxx, 2 Xxx, 3 Xxxxxx"),
+        ("Jane,Doe,unknown\nBo,Smith,030 4711\n", "1 Xxxx, 2 Xxx, 3 xxxxxxx"),
+        ("Jane,Doe,CT\nBo,Smith,MA\n", "1 Xxxx, 2 Xxx, 3 XX"),
+        ("Vorname,Phone no.,City\nBo,Smith,Bonn\n", "Its columns are: Vorname, Phone no., City."),
+        ("wer;wann;wieviel\nx;2024-01-01;5\n", "Its columns are: wer, wann, wieviel."),
+        ("4711,Doe,Berlin\n4712,Smith,Bonn\n", "Its columns are: column_1, column_2, column_3."),
+    ],
+)
+def test_a_first_line_that_may_be_data_is_masked_in_errors(
+    space: Path, tmp_path: Path, content: str, told: str
+) -> None:
+    (tmp_path / "people.csv").write_text(content)
+    for options in ((), ("--time", "X")):
+        result = run("import", tmp_path / "people.csv", "--space", space, *options)
+        assert isinstance(result.exception, GuestlistError)
+        assert told in result.exception.next_step
