@@ -71,8 +71,8 @@ class DataFile:
 
     @property
     def has_header(self) -> bool:
-        """Whether the first line of a CSV file is taken for the names of its columns."""
-        return self._csv.has_header
+        """Whether the file names its columns; of a CSV file, whether its first line is taken for their names."""
+        return self.kind is not Kind.CSV or self._csv.has_header
 
     @cached_property
     def objects(self) -> list[dict[str, Any]]:

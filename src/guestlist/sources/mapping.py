@@ -78,13 +78,27 @@ def choose(file: DataFile, wish: Wish, known: Mapping[str, Mapping[str, Any]]) -
     if wish.reading is None and wish == Wish() and holds_messages(file):
         return Chosen(source=MESSAGES, mapping=FileMapping(reading="messages"), proposed=False)
     _check_columns(file, wish)
-    for source, entry in known.items():
-        if "load" in entry:
-            continue  # its lines come from elsewhere
-        mapping = read_mapping(source, entry)
-        if set(mapping.columns) == set(file.columns) and _fits(mapping, wish):
-            return Chosen(source=source, mapping=mapping, proposed=False)
+    imported = {source: entry for source, entry in known.items() if "load" not in entry}  # others come from elsewhere
+    mappings = {source: read_mapping(source, entry) for source, entry in imported.items()}
+    alike = {
+        source: mapping
+        for source, mapping in mappings.items()
+        if set(mapping.columns) == set(file.columns) and _fits(mapping, wish)
+    }
+    for source in alike if file.has_header else _of_numbered(file, wish, alike):
+        return Chosen(source=source, mapping=alike[source], proposed=False)
     return Chosen(source=_fresh_name(file.path.name, known), mapping=propose(file, wish), proposed=True)
+
+
+def _of_numbered(file: DataFile, wish: Wish, alike: Mapping[str, FileMapping]) -> list[str]:
+    """Of sources with as many columns, those that a file without a header may belong to.
+
+    Its columns have numbers for names, as those of any such file: it must be called like the source, or its values must
+    be taken for what the source takes them for.
+    """
+    base = _base_name(file.path.name)
+    called = [source for source in alike if re.fullmatch(rf"{re.escape(base)}(_\d+)?", source)]
+    return called or [source for source, mapping in alike.items() if propose(file, wish).ids() == mapping.ids()]
 
 
 def holds_messages(file: DataFile) -> bool:
@@ -230,14 +244,19 @@ def _check_usable(file: DataFile, mapping: FileMapping) -> None:
 
 
 def _fresh_name(file_name: str, known: Mapping[str, Any]) -> str:
-    stem = file_name.split(".", maxsplit=1)[0]
-    while (shorter := _DATED.sub("", stem)) and shorter != stem:
-        stem = shorter
-    name = base = _key(stem)
+    name = base = _base_name(file_name)
     number = 2
     while name in {*known, MESSAGES}:
         name, number = f"{base}_{number}", number + 1
     return name
+
+
+def _base_name(file_name: str) -> str:
+    """What a file is called without its ending, dates and numbers of copies."""
+    stem = file_name.split(".", maxsplit=1)[0]
+    while (shorter := _DATED.sub("", stem)) and shorter != stem:
+        stem = shorter
+    return _key(stem)
 
 
 def _key(header: str) -> str:

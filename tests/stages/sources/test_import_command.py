@@ -127,3 +127,24 @@ def test_a_first_line_that_may_be_data_is_masked_in_errors(
         result = run("import", tmp_path / "people.csv", "--space", space, *options)
         assert isinstance(result.exception, GuestlistError)
         assert told in result.exception.next_step
+
+
+def test_a_file_without_a_header_joins_a_source_by_its_name_or_its_values(space: Path, tmp_path: Path) -> None:
+    def imported(name: str, content: str, *options: str) -> Result:
+        (tmp_path / name).write_text(content)
+        return run("import", tmp_path / name, "--space", space, *options)
+
+    assert imported("contacts.csv", "ada@example.org,Lovelace,Köln\n").exit_code == 0
+    for name in ("contacts-2026-01-31.csv", "others.csv"):
+        again = imported(name, "bo@example.org,Bell,Bonn\n")
+        assert "column_1" not in again.output  # nothing new to propose
+        assert " contacts " in again.output
+
+    refused = imported("calls.csv", "Ada,Lovelace,030 4711\nBo,Bell,030 4712\n")
+    assert isinstance(refused.exception, GuestlistError)
+    assert refused.exception.code == "mapping_incomplete"
+
+    told = imported("calls.csv", "030 4711,Lovelace,Ada\n030 4712,Bell,Bo\n", "--id", "column_3")
+    assert "calls.csv as people, source calls" in told.output
+    assert "id: user_id" in told.output
+    assert set(open_space(space).settings.sources) == {"contacts", "calls"}
