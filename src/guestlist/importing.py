@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from guestlist.records import Records, find_people
+from guestlist.records import Records, find_people, salt_of
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, Landed, Progress, land
 from guestlist.sources.mapping import Chosen, Wish, choose
+from guestlist.sources.repeats import Repeats
 from guestlist.space import Space
 from guestlist.store import Warehouse
 
@@ -36,10 +37,14 @@ def import_chosen(
     *,
     now: datetime,
     progress: Progress = lambda _: None,
+    repeats: bool = False,
 ) -> list[Landed]:
-    """Land them, all or none, find people anew, and write mappings that were proposed into guestlist.yaml."""
+    """Land them, all or none, find people anew, and write mappings that were proposed into guestlist.yaml.
+
+    Events that came in before, as other messages, are refused without `repeats`.
+    """
     clocks = Clocks(now=now, zone=space.settings.time_zone, date_order=space.settings.date_order)
-    landed = land(warehouse, chosen, clocks, space.reports, progress)
+    landed = land(warehouse, chosen, clocks, space.reports, progress, Repeats(salt=salt_of(records), allowed=repeats))
     find_people(space, warehouse, records)
     warehouse.checkpoint()
     for _, choice in chosen:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -18,7 +19,7 @@ from guestlist.cli.frame import AsJson, add_row, answer, console, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.remote import Remote
 from guestlist.errors import GuestlistError
-from guestlist.importing import choose_all, import_chosen
+from guestlist.importing import Choice, choose_all, import_chosen
 from guestlist.operations.desk import OnDisk
 from guestlist.operations.imports import (
     LONGEST_NAME,
@@ -31,9 +32,12 @@ from guestlist.operations.imports import (
     proposals,
 )
 from guestlist.sources.files import DataFile
+from guestlist.sources.landing import Landed
+from guestlist.sources.repeats import LINES_KNOWN
 
 _GAPS = 6  # between three columns
 _REJECTED_SHOWN = 10
+_Done = TypeVar("_Done")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 
 
@@ -75,6 +79,8 @@ def import_files(
         return
     out.print(_results(told.files))
     for one in told.files:
+        if one.again:
+            out.print(f"{Path(one.file).name}: these events were in source {one.again} already. They count once more.")
         if one.report:
             out.print(f"Rejected lines of {Path(one.file).name} (line, field, reason): {one.report}", soft_wrap=True)
         for line in importing.rejected.get(one.file, ()):
@@ -97,10 +103,19 @@ class _Importing:
         chosen = choose_all([DataFile(path) for path in self.files], self.wish.wish, desk.space)
         proposed = proposals(chosen)
         self._settle(proposed)
+        return imported(desk, self._asked_again(partial(self._land, desk, chosen)), proposed)
+
+    def _land(self, desk: OnDisk, chosen: Sequence[Choice], *, repeats: bool) -> list[Landed]:
         with desk.space.open_warehouse() as warehouse, _progress(self.out) as advance:
-            now = desk.clock.now()
-            landed = import_chosen(desk.space, warehouse, desk.records, chosen, now=now, progress=advance)
-        return imported(desk, landed, proposed)
+            return import_chosen(
+                desk.space,
+                warehouse,
+                desk.records,
+                chosen,
+                now=desk.clock.now(),
+                progress=advance,
+                repeats=repeats,
+            )
 
     def there(self, service: Remote) -> Imported:
         """By the service, one file after the other."""
@@ -108,7 +123,7 @@ class _Importing:
             DataFile(file).kind  # noqa: B018 a file that is not there or cannot be read is told before any is sent
         if not self.yes and not self.accepted and sys.stdin.isatty():
             self._settle([one for file in self.files for one in self._sent(service, file, propose=True).proposed])
-        told = [self._sent(service, file) for file in self.files]
+        told = [self._asked_again(partial(self._sent, service, file)) for file in self.files]
         proposed = tuple(one for each in told for one in each.proposed)
         self._settle(proposed)
         for file, each in zip(self.files, told, strict=True):
@@ -119,8 +134,20 @@ class _Importing:
                  for one in each.files)  # fmt: skip
         return Imported(files=tuple(files), proposed=proposed)
 
-    def _sent(self, service: Remote, file: Path, *, propose: bool = False) -> Imported:
-        return service.send(self.wish.model_copy(update={"name": _name_of(file), "propose": propose}), file)
+    def _sent(self, service: Remote, file: Path, **how: bool) -> Imported:
+        return service.send(self.wish.model_copy(update={"name": _name_of(file), **how}), file)
+
+    def _asked_again(self, done: Callable[..., _Done]) -> _Done:
+        """With events that would count once more only if that is meant: nothing undoes it."""
+        try:
+            return done(repeats=self.yes)
+        except GuestlistError as error:
+            if error.code != LINES_KNOWN or not sys.stdin.isatty():
+                raise
+            self.out.print(error.message, soft_wrap=True)
+            if not typer.confirm("Let them count once more? (nothing undoes it)", default=False):
+                raise
+        return done(repeats=True)
 
     def _settle(self, proposed: Sequence[Proposal]) -> None:
         """Show what columns are taken for, and have it accepted, once."""
