@@ -35,7 +35,7 @@ def told_columns(file: DataFile) -> str:
     more = f" and {len(file.columns) - _MOST:,} more" if len(file.columns) > _MOST else ""
     if surely_named(file):
         names = ", ".join(name[:_LONGEST_NAME] for name in file.columns[:_MOST])
-        return f"Its columns are: {names}{more}." if names else "No column could be read in its first lines."
+        return f"Its columns are: {names}{more}."
     shapes = ", ".join(f"{place} {masked(name)}" for place, name in enumerate(file.columns[:_MOST], 1))
     return (
         "Its first line is taken for a header, but may be data, so it is masked here (x a letter, 9 a digit): "

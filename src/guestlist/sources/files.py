@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from guestlist.sources.records import BLANKS, LINE, Batch, CsvShape, csv_batches
 
 SAMPLE = 200
 _DELIMITERS = ",;\t|^~\x01\x1f:"
+_JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+_LOOKED_AT = 4
+"""How many blocks are looked at for a first object."""
 _PARQUET = b"PAR1"
 _PARQUET_BATCH = 20_000
 _LARGEST_ROW_GROUP = 4 * 1024**3
@@ -44,17 +48,26 @@ class DataFile:
 
     @cached_property
     def kind(self) -> Kind:
-        """By the file's bytes; its name does not decide."""
+        """By the file's bytes; its name decides only where some first lines are JSON objects and the first is not."""
         if self._head.startswith(_PARQUET):
             return Kind.PARQUET
         if self.path.suffix.lower() in {".parquet", ".pq"}:
             raise damaged(self.path, "it is named Parquet, but is not")
         text = self._text_head.lstrip()
+        if text.startswith("{") or self._holds_objects(text):
+            return Kind.JSON_LINES
         if text.startswith("["):
             raise wrong_type(self.path, "it is one JSON list; we read JSON Lines, one object per line")
         if text.startswith("<"):
             raise wrong_type(self.path, "it is HTML or XML")
-        return Kind.JSON_LINES if text.startswith("{") else Kind.CSV
+        return Kind.CSV
+
+    def _holds_objects(self, text: str) -> bool:
+        """Whether it is named JSON Lines, and is. What begins like a list or a page may hold some without being it."""
+        if not self.path.name.lower().removesuffix(".gz").endswith(_JSON_ENDINGS):
+            return False
+        least = len(self._head_lines[:SAMPLE]) // 2 if text.startswith(("[", "<")) else 0
+        return len(self.objects) > least
 
     @cached_property
     def encoding(self) -> str:
@@ -77,7 +90,15 @@ class DataFile:
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
         """The first lines of a JSON Lines file, those that are objects."""
-        return [line for line in map(_parsed, self._head_lines[:SAMPLE]) if isinstance(line, dict)]
+        return _objects(self._head_lines) or self._later_objects()
+
+    def _later_objects(self) -> list[dict[str, Any]]:
+        """Where not even one line ends in the head, or none of those that do is an object."""
+        content = json_batches(blocks(self.path, self.encoding))
+        found = (
+            _objects(batch.rows.column("json").slice(0, SAMPLE).to_pylist()) for batch in islice(content, _LOOKED_AT)
+        )
+        return next(filter(None, found), [])
 
     @cached_property
     def sample(self) -> list[dict[str, str]]:
@@ -200,6 +221,10 @@ def _unique(names: list[str]) -> tuple[str, ...]:
             unique, number = f"{plain}_{number}", number + 1
         given.append(unique)
     return tuple(given)
+
+
+def _objects(lines: list[str]) -> list[dict[str, Any]]:
+    return [line for line in map(_parsed, lines[:SAMPLE]) if isinstance(line, dict)]
 
 
 def _parsed(line: str) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.misread import in_words
+from guestlist.sources.bytestream import wrong_type
 from guestlist.sources.columns import plain, told_columns
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.headers import EVENTS, IDS, PEOPLE
@@ -227,6 +228,8 @@ def _check_columns(file: DataFile, wish: Wish) -> None:
 
 
 def _check_usable(file: DataFile, mapping: FileMapping) -> None:
+    if not file.columns:
+        raise wrong_type(file.path, "none of its first lines is a JSON object")
     missing = []
     if not mapping.ids():
         missing.append("who a line is about (--id COLUMN)")
