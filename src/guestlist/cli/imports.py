@@ -36,6 +36,8 @@ from guestlist.sources.landing import Landed
 from guestlist.sources.repeats import LINES_KNOWN
 
 _GAPS = 6  # between three columns
+_LEAST = 16  # for a header to be readable
+_LINES_OF_VALUES = 3
 _REJECTED_SHOWN = 10
 _Done = TypeVar("_Done")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
@@ -62,7 +64,7 @@ def import_files(
 ) -> None:
     """Import customer data: tracking messages, people, or events.
 
-    Without a mapping one is proposed from headers and values, shown with ten masked lines, and written to
+    Without a mapping one is proposed from headers and values, shown with masked values, and written to
     guestlist.yaml. The same file twice changes nothing. Lines that cannot come in are reported with field and reason.
 
     guestlist import customers.csv
@@ -191,24 +193,34 @@ def settle_mapping(out: Console, proposed: Proposal, *, yes: bool) -> None:
 
 
 def _propose(out: Console, proposed: Proposal, *, yes: bool) -> None:
-    """What each column is taken for, with what stands in it: as many values as fit, of the first ten lines."""
+    """What each column is taken for, with some whole values of the first ten lines, each shape once."""
     out.print(f"{proposed.file} as {proposed.reading}, source {proposed.source}", soft_wrap=True)
     names, meanings = [one.column for one in proposed.columns], [one.means for one in proposed.columns]
-    side = (
-        out.width // 3
-    )  # a long header goes on in a second line; values are cut, as a column that may not wrap takes all
+    whole = max((len(value) for one in proposed.columns for value in one.first_lines), default=0)
+    # A long header goes on in a second line, so that a value stands in one.
+    side = max(min(out.width // 3, (out.width - _GAPS - whole) // 2), _LEAST)
     left = out.width - sum(min(side, max(map(len, texts), default=0)) for texts in (names, meanings)) - _GAPS
     shown = table("column", "means", "first lines, masked: x a letter, 9 a digit")
-    shown.columns[0].max_width = shown.columns[1].max_width = side
+    for column, width in zip(shown.columns, (side, side, left), strict=True):
+        column.max_width = width
     for one in proposed.columns:
-        add_row(shown, (one.column, one.means, _cut("  ".join(one.first_lines), left)))
+        add_row(shown, (one.column, one.means, "\n".join(_packed(one.first_lines, left))))
     out.print(shown)
     if proposed.reading == "people" and not yes:
         out.print("If its lines are orders or other events: --as events --event NAME --time COLUMN --id COLUMN")
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: max(width, 1) - 1]}…"
+def _packed(values: Sequence[str], width: int) -> list[str]:
+    """As many of them as fit into some lines, none cut; one that is wider than a line goes on in the next."""
+    lines: list[str] = []
+    for value in dict.fromkeys(values):
+        if lines and len(lines[-1]) + 2 + len(value) <= width:
+            lines[-1] += f"  {value}"
+        elif len(lines) < _LINES_OF_VALUES:
+            lines.append(value)
+        else:
+            break
+    return lines
 
 
 def _results(files: Sequence[ImportedFile]) -> Table:
