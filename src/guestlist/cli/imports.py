@@ -18,6 +18,7 @@ from rich.table import Table
 from guestlist.cli.frame import AsJson, add_row, answer, console, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.remote import Remote
+from guestlist.counts import counted
 from guestlist.errors import GuestlistError
 from guestlist.importing import Choice, choose_all, import_chosen
 from guestlist.operations.desk import OnDisk
@@ -83,6 +84,12 @@ def import_files(
     for one in told.files:
         if one.again:
             out.print(f"{Path(one.file).name}: these events were in source {one.again} already. They count once more.")
+        if one.nobody:
+            said = f"{one.nobody:,} of {counted(one.landed, 'line')} that came in"
+            out.print(
+                f"{Path(one.file).name}: nobody is named by {said}: the ids are blocked or cannot be read.",
+                soft_wrap=True,
+            )
         if one.report:
             out.print(f"Rejected lines of {Path(one.file).name} (line, field, reason): {one.report}", soft_wrap=True)
         for line in importing.rejected.get(one.file, ()):

@@ -42,6 +42,7 @@ class Proposal(Value):
 class ImportedFile(Value):
     """What became of the lines of one file. `report`: where those that were rejected are, with field and reason.
 
+    `nobody`: of those that landed, how many name nobody, as their ids are blocked or cannot be read.
     `again`: the source whose events these lines were before, as other messages; they count once more.
     """
 
@@ -52,6 +53,7 @@ class ImportedFile(Value):
     already_known: int
     rejected: int
     report: str | None
+    nobody: int = 0
     again: str | None = None
 
 
@@ -132,6 +134,7 @@ def imported(desk: Desk, landed: Sequence[Landed], proposed: tuple[Proposal, ...
             already_known=one.known,
             rejected=one.rejected,
             report=str(one.report) if one.report else None,
+            nobody=one.nobody,
             again=one.again,
         )
         for one in landed

@@ -51,6 +51,10 @@ class Landed:
     report: Path | None
     again: str | None = None
     """The source whose events these were before."""
+    places: tuple[int, int] = (0, 0)
+    """The places of arrival (`ordinal`) of its messages lie behind the first and go up to the second."""
+    nobody: int = 0
+    """Messages that are nobody's; counted once people are found."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -99,6 +103,7 @@ def _land_one(
     again = note_file(warehouse, staged, file, chosen, repeats)
     read = warehouse.materialise("landing_read", _read(staged, file, chosen, clocks))
     fresh = warehouse.materialise("landing_fresh", _fresh(read, warehouse.table("message"), chosen.source, clocks))
+    before = _last_place(warehouse)
     landed = append_messages(warehouse, fresh)
     rejected = report.finish(_rejections(warehouse, read))
     for name in ("landing_lines", "landing_read", "landing_fresh"):
@@ -112,6 +117,7 @@ def _land_one(
         rejected=rejected,
         report=None,
         again=again,
+        places=(before, _last_place(warehouse)),
     )
 
 
@@ -158,11 +164,15 @@ def _fresh(read: Table, known: Table, source: str, clocks: Clocks) -> Table:
 
 def append_messages(warehouse: Warehouse, fresh: Table) -> int:
     """Append messages in the order of their `line`, numbered on, and the identifiers in them; gives how many."""
-    last = warehouse.read(warehouse.table("message").aggregate(last=lambda t: t.ordinal.max())).to_pylist()
-    placed = fresh.mutate(ordinal=fresh[LINE] + (last[0]["last"] or 0))
+    placed = fresh.mutate(ordinal=fresh[LINE] + _last_place(warehouse))
     landed = warehouse.append("message", placed.order_by(LINE).select(*MESSAGE))
     warehouse.append("identifier_use", identifier_uses(placed).select(*IDENTIFIER_USE))
     return landed
+
+
+def _last_place(warehouse: Warehouse) -> int:
+    last = warehouse.read(warehouse.table("message").aggregate(last=lambda t: t.ordinal.max())).to_pylist()
+    return int(last[0]["last"] or 0)
 
 
 def number_messages(warehouse: Warehouse) -> None:

@@ -165,3 +165,26 @@ def test_a_file_without_a_header_joins_a_source_by_its_name_or_its_values(space:
     assert "calls.csv as people, source calls" in told.output
     assert "id: user_id" in told.output
     assert set(open_space(space).settings.sources) == {"contacts", "calls"}
+
+
+def test_lines_that_name_nobody_are_counted(space: Path, tmp_path: Path) -> None:
+    file, calls, good = tmp_path / "customers.csv", tmp_path / "calls.jsonl", tmp_path / "good.csv"
+    emails = ["ada@example.org", "test@test.com", "no e-mail", "bo@example.org", "nobody"]
+    file.write_text("\n".join(["Email,City", *(f"{email},Bonn" for email in emails)]) + "\n")
+    calls.write_text("".join(f'{{"type": "identify", "userId": "{one}"}}\n' for one in ("u1", "null", "u2")))
+    good.write_text("Email\ncy@example.org\n")
+
+    told = run("import", file, calls, good, "--space", space)
+
+    assert (
+        "customers.csv: nobody is named by 3 of 5 lines that came in: the ids are blocked or cannot be read."
+        in told.output
+    )
+    assert "calls.jsonl: nobody is named by 1 of 3 lines" in told.output
+    assert "good.csv:" not in told.output
+    assert "test@" not in told.output
+    (again,) = answer("import", file, "--space", space)["files"]
+    assert (again["landed"], again["nobody"]) == (0, 0)
+    file.write_text(file.read_text() + "dee@example.org,Ulm\nx,Ulm\n")
+    (grown,) = answer("import", file, "--space", space)["files"]
+    assert (grown["landed"], grown["nobody"]) == (2, 1)
