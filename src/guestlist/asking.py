@@ -24,6 +24,7 @@ from guestlist.identity_rules import identity_rules
 from guestlist.profiles.lookup import owned
 from guestlist.profiles.rules import IdentityRules
 from guestlist.settings import RELATIONS, TABLE_NAME
+from guestlist.sources.columns import surely_named, told_columns
 from guestlist.sources.files import DataFile
 from guestlist.sources.lines import lines_of
 from guestlist.sources.pulled import is_pulled, read_pulled
@@ -164,7 +165,7 @@ def _check_file(space: Space, one: IdentifierList) -> None:
     """What can be told of a list without the engine."""
     of = _list_named(one)
     file = _file_of(space, str(one.file), of)
-    _check_column(one, file.columns, of)
+    _check_named(one, file, of)
     try:
         for batch in file.batches():
             if batch.rejections:
@@ -261,8 +262,12 @@ class _Reading:
 
     def _people(self, one: IdentifierList, question: Question, into: str) -> Table:
         of = _list_named(one)
-        rows = self._file(str(one.file), of, "list_lines") if one.file else self.ask(question, str(one.query), of).rows
-        _check_column(one, rows.columns, of)
+        if one.file:
+            _check_named(one, _file_of(self.space, str(one.file), of), of)
+            rows = self._file(str(one.file), of, "list_lines")
+        else:
+            rows = self.ask(question, str(one.query), of).rows
+            _check_column(one, rows.columns, of)
         values, whose = pipeline.find_owners(self.warehouse, self._rules, rows, one.column, one.identifier)
         if one.file and not self.warehouse.read(values.limit(1)).num_rows:
             told = f"{_named(of)} has nothing in its column `{one.column}` that can be read as {one.identifier}."
@@ -298,6 +303,12 @@ def _file_of(space: Space, name: str, of: str) -> DataFile:
     except GuestlistError as error:
         raise _unreadable(of, error) from None
     return file
+
+
+def _check_named(one: IdentifierList, file: DataFile, of: str) -> None:
+    if one.column not in file.columns:
+        hint = did_you_mean(one.column, file.columns) if surely_named(file) else ""
+        raise NotThereError("list_column", f"{_named(of)} has no column `{one.column}`.", hint or told_columns(file))
 
 
 def _check_column(one: IdentifierList, columns: Sequence[str], of: str) -> None:

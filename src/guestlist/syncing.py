@@ -32,7 +32,8 @@ from guestlist.destinations.meta.drawing import Drawer, Preview, Terms
 from guestlist.destinations.meta.folding import recover
 from guestlist.destinations.meta.guard import Cause
 from guestlist.destinations.meta.plan import Scope
-from guestlist.destinations.meta.prepare import Wanted, blank_reasons, prepare, want
+from guestlist.destinations.meta.prepare import Wanted, prepare, want
+from guestlist.destinations.meta.reasons import Why, why
 from guestlist.destinations.meta.refusals import DoNotSend, refused_values
 from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
@@ -86,13 +87,8 @@ class Outlook:
     bound: Bound
     wanted: Wanted
     preview: Preview
-    blanks: dict[tuple[str, str], int]
+    why: Why
     not_chosen: dict[str, int]
-
-    @property
-    def calls(self) -> int:
-        size = self.bound.destination.batch_rows
-        return -(-self.preview.additions // size) + -(-self.preview.removals // size)
 
 
 @dataclass(kw_only=True)
@@ -259,7 +255,7 @@ class Syncing:
             bound=bound,
             wanted=wanted,
             preview=drawer.preview(wanted, now=self.now),
-            blanks=blank_reasons(self.ledger, wanted),
+            why=why(self.ledger, wanted, self._match_keys(bound).strong),
             not_chosen=not_chosen(self.warehouse, self._inside(bound), bound.definition, bound.wish.groups),
         )
 

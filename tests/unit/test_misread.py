@@ -63,6 +63,7 @@ def test_no_kind_of_mistake_is_told_in_pydantics_words(kind: str) -> None:
     ("words", "said"),
     [
         (["keys", "add", "x", "--role", "boss"], "'--role': 'boss' is not one of 'viewer', 'editor', 'admin'."),
+        (["import", "x.csv", "--as", "event"], "'--as': 'event' is not one of 'people', 'events'."),
         (["runs", "--state", "lost"], "'--state': 'lost' is not one of 'planned'"),
         (["runs", "--last", "many"], "'--last': has to be a whole number."),
         (["runs", "--last", "0"], "'--last': has to be 1 or more."),
@@ -72,6 +73,7 @@ def test_an_option_that_is_wrong(words: list[str], said: str, capsys: pytest.Cap
     assert run(words) == 2
     told = capsys.readouterr().err
     assert said in told
+    assert ".." not in told.partition("\n")[0]
     assert not [word for word in PYDANTIC if word in told.partition("\n")[0].removeprefix("Invalid value")]
 
 

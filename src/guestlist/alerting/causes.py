@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from guestlist.alerting.settings import AlertSettings
 from guestlist.audiences.document import read_usable
+from guestlist.counts import counted
 from guestlist.errors import GuestlistError
 from guestlist.space import Space
 from guestlist.store.journal import Journal
@@ -84,9 +85,10 @@ def _of_sync(scene: Scene, sync: Sync, timing: Timing | None) -> Iterator[Cause]
     name = sync.remote_name or sync.audience
     held = scene.journal.held_plan(sync.key)
     if held is not None and held.confirmed_at is None:
+        there = counted(held.people_there, "person")
         yield Cause(
             key=f"held {sync.key}",
-            happened=f"'{name}' waits for a yes: {held.people_leaving:,} of {held.people_there:,} people would leave.",
+            happened=f"'{name}' waits for a yes: {held.people_leaving:,} of {there} would leave.",
             nothing_lost="Nothing is lost. Until then nobody is added or removed, but for who must never be sent.",
             next_step=f"Look at it with guestlist plan. If it is right: guestlist sync --confirm {held.id}",
         )
@@ -123,7 +125,7 @@ def _sizes(scene: Scene, syncs: Sequence[Sync]) -> Iterator[Cause]:
             name = sync.remote_name or sync.audience
             yield Cause(
                 key=f"size {sync.key} {sync.people_sent}",
-                happened=f"'{name}' went from {before.people:,} to {sync.people_sent:,} people at Meta.",
+                happened=f"'{name}' went from {before.people:,} to {counted(sync.people_sent, 'person')} at Meta.",
                 next_step=f"If that is not what you meant, see why: guestlist audiences history {sync.audience}",
                 quiet=True,
             )
@@ -141,7 +143,7 @@ def _tokens(scene: Scene) -> Iterator[Cause]:
         if not reached:
             continue
         days = max(round(left), 0)
-        when = "has ended" if left <= 0 else f"ends in {days} {'day' if days == 1 else 'days'}"
+        when = "has ended" if left <= 0 else f"ends in {counted(days, 'day')}"
         yield Cause(
             key=f"token {destination}",
             happened=f"The token by which '{destination}' is reached at Meta {when}.",

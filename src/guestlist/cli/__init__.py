@@ -99,7 +99,7 @@ def _misused(error: typer.TyperException) -> GuestlistError:
     # A value that stands where none belongs is quoted; frame masks an e-mail in it.
     cause = error.__cause__
     if isinstance(cause, ValidationError):
-        error.message = f"{in_words(cause.errors(include_url=False)[0])}."
+        error.message = f"{in_words(cause.errors(include_url=False)[0]).rstrip('.')}."
     message = _PHONE.sub(masking.STARS, error.format_message())
     return WrongUseError("wrong_use", message, next_step=f"See: {command} --help")
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from guestlist.cli.frame import add_row, answer, say, show, table
+from guestlist.counts import counted
 from guestlist.errors import WrongUseError
 from guestlist.store.private_files import writing_private
 from guestlist.telling import people
@@ -87,4 +88,4 @@ def _tell_written(place: Path, number: int, *, as_json: bool) -> None:
     if as_json:
         answer({"file": str(place), "people": number})
     else:
-        say(f"{number:,} {'person' if number == 1 else 'people'} written to {place}")
+        say(f"{counted(number, 'person')} written to {place}")

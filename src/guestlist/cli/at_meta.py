@@ -7,6 +7,7 @@ import typer
 
 from guestlist.cli.frame import AsJson, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.counts import counted
 from guestlist.operations.at_meta import (
     AdoptAudience,
     AudienceAtMeta,
@@ -133,7 +134,7 @@ def delete_audience(
         answer(gone)
         return
     say(
-        f"Deleted '{gone.name}' ({gone.audience}) at Meta, with {gone.people:,} people from here.",
+        f"Deleted '{gone.name}' ({gone.audience}) at Meta, with {counted(gone.people, 'person')} from here.",
         f"Its sync is paused. To make it anew: guestlist resume {gone.sync}",
     )
 

@@ -12,6 +12,7 @@ from guestlist.cli.externals import external, take
 from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.previewing import changes, diff, history, preview
+from guestlist.counts import counted
 from guestlist.operations.audiences import (
     FIRST,
     MOST,
@@ -46,7 +47,7 @@ def check(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
         answer(checked)
         return
     number = len(checked.audiences)
-    say(f"{'1 audience' if number == 1 else f'{number:,} audiences'} checked, no mistake.")
+    say(f"{counted(number, 'audience')} checked, no mistake.")
     say(*(f"Note: {note}" for note in checked.notes))
 
 
@@ -141,7 +142,7 @@ def members(
         return
     list_people(found.people, ZoneInfo(found.time_zone))
     when = f" as of {as_of}" if as_of else ""
-    say(f"{found.number:,} {'person' if found.number == 1 else 'people'} in {found.name}{when}.")
+    say(f"{counted(found.number, 'person')} in {found.name}{when}.")
     left = found.number - len(found.people)
     if left:
         say(f"{left:,} more not shown. All of them: guestlist audiences export {found.audience} --file FILE")

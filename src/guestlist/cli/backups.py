@@ -11,6 +11,7 @@ from guestlist.backups import backing_up, restoring
 from guestlist.cli.frame import AsJson, SpaceDir, answer, say
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.connected.connections import clock_of
+from guestlist.counts import counted
 from guestlist.errors import WrongUseError
 from guestlist.operations.backups import BackupOrdered, OrderBackup
 from guestlist.records import open_records
@@ -24,7 +25,7 @@ _MB = 1_000_000
 def backup(
     to: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE|DIR]", help="The file to make; in a folder it gets a name with the time."),
+        typer.Argument(metavar="FILE|DIR", help="The file to make; in a folder it gets a name with the time."),
     ] = None,
     *,
     with_key: Annotated[
@@ -89,9 +90,8 @@ def _tell_checked(file: Path, manifest: Manifest, *, as_json: bool) -> None:
     if as_json:
         answer({"file": str(file), **facts, "files": [vars(one) for one in manifest.files]})
         return
-    say(
-        f"{file} is whole: {len(manifest.files)} files, {size / _MB:,.1f} MB, of {facts['space']} as of {facts['made_at']}."
-    )
+    files = counted(len(manifest.files), "file")
+    say(f"{file} is whole: {files}, {size / _MB:,.1f} MB, of {facts['space']} as of {facts['made_at']}.")
     say(
         f"Made by Guestlist {facts['guestlist']} ({facts['engine']}), {'with' if facts['with_key'] else 'without'} the key."
     )
@@ -134,7 +134,7 @@ def restore(
 
 def _tell_restored(told: restoring.Restored) -> None:
     at = f"{told.backup_at:%Y-%m-%d %H:%M} UTC"
-    say(f"{told.folder} is the space as of {at}: {told.files} files, all as they were written.")
+    say(f"{told.folder} is the space as of {at}: {counted(told.files, 'file')}, all as they were written.")
     if told.replaced:
         say(f"What was there is in {told.replaced}. It holds people's data: delete it once all is well.")
     say(f"Meta has seen what came after {at}; this space has not. So nothing runs yet. Do this, in this order:")

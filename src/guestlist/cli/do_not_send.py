@@ -9,6 +9,7 @@ import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, answer, say, show, table, tell
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.counts import counted
 from guestlist.errors import WrongUseError
 from guestlist.operations.operation import MOST
 from guestlist.operations.privacy import (
@@ -122,7 +123,7 @@ def _tell_all(told: DoNotSendList) -> None:
         for line in told.lines:
             add_row(shown, (line.type, line.day, line.reason, f"{line.entries:,}"))
         show(shown)
-    say(f"{told.entries:,} entries. A person may have several: e-mail, phone, ids.")
+    say(f"{counted(told.entries, 'entry')}. A person may have several: e-mail, phone, ids.")
 
 
 def _because(entry: ListedOrNot) -> str:

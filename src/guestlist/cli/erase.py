@@ -9,6 +9,7 @@ import typer
 from guestlist.cli.do_not_send import tell_stops
 from guestlist.cli.frame import AsJson, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.counts import counted
 from guestlist.errors import WrongUseError
 from guestlist.operations.operation import MOST
 from guestlist.operations.privacy import ErasePerson, ListErasures, Receipt, ReceiptInFull, ShowErasure
@@ -58,12 +59,12 @@ def _tell(found: ReceiptInFull, *, as_json: bool) -> None:
         return
     say(f"Receipt {found.receipt}: {_state(found)}")
     say(f"  asked            {_when(found.asked_at)}, by {found.named_by}")
-    say(f"  do-not-send list {found.do_not_send_entries:,} entries")
+    say(f"  do-not-send list {counted(found.do_not_send_entries, 'entry')}")
     if found.erased_here_at is None:
         say("  on this machine  waits for the process that owns this space, which does it before its next batch")
     elif found.people:
-        said = f"{found.people:,} {'person' if found.people == 1 else 'people'}, {found.identifiers:,} ids, "
-        say(f"  on this machine  {_when(found.erased_here_at)}: {said}{found.messages:,} messages deleted")
+        said = f"{counted(found.people, 'person')}, {counted(found.identifiers, 'id')}, "
+        say(f"  on this machine  {_when(found.erased_here_at)}: {said}{counted(found.messages, 'message')} deleted")
     else:
         say(f"  on this machine  {_when(found.erased_here_at)}: nobody was known by this; from now on it is never sent")
     say(f"  at Meta          {_at_meta(found)}")

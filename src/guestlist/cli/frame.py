@@ -1,5 +1,6 @@
 """What all commands share: options, how answers are printed, how mistakes are told, what the exit codes mean."""
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -8,8 +9,9 @@ from typing import Annotated, Any, TextIO
 import orjson
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from guestlist.errors import GuestlistError, WrongUseError
@@ -51,8 +53,7 @@ def table(*columns: str, right: Iterable[str] = ()) -> Table:
     made = Table(box=SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True, header_style="")
     numbers = set(right)
     for column in columns:
-        number = column in numbers  # where room is short, words go on in the next line, numbers never do
-        made.add_column(column, justify="right" if number else "left", no_wrap=number, overflow="fold")
+        made.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
     return made
 
 
@@ -62,8 +63,47 @@ def add_row(made: Table, cells: Sequence[object]) -> None:
 
 
 def show(made: Table) -> None:
-    """Print a table."""
-    console().print(made)
+    """Print a table: as wide as what is in it, or, in a narrower terminal, with free text going on in the next line.
+
+    Numbers, ids, keys and dates stay in one piece, so that they can be pasted: where there is no room for these either,
+    the lines are longer than the terminal.
+    """
+    out = console()
+    between = len(made.columns) * _GAP
+    widths = [_natural(column) for column in made.columns]
+    if out.is_terminal:
+        least = [_least(column) for column in made.columns]
+        while sum(widths) + between > out.width and widths != least:
+            slack = [width - smallest for width, smallest in zip(widths, least, strict=True)]
+            widths[slack.index(max(slack))] -= 1
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = width
+    out.width = max(out.width, sum(widths) + between)
+    out.print(made)
+
+
+_GAP = 2
+_LONGEST_WORD = 40
+"""Of free text: what is longer may break in a terminal."""
+_WHOLE = re.compile(r"\S*|\d{4}-\d\d-\d\d \d\d:\d\d\S*( UTC)?")
+"""A cell that is one word, or a time."""
+
+
+def _texts(column: Column) -> list[str]:
+    return [line for cell in column.cells for line in str(cell).split("\n")]
+
+
+def _natural(column: Column) -> int:
+    return max(map(cell_len, (str(column.header), *_texts(column))))
+
+
+def _least(column: Column) -> int:
+    """Where nothing but words of free text, and of the heading, are parted from each other."""
+    texts = _texts(column)
+    whole = column.justify == "right" or all(_WHOLE.fullmatch(text) for text in texts)
+    longest = max((cell_len(piece) for text in texts for piece in ([text] if whole else text.split())), default=0)
+    heading = max((cell_len(word) for word in str(column.header).split()), default=0)
+    return max(heading, longest if whole else min(longest, _LONGEST_WORD))
 
 
 def answer(facts: Mapping[str, Any] | Value) -> None:

@@ -9,6 +9,7 @@ import typer
 
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.counts import counted
 from guestlist.hooks import registry
 from guestlist.hooks.sending import Sent, send_waiting
 from guestlist.operations.hooks import (
@@ -134,7 +135,7 @@ def _tell(told: Hooks) -> None:
     letters = sum(one.letters for one in told.hooks)
     if letters:
         people = sum(one.people_in_letters for one in told.hooks)
-        say(f"Dead letters: {letters:,}, of {people:,} people. See: guestlist hooks failed")
+        say(f"Dead letters: {letters:,}, of {counted(people, 'person')}. See: guestlist hooks failed")
 
 
 def _stands(one: HookKnown, zone: ZoneInfo) -> str:
@@ -196,7 +197,7 @@ def try_out(name: Name, *, space: SpaceAt = HERE, as_json: AsJson = False) -> in
 
 @commands.command("failed")
 def list_failed(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Of one hook; of all when left out.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Of one hook; of all when left out.")] = None,
     *,
     space: SpaceAt = HERE,
     as_json: AsJson = False,
@@ -258,12 +259,12 @@ def drop(
     if as_json:
         answer(gone)
         return
-    say(f"Letter {letter} is given up: {gone.moves:,} moves of {gone.people:,} people.")
+    say(f"Letter {letter} is given up: {counted(gone.moves, 'move')} of {counted(gone.people, 'person')}.")
 
 
 @commands.command()
 def send(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One hook; all when left out.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One hook; all when left out.")] = None,
     *,
     space: SpaceDir = Path(),
     as_json: AsJson = False,
@@ -289,4 +290,4 @@ def send(
 
 def _told(one: Sent) -> str:
     rest = f"; the rest waits: {one.code}" if one.code else ""
-    return f"{one.name}: {one.sent:,} {'move' if one.sent == 1 else 'moves'} sent{rest}"
+    return f"{one.name}: {counted(one.sent, 'move')} sent{rest}"

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -17,8 +18,9 @@ from rich.table import Table
 from guestlist.cli.frame import AsJson, add_row, answer, console, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.remote import Remote
+from guestlist.counts import counted
 from guestlist.errors import GuestlistError
-from guestlist.importing import choose_all, import_chosen
+from guestlist.importing import Choice, choose_all, import_chosen
 from guestlist.operations.desk import OnDisk
 from guestlist.operations.imports import (
     LONGEST_NAME,
@@ -31,9 +33,14 @@ from guestlist.operations.imports import (
     proposals,
 )
 from guestlist.sources.files import DataFile
+from guestlist.sources.landing import Landed
+from guestlist.sources.repeats import LINES_KNOWN
 
 _GAPS = 6  # between three columns
+_LEAST = 16  # for a header to be readable
+_LINES_OF_VALUES = 3
 _REJECTED_SHOWN = 10
+_Done = TypeVar("_Done")
 _NOT_IN_A_NAME = re.compile(r"[\x00-\x1f\x7f/\\]")
 
 
@@ -58,7 +65,7 @@ def import_files(
 ) -> None:
     """Import customer data: tracking messages, people, or events.
 
-    Without a mapping one is proposed from headers and values, shown with ten masked lines, and written to
+    Without a mapping one is proposed from headers and values, shown with masked values, and written to
     guestlist.yaml. The same file twice changes nothing. Lines that cannot come in are reported with field and reason.
 
     guestlist import customers.csv
@@ -75,6 +82,14 @@ def import_files(
         return
     out.print(_results(told.files))
     for one in told.files:
+        if one.again:
+            out.print(f"{Path(one.file).name}: these events were in source {one.again} already. They count once more.")
+        if one.nobody:
+            said = f"{one.nobody:,} of {counted(one.landed, 'line')} that came in"
+            out.print(
+                f"{Path(one.file).name}: nobody is named by {said}: the ids are blocked or cannot be read.",
+                soft_wrap=True,
+            )
         if one.report:
             out.print(f"Rejected lines of {Path(one.file).name} (line, field, reason): {one.report}", soft_wrap=True)
         for line in importing.rejected.get(one.file, ()):
@@ -97,10 +112,19 @@ class _Importing:
         chosen = choose_all([DataFile(path) for path in self.files], self.wish.wish, desk.space)
         proposed = proposals(chosen)
         self._settle(proposed)
+        return imported(desk, self._asked_again(partial(self._land, desk, chosen)), proposed)
+
+    def _land(self, desk: OnDisk, chosen: Sequence[Choice], *, repeats: bool) -> list[Landed]:
         with desk.space.open_warehouse() as warehouse, _progress(self.out) as advance:
-            now = desk.clock.now()
-            landed = import_chosen(desk.space, warehouse, desk.records, chosen, now=now, progress=advance)
-        return imported(desk, landed, proposed)
+            return import_chosen(
+                desk.space,
+                warehouse,
+                desk.records,
+                chosen,
+                now=desk.clock.now(),
+                progress=advance,
+                repeats=repeats,
+            )
 
     def there(self, service: Remote) -> Imported:
         """By the service, one file after the other."""
@@ -108,7 +132,7 @@ class _Importing:
             DataFile(file).kind  # noqa: B018 a file that is not there or cannot be read is told before any is sent
         if not self.yes and not self.accepted and sys.stdin.isatty():
             self._settle([one for file in self.files for one in self._sent(service, file, propose=True).proposed])
-        told = [self._sent(service, file) for file in self.files]
+        told = [self._asked_again(partial(self._sent, service, file)) for file in self.files]
         proposed = tuple(one for each in told for one in each.proposed)
         self._settle(proposed)
         for file, each in zip(self.files, told, strict=True):
@@ -119,8 +143,20 @@ class _Importing:
                  for one in each.files)  # fmt: skip
         return Imported(files=tuple(files), proposed=proposed)
 
-    def _sent(self, service: Remote, file: Path, *, propose: bool = False) -> Imported:
-        return service.send(self.wish.model_copy(update={"name": _name_of(file), "propose": propose}), file)
+    def _sent(self, service: Remote, file: Path, **how: bool) -> Imported:
+        return service.send(self.wish.model_copy(update={"name": _name_of(file), **how}), file)
+
+    def _asked_again(self, done: Callable[..., _Done]) -> _Done:
+        """With events that would count once more only if that is meant: nothing undoes it."""
+        try:
+            return done(repeats=self.yes)
+        except GuestlistError as error:
+            if error.code != LINES_KNOWN or not sys.stdin.isatty():
+                raise
+            self.out.print(error.message, soft_wrap=True)
+            if not typer.confirm("Let them count once more? (nothing undoes it)", default=False):
+                raise
+        return done(repeats=True)
 
     def _settle(self, proposed: Sequence[Proposal]) -> None:
         """Show what columns are taken for, and have it accepted, once."""
@@ -164,24 +200,34 @@ def settle_mapping(out: Console, proposed: Proposal, *, yes: bool) -> None:
 
 
 def _propose(out: Console, proposed: Proposal, *, yes: bool) -> None:
-    """What each column is taken for, with what stands in it: as many values as fit, of the first ten lines."""
+    """What each column is taken for, with some whole values of the first ten lines, each shape once."""
     out.print(f"{proposed.file} as {proposed.reading}, source {proposed.source}", soft_wrap=True)
     names, meanings = [one.column for one in proposed.columns], [one.means for one in proposed.columns]
-    side = (
-        out.width // 3
-    )  # a long header goes on in a second line; values are cut, as a column that may not wrap takes all
+    whole = max((len(value) for one in proposed.columns for value in one.first_lines), default=0)
+    # A long header goes on in a second line, so that a value stands in one.
+    side = max(min(out.width // 3, (out.width - _GAPS - whole) // 2), _LEAST)
     left = out.width - sum(min(side, max(map(len, texts), default=0)) for texts in (names, meanings)) - _GAPS
     shown = table("column", "means", "first lines, masked: x a letter, 9 a digit")
-    shown.columns[0].max_width = shown.columns[1].max_width = side
+    for column, width in zip(shown.columns, (side, side, left), strict=True):
+        column.max_width = width
     for one in proposed.columns:
-        add_row(shown, (one.column, one.means, _cut("  ".join(one.first_lines), left)))
+        add_row(shown, (one.column, one.means, "\n".join(_packed(one.first_lines, left))))
     out.print(shown)
     if proposed.reading == "people" and not yes:
         out.print("If its lines are orders or other events: --as events --event NAME --time COLUMN --id COLUMN")
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: max(width, 1) - 1]}…"
+def _packed(values: Sequence[str], width: int) -> list[str]:
+    """As many of them as fit into some lines, none cut; one that is wider than a line goes on in the next."""
+    lines: list[str] = []
+    for value in dict.fromkeys(values):
+        if lines and len(lines[-1]) + 2 + len(value) <= width:
+            lines[-1] += f"  {value}"
+        elif len(lines) < _LINES_OF_VALUES:
+            lines.append(value)
+        else:
+            break
+    return lines
 
 
 def _results(files: Sequence[ImportedFile]) -> Table:

@@ -10,6 +10,7 @@ from guestlist.cli.frame import DONE, NEEDS_A_PERSON, add_row, answer, console, 
 from guestlist.cli.imports import As, settle_mapping
 from guestlist.cli.place import Place
 from guestlist.cli.remote import Remote
+from guestlist.counts import counted
 from guestlist.errors import WrongUseError
 from guestlist.loads.loading import GOOD
 from guestlist.operations.hidden import hide
@@ -139,7 +140,7 @@ def load_one(space: Place, name: str, *, accept: bool, as_json: bool) -> int:
 def _tell_loaded(one: SourceLoad) -> None:
     if one.state in GOOD:
         numbers = f"{one.came:,} new or changed, {one.went:,} gone, {one.left_out:,} left out"
-        say(f"{one.key}: {one.lines:,} lines, {numbers}.")
+        say(f"{one.key}: {counted(one.lines, 'line')}, {numbers}.")
         return
     say(f"{one.key}: not loaded.", *_trouble(one.error))
 

@@ -17,8 +17,9 @@ from guestlist.clock import WallClock
 from guestlist.destinations.meta.manifest import FULL_NAME, MANY, TRACKING_ENABLED, TRAITS
 from guestlist.destinations.meta.match_keys import Cell
 from guestlist.destinations.meta.rows import Record, read_record
-from guestlist.errors import WrongUseError
+from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.match_keys import RecordRead, record_read, settings_of
+from guestlist.sources.columns import told_columns
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.records import LINE, Batch
 from guestlist.values.reading import TEXT
@@ -57,7 +58,7 @@ def match_keys(
     order: Literal["dmy", "mdy"] | None = None if date_order is None else date_order.value
     settings = settings_of(country, order, this_year=WallClock().now().year)
     rejected = 0
-    with _opened(file) as data:
+    with _nothing_stored(), _opened(file) as data:
         _refuse_without_traits(data, file)
         for line in _lines(data):
             rejected += line.traits is None
@@ -77,6 +78,16 @@ class _Line:
     traits: Mapping[str, Any] | None
     field: str = ""
     reason: str = ""
+
+
+@contextmanager
+def _nothing_stored() -> Iterator[None]:
+    """What is wrong with a file is told as of an import, which this is not."""
+    try:
+        yield
+    except GuestlistError as error:
+        error.nothing_lost = "Nothing is stored by this command."
+        raise
 
 
 @contextmanager
@@ -100,7 +111,7 @@ def _refuse_without_traits(data: DataFile, file: Path) -> None:
     if columns and not known.intersection(columns):
         raise WrongUseError(
             "no_match_key_columns",
-            f"No column of {file} is a trait that a match key is made from. It has {', '.join(columns[:10])}.",
+            f"No column of {file} is a trait that a match key is made from. {told_columns(data)}",
             next_step="Name its columns email, phone, first_name, last_name, city, zip, country and so on.",
         )
 

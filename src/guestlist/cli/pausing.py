@@ -50,7 +50,7 @@ def _in_words(paused: Paused) -> str:
 
 
 def resume(
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="One sync, as of pause.")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="KEY", help="One sync, as of pause.")] = None,
     *,
     every: Annotated[bool, typer.Option("--all", help="Every sync that is paused, as after a restore.")] = False,
     space: SpaceAt = HERE,

@@ -10,6 +10,7 @@ from ruamel.yaml.error import YAMLError
 from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.telling_profile import tell_profile
+from guestlist.counts import counted
 from guestlist.errors import WrongUseError
 from guestlist.operations.people import (
     FOUND,
@@ -81,12 +82,8 @@ def find(
         add_row(shown, (one.profile_id, *cells, one.whole_name()))
     if found.people:
         show(shown)
-    number = _people(len(found.people))
-    say(f"More than {limit} people: type more, or --limit." if found.more else f"{number} found.")
-
-
-def _people(number: int) -> str:
-    return "1 person" if number == 1 else f"{number:,} people"
+    number = counted(len(found.people), "person")
+    say(f"More than {counted(limit, 'person')}: type more, or --limit." if found.more else f"{number} found.")
 
 
 @commands.command()
@@ -157,8 +154,9 @@ def _document(place: Path) -> dict[str, Any]:
 
 
 def _tell_difference(told: RulesTried) -> None:
-    say(f"{_people(told.people.before)} now, {_people(told.people.after)} by these rules.")
-    say(f"{_people(told.merged)} would become one with others, {_people(told.split)} would become several.")
+    say(f"{counted(told.people.before, 'person')} now, {counted(told.people.after, 'person')} by these rules.")
+    merged, split = counted(told.merged, "person"), counted(told.split, "person")
+    say(f"{merged} would become one with others, {split} would become several.")
     if told.audiences:
         shown = table("audience", "now", "then", "entering", "leaving", right=("now", "then", "entering", "leaving"))
         for one in told.audiences:

@@ -14,11 +14,12 @@ from guestlist.audiences.schedule import length
 from guestlist.cli.frame import console, say
 from guestlist.clock import microseconds, pause, stopwatch
 from guestlist.connected.connections import clock_of
+from guestlist.counts import counted
 from guestlist.destinations.meta.deliver import Progress, Report, State
 from guestlist.emptying import keep_empty
 from guestlist.errors import IN_USE, GuestlistError, WrongUseError
 from guestlist.operations.at_meta import SyncReport, report_of
-from guestlist.operations.syncs import notes_of, some_of
+from guestlist.operations.plans import notes_of, some_of
 from guestlist.owning.reaching import announced
 from guestlist.records import open_records
 from guestlist.results import renew_results
@@ -191,7 +192,7 @@ def _progress(name: str, *, quiet: bool) -> Iterator[Callable[[Progress], None]]
 def tell_report(name: str, report: SyncReport) -> None:
     """What a sync came to, in words."""
     state = "waits" if report.state == State.DONE.value and report.rows_still_to_remove else _STATE[report.state]
-    parts = [f"{report.added_rows:,} rows added", f"{report.removed_rows:,} removed"]
+    parts = [f"{counted(report.added_rows, 'row')} added", f"{report.removed_rows:,} removed"]
     for count, word in (
         (report.in_doubt_rows, "in doubt, asked again"),
         (report.declined_rows, "declined by Meta"),
@@ -200,7 +201,7 @@ def tell_report(name: str, report: SyncReport) -> None:
     ):
         if count:
             parts.append(f"{count:,} {word}")
-    parts.append(f"{report.calls:,} {'call' if report.calls == 1 else 'calls'}")
+    parts.append(counted(report.calls, "call"))
     say(f"{name}  {state}  {', '.join(parts)}")
     if report.plan_waiting:
         say(f"  Plan {report.plan_waiting} waits for a yes: too many people would leave at once. See: guestlist plan",

@@ -8,6 +8,7 @@ import typer
 from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.cli.telling_destinations import tell_destination
+from guestlist.counts import counted
 from guestlist.operations.standing import ListRuns, ShowStatus, SyncStanding
 from guestlist.store.journal_tables import PlanState
 
@@ -74,7 +75,7 @@ def _tell_times(one: SyncStanding) -> None:
                 ("all", fresh.worst_seconds),
             )
         )
-        say(f"{one.sync}: from message to Meta, last 7 days: {told} ({fresh.people:,} people)")
+        say(f"{one.sync}: from message to Meta, last 7 days: {told} ({counted(fresh.people, 'person')})")
     if one.removal_waits_since:
         since = one.removal_waits_since[:16].replace("T", " ")
         say(f"{one.sync}: the oldest removal waits since {since} UTC")

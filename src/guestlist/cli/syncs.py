@@ -1,7 +1,7 @@
 """`guestlist plan | sync`: what would be sent, and sending it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -22,15 +22,18 @@ from guestlist.cli.ordering import Order, rests
 from guestlist.cli.place import HERE, Place, SpaceAt
 from guestlist.cli.remote import Remote
 from guestlist.cli.rounds import Rounds, read_timeout, tell_report
+from guestlist.counts import counted
 from guestlist.destinations.meta.deliver import State
+from guestlist.destinations.meta.pace import SLOW_FROM
 from guestlist.errors import WrongUseError
 from guestlist.operations.at_meta import EmptySync, report_of
 from guestlist.operations.desk import OnDisk
-from guestlist.operations.syncs import ConfirmPlan, PlannedSync, Plans, PlanSyncs
+from guestlist.operations.plans import Cells, ConfirmPlan, PlannedSync, Plans, PlanSyncs
 from guestlist.runs.ending import Ending
+from guestlist.values.reading import TEXT
 
-_SECONDS_PER_CALL = 0.4
 _FEW = 100
+_WORDS = {str(code): words for code, words in TEXT.items()}
 CANNOT = {
     "has_none": "no e-mail, phone or ad id",
     "only_unusable": "all of them unusable",
@@ -50,14 +53,16 @@ def left_by_lot(not_chosen: Mapping[str, int]) -> str:
 
 _GROUPS = {"holdout": "held out", "": "in none of the groups"}
 Key = Annotated[
-    str | None, typer.Argument(metavar="[KEY]", help="One sync: audience@destination, or audience while it has one.")
+    str | None, typer.Argument(metavar="KEY", help="One sync: audience@destination, or audience while it has one.")
 ]
 
 
 def plan(
     key: Key = None,
     *,
-    why: Annotated[bool, typer.Option("--why", help="Say who cannot be sent, and which cells stay blank.")] = False,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say why people cannot be sent, and which cells stay blank.")
+    ] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 3 when there is something to send.")] = False,
     space: SpaceAt = HERE,
     as_json: AsJson = False,
@@ -85,7 +90,7 @@ def _tell_plans(told: Plans, *, why: bool) -> None:
     made = table("audience", *numbers, right=numbers)
     for one in plans:
         cells = (one.members, one.can_be_sent, one.add_rows, one.remove_rows, one.unchanged_rows, one.calls)
-        add_row(made, (_label(one, plans), *(f"{number:,}" for number in cells), _about(one.calls)))
+        add_row(made, (_label(one, plans), *(f"{number:,}" for number in cells), _about(one)))
     show(made)
     say("People are counted once; add, remove and unchanged are rows: a person with two e-mails has two.")
     for one in plans:
@@ -102,9 +107,27 @@ def _label(one: PlannedSync, others: Sequence[PlannedSync]) -> str:
     return f"{one.name} @ {one.sync.rpartition('@')[2]}" if several else one.name
 
 
-def _about(calls: int) -> str:
-    seconds = math.ceil(calls * _SECONDS_PER_CALL)
+def _about(one: PlannedSync) -> str:
+    if _waits(one):
+        return "waits"
+    seconds = math.ceil(one.seconds)
     return f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+
+
+def _waits(one: PlannedSync) -> bool:
+    return one.calls > 0 and (one.parked is not None or one.calls_again_at is not None)
+
+
+def _tell_pace(one: PlannedSync) -> None:
+    """Why it takes as long as the table says, where that is not for the number of calls alone."""
+    if _waits(one) and one.parked is not None:
+        say(f"{one.name}: nothing goes before a person did something. {one.parked.message}",
+            f"  {one.parked.next}  [{one.parked.code}]")  # fmt: skip
+    elif _waits(one):
+        until = (one.calls_again_at or "")[:16].replace("T", " ")
+        say(f"{one.name}: Meta takes no calls for this ad account until {until} UTC. What waits goes after that.")
+    elif one.calls and one.quota is not None and one.quota >= SLOW_FROM:
+        say(f"{one.name}: {one.quota:.0f} % of the calls that Meta allows are used up, so it goes slowly.")
 
 
 def _tell_notes(one: PlannedSync, *, why: bool) -> None:
@@ -116,12 +139,47 @@ def _tell_notes(one: PlannedSync, *, why: bool) -> None:
         say(f"{one.name}: {left_by_lot(one.not_chosen)}")
     if one.can_be_sent < _FEW:
         say(f"{one.name}: ads need {_FEW} matched people at Meta; this has {one.can_be_sent:,} that can be sent.")
+    _tell_pace(one)
     if one.needs_a_yes:
         leaving, there = one.people_leaving, one.people_at_meta
-        say(f"{one.name}: {leaving:,} of {there:,} people would leave. guestlist sync will ask for a yes first.")
+        would = f"{one.name}: {leaving:,} of {counted(there, 'person')} would leave."
+        if one.plan_waiting:
+            say(f"{would} Plan {one.plan_waiting} waits for a yes.",
+                f"  If that is right: guestlist sync --confirm {one.plan_waiting}")  # fmt: skip
+        else:
+            say(f"{would} guestlist sync will ask for a yes first.")
+    if one.phones_without_country:
+        of = counted(one.phones_without_country, "person")
+        say(
+            f"{one.name}: of {of} a phone cannot be read: it has no country code.",
+            "  Where most are in one country, say so in guestlist.yaml, for example: country: DE",
+        )
     if why:
-        for blank in sorted(one.blank_cells, key=lambda each: -each.people):
-            say(f"  {blank.key:10} left blank  {blank.people:>9,} people  {blank.reason}")
+        _tell_cells("cannot be sent", one.unusable_cells)
+        _tell_cells("left blank in a row that goes", one.blank_cells)
+        _tell_cells("sent all the same", one.flagged_cells)
+
+
+def _tell_cells(what: str, cells: Sequence[Cells]) -> None:
+    """Under a heading, since the reasons of one person may be several and do not add up."""
+    if not cells:
+        return
+    say(f"  {what}:")
+    for keys, reason, people in _together(cells):
+        say(f"    {counted(people, 'person'):>16}  {' '.join(keys)}: {_WORDS.get(reason, reason)}")
+
+
+def _together(cells: Sequence[Cells]) -> Iterator[tuple[list[str], str, int]]:
+    """As they are told: what is wrong with a birthday once, though it costs year, month and day."""
+    told: dict[tuple[str, str], list[Cells]] = {}
+    for one in cells:
+        told.setdefault(("birthday" if one.key in _BIRTHDAY else one.key, one.reason), []).append(one)
+    for (_, reason), same in told.items():
+        # Of one date: who lacks its year lacks its day, too, unless the year was given beside it.
+        yield [one.key for one in same], reason, max(one.people for one in same)
+
+
+_BIRTHDAY = ("DOBY", "DOBM", "DOBD")
 
 
 def sync(

@@ -96,7 +96,8 @@ def overview() -> str:
     lines += ["", "First steps:", *(f"  {step}" for step in _FIRST_STEPS), ""]
     lines += [
         "guestlist COMMAND --help teaches one command; --json answers in JSON.",
-        "Exit codes: 0 done, 1 needs a person, 2 wrong use, 4 goes on later by itself.",
+        "Exit codes: 0 done, 1 needs a person, 2 wrong use,",
+        "3 there is something to send (plan --exit-code), 4 goes on later by itself.",
     ]
     return "\n".join(lines)
 

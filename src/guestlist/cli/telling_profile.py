@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from guestlist.cli.frame import add_row, say, show, table
+from guestlist.counts import counted
 from guestlist.operations.people import Profile
 from guestlist.profiles.biography import DecisionKnown
 from guestlist.telling.explaining import clock
@@ -21,7 +22,7 @@ _WHY = {
 def tell_profile(one: Profile) -> None:
     """For a person to read."""
     zone = ZoneInfo(one.time_zone)
-    say(f"Profile {one.profile_id}, {one.messages:,} {'message' if one.messages == 1 else 'messages'}")
+    say(f"Profile {one.profile_id}, {counted(one.messages, 'message')}")
     _table(
         ("identifier", "value", "from", "first seen", "last seen"),
         (
@@ -78,7 +79,7 @@ def _at_meta(one: Profile, zone: ZoneInfo) -> Iterator[str]:
         yield "Meta has nothing of this person from here."
     for sent in one.at_meta or ():
         if sent.rows:
-            rows = "1 row" if sent.rows == 1 else f"{sent.rows} rows"
+            rows = counted(sent.rows, "row")
             yield f"{sent.sync}: Meta has {rows}, sent at {_instant(sent.added_at, zone)}."
         elif sent.removed_at is not None:
             yield f"{sent.sync}: removal taken by Meta at {_instant(sent.removed_at, zone)}."

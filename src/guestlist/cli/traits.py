@@ -6,6 +6,7 @@ import typer
 
 from guestlist.cli.frame import AsJson, Reveal, add_row, answer, say, show, table
 from guestlist.cli.place import HERE, SpaceAt
+from guestlist.counts import counted
 from guestlist.operations.traits import CheckTraits, ListTraits, ShowTrait
 
 commands = typer.Typer(
@@ -29,7 +30,7 @@ def check(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
         answer(checked)
         return
     number = len(checked.traits)
-    say(f"{'1 trait' if number == 1 else f'{number:,} traits'} checked, no mistake.")
+    say(f"{counted(number, 'trait')} checked, no mistake.")
     say(*(f"Note: {note}" for note in checked.notes))
 
 

@@ -16,6 +16,7 @@ from guestlist.audiences.definition import Duration, Schedule
 from guestlist.audiences.mistakes import DefinitionError, Mistakes, did_you_mean
 from guestlist.audiences.schedule import Past, due, read_schedule
 from guestlist.clock import Clock, microseconds
+from guestlist.counts import counted
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.owning.holding import SpaceLock
 from guestlist.records import Records
@@ -354,6 +355,7 @@ def not_applied(name: str, landing: Landing) -> GuestlistError:
         told = f"The source {name} has no line that can be used{there}."
         return GuestlistError("source_empty", told, nothing_lost=safe, next_step=accept)
     told = (
-        f"The source {name} has {landing.lines:,} lines; there were {landing.before:,} before, more than twice as many."
+        f"The source {name} has {counted(landing.lines, 'line')}; there were {landing.before:,} before, "
+        "more than twice as many."
     )
     return GuestlistError("source_shrunk", told, nothing_lost=safe, next_step=accept)

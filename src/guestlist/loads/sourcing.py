@@ -11,6 +11,7 @@ from guestlist.clock import Clock, microseconds
 from guestlist.errors import WrongUseError
 from guestlist.loads.loading import FOLDER, SAMPLE, address, reach, read_when, secret_name
 from guestlist.records import Records
+from guestlist.sources.columns import told_columns
 from guestlist.sources.files import DataFile
 from guestlist.sources.mapping import MESSAGES, Chosen, Wish, propose
 from guestlist.sources.pulled import SEALED, Load, Pulled, is_pulled, read_pulled
@@ -93,7 +94,7 @@ def _check_columns(load: Load, file: DataFile) -> None:
                 "unknown_column",
                 f"There is no column '{column}' ({option}).",
                 nothing_lost=_NOTHING,
-                next_step=f"The columns are: {', '.join(file.columns)}.",
+                next_step=told_columns(file),
             )
 
 

@@ -10,6 +10,7 @@ from guestlist import emptying
 from guestlist.connected import at_meta
 from guestlist.connected.adopting import write_adopt
 from guestlist.connected.connections import Connections, open_connections
+from guestlist.counts import counted
 from guestlist.destinations.meta.account import in_words
 from guestlist.destinations.meta.deliver import Report
 from guestlist.destinations.settings import read_destination
@@ -290,8 +291,8 @@ class EmptySync(Operation[Emptied]):
         if not self.yes:
             raise GuestlistError(
                 "yes_needed",
-                f"{going.people:,} people would be taken out of '{going.name}' ({going.audience}) at Meta, and nobody put "
-                f"in again until: guestlist resume {going.sync}",
+                f"{counted(going.people, 'person')} would be taken out of '{going.name}' ({going.audience}) at Meta, and "
+                f"nobody put in again until: guestlist resume {going.sync}",
                 nothing_lost="Nothing was sent. People whom only others put there would stay.",
                 next_step=f"If that is meant: guestlist sync {going.sync} --empty --yes, by the API with yes: true",
             )
@@ -346,8 +347,8 @@ def _yes_needed(going: emptying.Stake) -> GuestlistError:
     others = " It was adopted: people whom others put there would go too." if going.adopted else ""
     return GuestlistError(
         "yes_needed",
-        f"'{going.name}' ({going.audience}) would be deleted at Meta, with {going.people:,} people from here.{others} Ads "
-        "that use it would stop.",
+        f"'{going.name}' ({going.audience}) would be deleted at Meta, with {counted(going.people, 'person')} from here."
+        f"{others} Ads that use it would stop.",
         nothing_lost="Nothing was changed.",
         next_step=f"If that is meant: guestlist destinations delete-audience {going.sync} --yes, by the API with "
         "yes: true",

@@ -40,7 +40,11 @@ class Proposal(Value):
 
 
 class ImportedFile(Value):
-    """What became of the lines of one file. `report`: where those that were rejected are, with field and reason."""
+    """What became of the lines of one file. `report`: where those that were rejected are, with field and reason.
+
+    `nobody`: of those that landed, how many name nobody, as their ids are blocked or cannot be read.
+    `again`: the source whose events these lines were before, as other messages; they count once more.
+    """
 
     file: str
     source: str
@@ -49,6 +53,8 @@ class ImportedFile(Value):
     already_known: int
     rejected: int
     report: str | None
+    nobody: int = 0
+    again: str | None = None
 
 
 class Imported(Answer):
@@ -84,6 +90,9 @@ class ImportFile(Upload[Imported]):
     id: Annotated[str | None, Field(description="The column that says who a line is about.")] = None
     message_id: Annotated[str | None, Field(description="The column with the line's own id: it counts once.")] = None
     propose: Annotated[bool, Field(description="Only tell the mapping; nothing comes in.")] = False
+    repeats: Annotated[bool, Field(description="Events that came in before, as other messages, count once more.")] = (
+        False
+    )
 
     @property
     def wish(self) -> Wish:
@@ -96,7 +105,14 @@ class ImportFile(Upload[Imported]):
         if self.propose:
             return Imported(files=(), proposed=proposed)
         with desk.stores() as syncing:
-            landed = import_chosen(syncing.space, syncing.warehouse, syncing.records, chosen, now=desk.clock.now())
+            landed = import_chosen(
+                syncing.space,
+                syncing.warehouse,
+                syncing.records,
+                chosen,
+                now=desk.clock.now(),
+                repeats=self.repeats,
+            )
             told = imported(desk, landed, proposed)  # on record before anybody else has the stores
             desk.came_in(sum(one.landed for one in landed))
         # Where it lay while it was read is nobody's concern.
@@ -118,6 +134,8 @@ def imported(desk: Desk, landed: Sequence[Landed], proposed: tuple[Proposal, ...
             already_known=one.known,
             rejected=one.rejected,
             report=str(one.report) if one.report else None,
+            nobody=one.nobody,
+            again=one.again,
         )
         for one in landed
     )

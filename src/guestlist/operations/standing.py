@@ -10,6 +10,7 @@ from pydantic import Field
 
 from guestlist.connected import parking, watching
 from guestlist.connected.connections import Connections, open_connections
+from guestlist.counts import counted
 from guestlist.destinations.meta.account import Standing, standing
 from guestlist.destinations.meta.token_life import PARKING_CODES, parks
 from guestlist.destinations.meta.verdicts import verdict_of
@@ -244,7 +245,7 @@ def now_in_words(journal: Journal, sync: Sync, *, waits: bool, stopped: bool, at
     running = next((plan for plan in journal.plans(sync.key, last=1) if plan.state is PlanState.RUNNING), None)
     if running is not None:
         taken = sum(batch.rows for batch in journal.batches(running.id) if batch.state is BatchState.APPLIED)
-        return f"under way: {taken:,} of {running.additions + running.removals:,} rows"
+        return f"under way: {taken:,} of {counted(running.additions + running.removals, 'row')}"
     if sync.paused_at(at):
         return "kept empty" if sync.key in journal.emptied() else pause_in_words(sync)
     if waits:

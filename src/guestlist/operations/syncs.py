@@ -1,22 +1,19 @@
-"""Syncs: how each one stands in full, what it would send, and what it is told to do."""
+"""Syncs: how each one stands in full, and what it is told to do."""
 
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import orjson
 from pydantic import Field
 
-from guestlist.asking import together
 from guestlist.audiences.definition import Sync as Wish
 from guestlist.audiences.schedule import Past, due, schedule_text
-from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.clock import microseconds
 from guestlist.destinations.settings import read_destination, readable_destinations
 from guestlist.errors import GuestlistError
 from guestlist.known_syncs import KnownSync, known_syncs
 from guestlist.operations.desk import Desk, KeeperTold, not_kept
-from guestlist.operations.operation import Operation, Scope, ask, get, post
+from guestlist.operations.operation import Operation, Scope, get, post
 from guestlist.operations.standing import (
     Run,
     Stopped,
@@ -28,12 +25,9 @@ from guestlist.operations.standing import (
     waited,
     what_stops,
 )
-from guestlist.runs.freshness import note_moves
 from guestlist.store.journal_counts import SyncCount
 from guestlist.store.journal_keeping import Timing
 from guestlist.store.journal_tables import Batch, BatchState, PlanState, Sync
-from guestlist.syncing import Bound, Outlook, Syncing
-from guestlist.telling import slips
 from guestlist.telling.answer import Answer, Value
 
 State = Literal["right", "running", "paused", "held", "stopped"]
@@ -171,15 +165,19 @@ def _told(desk: Desk, known: KnownSync, timing: Timing | None, count: SyncCount 
         last_right=iso(sync.right_at) if sync.right_at else None,
         next_run=_next_run(desk, wish, timing) if wish and not sync.paused_at(at) else None,
         again_at=iso(timing.again_at) if timing and timing.again_at else None,
-        calls_again_at=_calls_again_at(desk, sync, at),
+        calls_again_at=calls_again_at(desk, sync.destination, at),
         quota=desk.keeper.quota(sync.destination) if desk.keeper is not None else None,
         plan_waiting=held.id if held else None,
         received_to_acknowledged=waited(journal.freshness(sync.key, now=at)),
         removal_waits_since=iso(timing.removal_since) if timing and timing.removal_since else None,
         size_at_meta=(sizes[0], sizes[1]) if sizes[0] is not None and sizes[1] is not None else None,
         audience_id=sync.remote_id,
-        error=None if note is None else Stopped(code=note.code, message=note.message, next=note.next_step),
+        error=None if note is None else stopped_by(note),
     )
+
+
+def stopped_by(error: GuestlistError) -> Stopped:
+    return Stopped(code=error.code, message=error.message, next=error.next_step)
 
 
 def _waiting(desk: Desk, sync: Sync) -> int:
@@ -205,10 +203,10 @@ def _next_run(desk: Desk, wish: Wish, timing: Timing | None) -> str | None:
     return None if when is None else iso(microseconds(when))
 
 
-def _calls_again_at(desk: Desk, sync: Sync, at: int) -> str | None:
+def calls_again_at(desk: Desk, destination: str, at: int) -> str | None:
     """Until when Meta takes no calls of the account, by its own word."""
     try:
-        account = read_destination(desk.space.settings, sync.destination).account
+        account = read_destination(desk.space.settings, destination).account
     except GuestlistError:
         return None
     pause = desk.records.journal.pause(account)
@@ -271,139 +269,6 @@ def _call(one: Batch) -> Call:
         code=one.code,
         subcode=one.subcode,
         fbtrace_id=one.fbtrace_id,
-    )
-
-
-# --- what would be sent -----------------------------------------------------------------------------------------------
-
-
-class BlankCells(Value):
-    """How many people have a cell of this key left blank for this reason."""
-
-    key: str
-    reason: str
-    people: int
-
-
-class PlannedSync(Value):
-    """What a sync would do now. `members`, `can_be_sent` and `cannot_be_sent` are people; the rest is rows.
-
-    `not_chosen`: people who are in the audience beside these, by the group that was drawn for them: `holdout`, or one that
-    this sync does not send.
-    """
-
-    sync: str
-    audience: str
-    name: str
-    members: int
-    not_chosen: dict[str, int]
-    can_be_sent: int
-    cannot_be_sent: dict[str, int]
-    add_rows: int
-    remove_rows: int
-    unchanged_rows: int
-    people_at_meta: int
-    people_leaving: int
-    needs_a_yes: bool
-    calls: int
-    blank_cells: tuple[BlankCells, ...]
-
-
-class NotPlanned(Value):
-    """A sync whose audience could not be evaluated: nothing of it is sent, and who was in it stays."""
-
-    sync: str
-    name: str
-    error: Stopped
-
-
-class Plans(Answer):
-    """What each sync would do, or what stopped it. `notes`: what their audiences name and nobody has."""
-
-    plans: tuple[PlannedSync, ...]
-    stopped: tuple[NotPlanned, ...]
-    notes: tuple[str, ...]
-
-
-class PlanSyncs(Operation[Plans]):
-    """Evaluate, and show what a sync would send now. Nothing is sent; who is in which audience is brought up to date."""
-
-    route = ask("/plan", Scope.SYNCS)
-    key: Annotated[str | None, Field(description="One sync; all when left out.")] = None
-
-    def run(self, desk: Desk) -> Plans:
-        with desk.stores() as syncing:
-            syncing.refresh()
-            if desk.keeper is not None:
-                _note_moves(syncing)
-            chosen = some_of(syncing, self.key)
-            failed = syncing.refreshed.failed
-            if self.key is not None and chosen[0].definition.key in failed:
-                raise failed[chosen[0].definition.key]
-            good = [bound for bound in chosen if bound.definition.key not in failed]
-            syncing.make_rows(good)
-            plans = tuple(_planned(syncing.look_ahead(bound)) for bound in good)
-            stopped = tuple(_not_planned(bound, failed) for bound in chosen if bound not in good)
-            return Plans(plans=plans, stopped=stopped, notes=notes_of(syncing, chosen))
-
-
-def notes_of(syncing: Syncing, some: Iterable[Bound]) -> tuple[str, ...]:
-    """What the audiences of these syncs name, and those that they ask about, and nobody has."""
-    about = {each.key: each for bound in some for each in together(syncing.definitions, bound.definition)}
-    return slips.unheard_of(syncing.warehouse, about.values(), read_traits(syncing.space.traits))
-
-
-def _not_planned(bound: Bound, failed: Mapping[str, GuestlistError]) -> NotPlanned:
-    error = failed[bound.definition.key]
-    told = Stopped(code=error.code, message=error.message, next=error.next_step)
-    return NotPlanned(sync=bound.key, name=bound.definition.name, error=told)
-
-
-def _note_moves(syncing: Syncing) -> None:
-    """Who moved by this evaluation waits for Meta from here on, as if the keeper had evaluated."""
-    at = syncing.refreshed_at
-    if at is not None:
-        syncs = [(key, definition.key) for key, (definition, _) in syncing.wished().items()]
-        note_moves(syncing.warehouse, syncing.ledger, syncs, at=microseconds(at))
-
-
-def some_of(syncing: Syncing, key: str | None) -> list[Bound]:
-    """The sync that was named, or all."""
-    found = syncing.bound(key)
-    if not found:
-        raise GuestlistError(
-            "nothing_to_sync",
-            "No audience of this space is to be sent anywhere.",
-            next_step=_to_sync(syncing),
-        )
-    return found
-
-
-def _to_sync(syncing: Syncing) -> str:
-    names = list(syncing.space.settings.destinations)
-    if not names:
-        return "Connect Meta (guestlist destinations connect --help), then give an audience: sync: { to: main }"
-    return f"Give an audience: sync: {{ to: {names[0]} }}"
-
-
-def _planned(one: Outlook) -> PlannedSync:
-    preview = one.preview
-    return PlannedSync(
-        sync=one.bound.key,
-        audience=one.bound.definition.key,
-        name=one.bound.definition.name,
-        members=one.wanted.members,
-        not_chosen=dict(one.not_chosen),
-        can_be_sent=one.wanted.people,
-        cannot_be_sent=dict(one.wanted.cannot),
-        add_rows=preview.additions,
-        remove_rows=preview.removals,
-        unchanged_rows=preview.unchanged,
-        people_at_meta=preview.people_there,
-        people_leaving=preview.people_leaving,
-        needs_a_yes=preview.held,
-        calls=one.calls,
-        blank_cells=tuple(BlankCells(key=k, reason=r, people=n) for (k, r), n in sorted(one.blanks.items())),
     )
 
 
@@ -492,23 +357,3 @@ def keeper_of(desk: Desk, *, next_step: str = _RUN_IT) -> KeeperTold:
     if not desk.keeper.keeps:
         raise not_kept()
     return desk.keeper
-
-
-class Confirmed(Answer):
-    """The plan may go."""
-
-    plan: str
-    sync: str
-    people_leaving: int
-
-
-class ConfirmPlan(Operation[Confirmed]):
-    """Say yes to a plan that waits for one, because many people would leave at once."""
-
-    route = post("/plans/{plan}/confirm", Scope.SYNCS)
-    plan: Annotated[str, Field(description="The plan, as `plan_waiting` of its sync names it.")]
-
-    def run(self, desk: Desk) -> Confirmed:
-        plan = desk.records.journal.confirm(self.plan, now=desk.now)
-        desk.audit("plan confirmed", self.plan, people_leaving=plan.people_leaving)
-        return Confirmed(plan=plan.id, sync=plan.sync, people_leaving=plan.people_leaving)

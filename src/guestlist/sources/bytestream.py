@@ -72,7 +72,7 @@ def wrong_type(path: Path, why: str) -> GuestlistError:
     """The refusal of a file that is not of a kind we read."""
     return GuestlistError(
         "file_type",
-        f"{path.name} cannot be imported: {why}.",
+        f"{path.name} cannot be read: {why}.",
         nothing_lost="Nothing was imported; the space is as it was.",
         next_step="Export it as CSV, JSON Lines or Parquet and try again.",
     )
@@ -82,7 +82,7 @@ def damaged(path: Path, why: str) -> GuestlistError:
     """The refusal of a file that is broken as a whole."""
     return GuestlistError(
         "file_damaged",
-        f"{path.name} cannot be imported: {why}.",
+        f"{path.name} cannot be read: {why}.",
         nothing_lost="Nothing was imported; the space is as it was.",
         next_step="Get the file again from where it came from.",
     )
@@ -128,7 +128,7 @@ class _Unzipping:
                 "file_expands",
                 f"{self._path.name} expands more than {_MOST_EXPANSION}-fold: it may be made to fill the disk.",
                 nothing_lost="Nothing was imported; the space is as it was.",
-                next_step="If you trust it, unpack it yourself and import the unpacked file.",
+                next_step="If you trust it, unpack it yourself and try again with the unpacked file.",
             )
         return piece
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,15 @@ from guestlist.sources.records import BLANKS, LINE, Batch, CsvShape, csv_batches
 
 SAMPLE = 200
 _DELIMITERS = ",;\t|^~\x01\x1f:"
+_JSON_ENDINGS = (".jsonl", ".ndjson", ".json")
+_LOOKED_AT = 4
+"""How many blocks are looked at for a first object."""
 _PARQUET = b"PAR1"
 _PARQUET_BATCH = 20_000
 _LARGEST_ROW_GROUP = 4 * 1024**3
 _MOST_EXPANSION = 1000
-_NOT_A_NAME = re.compile(r"[+-]?[0-9][0-9.,:/ +-]*|[^@\s]+@[^@\s]+\.[^@\s]+")
+NOT_A_NAME = re.compile(r"[+-]?[0-9][0-9.,:/ +-]*|[^@\s]+@[^@\s]+\.[^@\s]+")
+"""A number, a date or an e-mail: no column is called so."""
 
 
 class Kind(StrEnum):
@@ -43,17 +48,26 @@ class DataFile:
 
     @cached_property
     def kind(self) -> Kind:
-        """By the file's bytes; its name does not decide."""
+        """By the file's bytes; its name decides only where some first lines are JSON objects and the first is not."""
         if self._head.startswith(_PARQUET):
             return Kind.PARQUET
         if self.path.suffix.lower() in {".parquet", ".pq"}:
             raise damaged(self.path, "it is named Parquet, but is not")
         text = self._text_head.lstrip()
+        if text.startswith("{") or self._holds_objects(text):
+            return Kind.JSON_LINES
         if text.startswith("["):
             raise wrong_type(self.path, "it is one JSON list; we read JSON Lines, one object per line")
         if text.startswith("<"):
             raise wrong_type(self.path, "it is HTML or XML")
-        return Kind.JSON_LINES if text.startswith("{") else Kind.CSV
+        return Kind.CSV
+
+    def _holds_objects(self, text: str) -> bool:
+        """Whether it is named JSON Lines, and is. What begins like a list or a page may hold some without being it."""
+        if not self.path.name.lower().removesuffix(".gz").endswith(_JSON_ENDINGS):
+            return False
+        least = len(self._head_lines[:SAMPLE]) // 2 if text.startswith(("[", "<")) else 0
+        return len(self.objects) > least
 
     @cached_property
     def encoding(self) -> str:
@@ -68,10 +82,23 @@ class DataFile:
             return _unique([str(name) for name in self._parquet.schema_arrow.names])
         return tuple(dict.fromkeys(key for line in self.objects for key in line))
 
+    @property
+    def has_header(self) -> bool:
+        """Whether the file names its columns; of a CSV file, whether its first line is taken for their names."""
+        return self.kind is not Kind.CSV or self._csv.has_header
+
     @cached_property
     def objects(self) -> list[dict[str, Any]]:
         """The first lines of a JSON Lines file, those that are objects."""
-        return [line for line in map(_parsed, self._head_lines[:SAMPLE]) if isinstance(line, dict)]
+        return _objects(self._head_lines) or self._later_objects()
+
+    def _later_objects(self) -> list[dict[str, Any]]:
+        """Where not even one line ends in the head, or none of those that do is an object."""
+        content = json_batches(blocks(self.path, self.encoding))
+        found = (
+            _objects(batch.rows.column("json").slice(0, SAMPLE).to_pylist()) for batch in islice(content, _LOOKED_AT)
+        )
+        return next(filter(None, found), [])
 
     @cached_property
     def sample(self) -> list[dict[str, str]]:
@@ -122,7 +149,7 @@ class DataFile:
             raise wrong_type(self.path, "it is empty")
         delimiter = _delimiter_of(self._head_lines[:SAMPLE])
         first = _cells(self._head_lines[0], delimiter)
-        has_header = not any(_NOT_A_NAME.fullmatch(cell.strip()) for cell in first)
+        has_header = not any(NOT_A_NAME.fullmatch(cell.strip()) for cell in first)
         names = first if has_header else [""] * len(first)
         return CsvShape(delimiter=delimiter, columns=_unique(names), has_header=has_header)
 
@@ -194,6 +221,10 @@ def _unique(names: list[str]) -> tuple[str, ...]:
             unique, number = f"{plain}_{number}", number + 1
         given.append(unique)
     return tuple(given)
+
+
+def _objects(lines: list[str]) -> list[dict[str, Any]]:
+    return [line for line in map(_parsed, lines[:SAMPLE]) if isinstance(line, dict)]
 
 
 def _parsed(line: str) -> Any:

@@ -18,6 +18,7 @@ from guestlist.sources.mapping import Chosen
 from guestlist.sources.masking import masked
 from guestlist.sources.messages import IDENTIFIER_USE, MESSAGE, identifier_uses, read_messages
 from guestlist.sources.records import LINE, Rejection
+from guestlist.sources.repeats import LANDED_FILE, NO_REPEATS, Repeats, note_file
 from guestlist.sources.report import Report, report_places
 from guestlist.sources.tabular import columns_of_json, read_table
 from guestlist.sources.times import INSTANT
@@ -48,6 +49,12 @@ class Landed:
     known: int
     rejected: int
     report: Path | None
+    again: str | None = None
+    """The source whose events these were before."""
+    places: tuple[int, int] = (0, 0)
+    """The places of arrival (`ordinal`) of its messages lie behind the first and go up to the second."""
+    nobody: int = 0
+    """Messages that are nobody's; counted once people are found."""
 
 
 @dataclass(kw_only=True, slots=True)
@@ -61,6 +68,7 @@ def land(
     clocks: Clocks,
     reports: Path,
     progress: Progress = lambda _: None,
+    repeats: Repeats = NO_REPEATS,
 ) -> list[Landed]:
     """Land all files, or, if one of them fails as a whole, none; reports of rejected lines go into `reports`."""
     reports.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -70,9 +78,10 @@ def land(
         with warehouse.transaction():
             warehouse.create("message", MESSAGE)
             warehouse.create("identifier_use", IDENTIFIER_USE)
+            warehouse.create("landed_file", LANDED_FILE)
             number_messages(warehouse)
             counted = [
-                _land_one(warehouse, file, chosen, clocks, report, progress)
+                _land_one(warehouse, file, chosen, clocks, report, progress, repeats)
                 for (file, chosen), report in zip(files, reporting, strict=True)
             ]
         # Only now is it true that these lines came in and those did not.
@@ -87,11 +96,14 @@ def _land_one(
     clocks: Clocks,
     report: Report,
     progress: Progress,
+    repeats: Repeats,
 ) -> Landed:
     counts = _Count()
     staged = warehouse.materialise("landing_lines", _reader(file, report, counts, progress))
+    again = note_file(warehouse, staged, file, chosen, repeats)
     read = warehouse.materialise("landing_read", _read(staged, file, chosen, clocks))
     fresh = warehouse.materialise("landing_fresh", _fresh(read, warehouse.table("message"), chosen.source, clocks))
+    before = _last_place(warehouse)
     landed = append_messages(warehouse, fresh)
     rejected = report.finish(_rejections(warehouse, read))
     for name in ("landing_lines", "landing_read", "landing_fresh"):
@@ -104,6 +116,8 @@ def _land_one(
         known=counts.lines - landed - rejected,
         rejected=rejected,
         report=None,
+        again=again,
+        places=(before, _last_place(warehouse)),
     )
 
 
@@ -150,11 +164,15 @@ def _fresh(read: Table, known: Table, source: str, clocks: Clocks) -> Table:
 
 def append_messages(warehouse: Warehouse, fresh: Table) -> int:
     """Append messages in the order of their `line`, numbered on, and the identifiers in them; gives how many."""
-    last = warehouse.read(warehouse.table("message").aggregate(last=lambda t: t.ordinal.max())).to_pylist()
-    placed = fresh.mutate(ordinal=fresh[LINE] + (last[0]["last"] or 0))
+    placed = fresh.mutate(ordinal=fresh[LINE] + _last_place(warehouse))
     landed = warehouse.append("message", placed.order_by(LINE).select(*MESSAGE))
     warehouse.append("identifier_use", identifier_uses(placed).select(*IDENTIFIER_USE))
     return landed
+
+
+def _last_place(warehouse: Warehouse) -> int:
+    last = warehouse.read(warehouse.table("message").aggregate(last=lambda t: t.ordinal.max())).to_pylist()
+    return int(last[0]["last"] or 0)
 
 
 def number_messages(warehouse: Warehouse) -> None:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.misread import in_words
+from guestlist.sources.bytestream import wrong_type
+from guestlist.sources.columns import plain, told_columns
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.headers import EVENTS, IDS, PEOPLE
 from guestlist.sources.messages import Call
@@ -77,13 +79,27 @@ def choose(file: DataFile, wish: Wish, known: Mapping[str, Mapping[str, Any]]) -
     if wish.reading is None and wish == Wish() and holds_messages(file):
         return Chosen(source=MESSAGES, mapping=FileMapping(reading="messages"), proposed=False)
     _check_columns(file, wish)
-    for source, entry in known.items():
-        if "load" in entry:
-            continue  # its lines come from elsewhere
-        mapping = read_mapping(source, entry)
-        if set(mapping.columns) == set(file.columns) and _fits(mapping, wish):
-            return Chosen(source=source, mapping=mapping, proposed=False)
+    imported = {source: entry for source, entry in known.items() if "load" not in entry}  # others come from elsewhere
+    mappings = {source: read_mapping(source, entry) for source, entry in imported.items()}
+    alike = {
+        source: mapping
+        for source, mapping in mappings.items()
+        if set(mapping.columns) == set(file.columns) and _fits(mapping, wish)
+    }
+    for source in alike if file.has_header else _of_numbered(file, wish, alike):
+        return Chosen(source=source, mapping=alike[source], proposed=False)
     return Chosen(source=_fresh_name(file.path.name, known), mapping=propose(file, wish), proposed=True)
+
+
+def _of_numbered(file: DataFile, wish: Wish, alike: Mapping[str, FileMapping]) -> list[str]:
+    """Of sources with as many columns, those that a file without a header may belong to.
+
+    Its columns have numbers for names, as those of any such file: it must be called like the source, or its values must
+    be taken for what the source takes them for.
+    """
+    base = _base_name(file.path.name)
+    called = [source for source in alike if re.fullmatch(rf"{re.escape(base)}(_\d+)?", source)]
+    return called or [source for source, mapping in alike.items() if propose(file, wish).ids() == mapping.ids()]
 
 
 def holds_messages(file: DataFile) -> bool:
@@ -147,12 +163,11 @@ def _is_named(mapping: FileMapping, column: str) -> bool:
 
 
 def _looks_like_events(file: DataFile) -> bool:
-    plain = {EVENTS.get(_plain(column)) for column in file.columns}
-    return {"event", "time"} <= plain
+    return {"event", "time"} <= {EVENTS.get(plain(column)) for column in file.columns}
 
 
 def _target(column: str, table: Mapping[str, str], reading: Reading) -> str:
-    known = table.get(_plain(column))
+    known = table.get(plain(column))
     if known is None:
         return _key(column)
     # In a table of events a name or a city may be of anything: only ids keep their meaning.
@@ -177,7 +192,7 @@ def _mostly_emails(file: DataFile, column: str) -> bool:
 
 
 def _id_type(file: DataFile, column: str) -> str:
-    known = PEOPLE.get(_plain(column), "")
+    known = PEOPLE.get(plain(column), "")
     if _is_id(known):
         return known
     return "email" if _mostly_emails(file, column) else "user_id"
@@ -208,11 +223,13 @@ def _check_columns(file: DataFile, wish: Wish) -> None:
                 "unknown_column",
                 f"{file.path.name} has no column '{column}' ({option}).",
                 nothing_lost="Nothing was imported.",
-                next_step=f"Its columns are: {', '.join(file.columns)}.",
+                next_step=told_columns(file),
             )
 
 
 def _check_usable(file: DataFile, mapping: FileMapping) -> None:
+    if not file.columns:
+        raise wrong_type(file.path, "none of its first lines is a JSON object")
     missing = []
     if not mapping.ids():
         missing.append("who a line is about (--id COLUMN)")
@@ -225,23 +242,24 @@ def _check_usable(file: DataFile, mapping: FileMapping) -> None:
             "mapping_incomplete",
             f"The columns of {file.path.name} do not tell {' nor '.join(missing)}.",
             nothing_lost="Nothing was imported.",
-            next_step=f"Name it. Its columns are: {', '.join(file.columns)}.",
+            next_step=f"Name it. {told_columns(file)}",
         )
 
 
 def _fresh_name(file_name: str, known: Mapping[str, Any]) -> str:
-    stem = file_name.split(".", maxsplit=1)[0]
-    while (shorter := _DATED.sub("", stem)) and shorter != stem:
-        stem = shorter
-    name = base = _key(stem)
+    name = base = _base_name(file_name)
     number = 2
     while name in {*known, MESSAGES}:
         name, number = f"{base}_{number}", number + 1
     return name
 
 
-def _plain(header: str) -> str:
-    return re.sub(r"[\W_]+", "", header).lower()
+def _base_name(file_name: str) -> str:
+    """What a file is called without its ending, dates and numbers of copies."""
+    stem = file_name.split(".", maxsplit=1)[0]
+    while (shorter := _DATED.sub("", stem)) and shorter != stem:
+        stem = shorter
+    return _key(stem)
 
 
 def _key(header: str) -> str:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from guestlist.errors import GuestlistError
+from guestlist.sources.columns import told_columns
 from guestlist.sources.fetching import Fetcher
 from guestlist.sources.files import DataFile, Kind
 from guestlist.sources.pulled import Pulled
@@ -123,7 +124,7 @@ def _stage_table(source: Pulled, where: Where, known: Known, folder: Path) -> St
     with snapshot(_address(where), _asked(load)) as there:
         missing = [column for column in source.columns if column not in there.columns]
         if missing:
-            raise _missing("The table or query", missing, there.columns)
+            raise _missing("The table or query", missing, f"Its columns are: {', '.join(there.columns)}.")
         newest = there.watermark() if load.changed else None
         partly = load.changed is not None and not known.whole and known.watermark is not None
         with _Writing(folder, source.columns) as writing:
@@ -228,7 +229,7 @@ def _take_file(writing: "_Writing", source: Pulled, path: Path, name: str, where
         if not documents:
             missing = [column for column in source.columns if column not in file.columns]
             if missing:
-                raise _missing(name, missing, file.columns)
+                raise _missing(name, missing, told_columns(file))
         for batch in _halting(file.batches(), where):
             writing.reject(name, batch.rejections)
             rows = batch.rows
@@ -305,12 +306,12 @@ class _Writing:
         self._lines += lines
 
 
-def _missing(of: str, missing: Sequence[str], columns: Sequence[str]) -> GuestlistError:
+def _missing(of: str, missing: Sequence[str], columns: str) -> GuestlistError:
     return GuestlistError(
         "source_columns",
         f"{of} has no column '{missing[0]}' any more, which guestlist.yaml gives a meaning to.",
         nothing_lost=_SAFE,
-        next_step=f"Its columns are: {', '.join(columns)}. Change the entry, or the place it is loaded from.",
+        next_step=f"{columns} Change the entry, or the place it is loaded from.",
     )
 
 

@@ -118,18 +118,21 @@ def _external_ids(mapping: FileMapping, cells: Mapping[str, Any]) -> Any:
 
 def content_of(lines: Table, mapping: FileMapping) -> Any:
     """All that the line says, whatever the order of its columns; for people, also what we took it to mean."""
-    if "json_content" in lines.columns:
-        said = lines["json_content"]
-    else:
-        parts = [ibis.literal(f"{column}=") + lines[column].fill_null("") for column in sorted(mapping.columns)]
-        said = parts[0]
-        for part in parts[1:]:
-            said = said + _EDGE + part
+    said = lines["json_content"] if "json_content" in lines.columns else said_of(lines, list(mapping.columns))
     if mapping.reading == "events":
         # The same event, read anew under a corrected mapping, must not count twice.
         return ibis.literal((mapping.event or "") + _EDGE) + said
     meaning = _EDGE.join(f"{column}>{target}" for column, target in sorted(mapping.columns.items()))
     return ibis.literal(meaning + _EDGE) + said
+
+
+def said_of(lines: Table, columns: Sequence[str]) -> Any:
+    """What stands in these columns of a line, as one text."""
+    parts = [ibis.literal(f"{column}=") + lines[column].fill_null("") for column in sorted(columns)]
+    said = parts[0]
+    for part in parts[1:]:
+        said = said + _EDGE + part
+    return said
 
 
 def _faults(read: Table, mapping: FileMapping) -> list[tuple[Any, str, str, Any]]:

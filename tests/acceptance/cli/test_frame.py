@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from guestlist.cli import run
+from guestlist.cli import frame, run
 from guestlist.telling import people
 
 from .conftest import Typed, as_process
@@ -57,6 +57,38 @@ def test_a_path_that_cannot_be_used_is_told(typed: Typed, tmp_path: Path) -> Non
     assert "[no_access]" in told
     assert "file" in told
     assert "Not a directory" in told
+
+
+AT, KEY, PLAN = "2026-12-01 03:59", "loyal_customers_of_long_ago@main", "9800e1aef449"
+NAME = "Exclude: bought in the last thirty days, or called us about it, or wrote to somebody"
+
+
+def shown(capture: pytest.CaptureFixture[str]) -> list[str]:
+    made = frame.table("at", "sync", "plan", "audience", "people sent", right=["people sent"])
+    frame.add_row(made, (AT, KEY, PLAN, NAME, "1,234,567"))
+    frame.show(made)
+    return capture.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("columns", [120, 100, 80, 40])
+def test_in_a_terminal_only_free_text_goes_on_in_the_next_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = shown(capsys)
+    for whole in (AT, KEY, PLAN, "1,234,567"):
+        assert any(whole in line for line in lines), (whole, lines)
+    words = {word for line in lines for word in line.split()}
+    assert words.issuperset({"audience", "sent", *NAME.split()})
+    assert max(map(len, lines)) <= max(columns, 92)
+
+
+def test_without_a_terminal_a_row_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = shown(capsys)
+    assert len(lines) == 3
+    assert [cell for cell in lines[-1].split("  ") if cell] == [AT, KEY, PLAN, NAME, "1,234,567"]
+    assert lines[0].endswith("people sent")
 
 
 def test_a_reader_who_has_seen_enough_is_no_mistake(typed: Typed) -> None:

@@ -151,7 +151,7 @@ def test_find(typed: Typed, text: str, users: list[list[str]]) -> None:
 def test_find_says_that_there_are_more_and_masks(typed: Typed) -> None:
     code, out = typed("profile", "find", "jane", "--limit", "1")
     assert code == 0
-    assert "More than 1 people" in out
+    assert "More than 1 person" in out
     assert "j***@example.org" in out or "u…" in out
     assert "jane.doe" not in out
 

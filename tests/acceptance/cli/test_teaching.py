@@ -27,6 +27,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
     example = said.partition("Example")[2]
     assert f"guestlist {' '.join(words)}" in example.partition("Options:")[0]
     assert max(map(len, said.splitlines())) <= 100
+    assert "[[" not in said
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -38,6 +39,7 @@ def test_every_command_answers_machines(words: tuple[str, ...], capsys: pytest.C
 def test_the_overview_fits_the_screen_and_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     said = capsys.readouterr().out
+    assert all(f" {code} " in said.partition("Exit codes:")[2].replace("\n", " ") for code in range(5))
 
     assert max(map(len, said.splitlines())) <= 80
     listed = {line.split()[0] for line in said.splitlines() if line.startswith("  ")}

@@ -204,14 +204,15 @@ def test_it_is_told_which_key_is_left_blank(story: Story, name: str) -> None:
 
 
 def test_a_plan_counts_the_blank_cells(story: Story) -> None:
-    """Of each person from whom a value was split off."""
+    """Of each person from whom a value was split off and who still goes by another."""
     counted = [(one["key"], one["reason"], one["people"]) for one in story.plan["blank_cells"]]
-    assert sorted(counted) == [("EMAIL", "split_off", 5), ("MADID", "split_off", 1), ("PHONE", "split_off", 1)]
+    assert sorted(counted) == [("EMAIL", "split_off", 4), ("MADID", "split_off", 1), ("PHONE", "split_off", 1)]
 
 
 def test_who_has_nothing_else_cannot_be_sent(story: Story) -> None:
     assert story.seen["before"]["nothing else"] == {"owner"}
     assert story.plan["cannot_be_sent"] == {"only_unusable": 1}
+    assert story.plan["unusable_cells"] == [{"key": "EMAIL", "reason": "split_off", "people": 1}]
     assert story.seen["split off"]["nothing else"] == set()
 
 

@@ -154,6 +154,13 @@ def everything_is_imported(watched: Watched) -> None:
     watched.both("import", shop.file("ragged.csv", ragged), "--yes")
     no_header = f"{one.email},{one.user_id},{one.phone}\n{PEOPLE[1].email},{PEOPLE[1].user_id},1\n"
     watched.both("import", shop.file("no_header.csv", no_header), "--yes")
+    names = "".join(f"{each.names['first_name']},{each.names['last_name']},{each.names['city']}\n" for each in PEOPLE)
+    named = shop.file("names.csv", names)
+    watched.both("import", named, "--yes", code=1)
+    watched.both("import", named, "--yes", "--time", "X", code=2)
+    watched.both("match-keys", named, code=2)
+    watched.both("sources", "add", "names", "--files", named, "--key", "X", "--yes")
+    watched.both("sources", "add", "names", "--files", named, "--yes")
     watched.both("import", shop.file("page.csv", f"<html>{one.email}</html>"), "--yes")
     watched.both("import", shop.file("list.jsonl", json.dumps([one.line()])), "--yes")
 

@@ -56,6 +56,8 @@ def test_many_leave_after_a_change_of_the_definition(shop: Shop) -> None:
     shop.want("t0", "t1", "t3")
     planned = shop.plan()
     assert (planned["people_leaving"], planned["people_at_meta"], planned["needs_a_yes"]) == (130, 390, True)
+    assert planned["plan_waiting"] is None
+    assert "guestlist sync will ask for a yes first" in shop.type("plan").out
 
     held = shop.type("sync")
     assert held.code == 1
@@ -63,6 +65,10 @@ def test_many_leave_after_a_change_of_the_definition(shop: Shop) -> None:
     waits = shop.status()["plan_waiting"]
     assert f"guestlist sync --confirm {waits}" in held.out
     assert shop.type("status").code == 1
+    shown = shop.type("plan").out
+    assert f"130 of 390 people would leave. Plan {waits} waits for a yes." in shown
+    assert f"guestlist sync --confirm {waits}" in shown
+    assert "will ask for a yes" not in shown
     there = shop.meta.members(shop.audience())
     assert there == {one.number for one in shop.people if one.tier != "t3"}
 
@@ -81,6 +87,17 @@ def test_many_leave_after_a_change_of_the_definition(shop: Shop) -> None:
     assert (told["code"], told["state"], told["plan_waiting"]) == (0, "done", None)
     assert shop.truth() == RIGHT
     assert shop.status()["plan_waiting"] is None
+
+
+def test_a_plan_names_none_to_say_yes_to_where_the_yes_would_not_do(shop: Shop) -> None:
+    shop.want("t0", "t1", "t3")
+    waits = shop.sync()["plan_waiting"]
+    assert shop.plan()["plan_waiting"] == waits
+
+    shop.want("t0", "t3")  # more people than it showed
+    planned = shop.plan()
+    assert (planned["people_leaving"], planned["plan_waiting"]) == (260, None)
+    assert shop.sync()["plan_waiting"] == shop.plan()["plan_waiting"] is not None
 
 
 def test_a_plan_no_longer_waits_once_its_cause_is_gone(shop: Shop) -> None:

@@ -133,6 +133,8 @@ def test_a_file_is_imported_by_the_service(
                 "already_known": 0,
                 "rejected": 1,
                 "report": str(changing.folder / "reports" / f"{name}.csv"),
+                "nobody": 0,
+                "again": None,
             }
         ],
     )
@@ -141,6 +143,20 @@ def test_a_file_is_imported_by_the_service(
     assert typed(f"profile find new@{name}.example.org", space, tmp_path)[1][0]["people"] != []
     assert f"{name}:" in (changing.folder / "guestlist.yaml").read_text()
     assert list((changing.folder / ".guestlist" / "uploads").iterdir()) == []
+
+
+def test_events_that_would_count_twice_are_refused_by_the_service_too(
+    changing: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GUESTLIST_API_KEY", changing.keys["editor"])
+    orders = tmp_path / "twice.csv"
+    orders.write_text("twice,email,paid\n1,new@twice.example.org,2026-01-05\n2,new@twice.example.org,2026-01-06\n")
+    asked = f"import {orders} --as events --time paid --id email --event"
+    assert typed(f"{asked} Bought", changing.url, tmp_path)[1][0]["files"][0]["landed"] == 2
+    code, (refused,) = typed(f"{asked} Paid", changing.url, tmp_path)
+    assert (code, refused["error"]["code"]) == (1, "lines_known")
+    (again,) = typed(f"{asked} Paid --yes", changing.url, tmp_path)[1][0]["files"]
+    assert (again["landed"], again["again"]) == (2, "twice")
 
 
 def test_commands_that_change_something(changing: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,8 @@ import pytest
 from tests.stages.deliver.shop import SETTINGS, Customer, digest, do_not_send, fill, members, open_warehouse
 
 from guestlist.destinations.meta.manifest import KEYS
-from guestlist.destinations.meta.prepare import Prepared, Wanted, blank_reasons, prepare, want
+from guestlist.destinations.meta.prepare import Prepared, Wanted, prepare, want
+from guestlist.destinations.meta.reasons import blank_reasons, flag_counts, unusable_reasons
 from guestlist.destinations.meta.rows import Identifier, read_record, row_key
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.profiles.relations import SPLIT_OFF
@@ -159,7 +160,32 @@ def test_who_cannot_be_sent_and_why(space: Space) -> None:
     wanted = space.want(PEOPLE)
     assert (wanted.members, wanted.people) == (7, 4)
     assert wanted.cannot == {"do_not_send": 1, "only_unusable": 1, "has_none": 1}
-    assert blank_reasons(space.ledger, wanted) == {("EMAIL", "bad_email"): 2, ("EMAIL", "do_not_send"): 1}
+    # D goes by phone. E, whose only e-mail is bad, and F, who is listed, have no row in which a cell could be blank.
+    assert blank_reasons(space.ledger, wanted) == {("EMAIL", "bad_email"): 1}
+    assert unusable_reasons(space.ledger, wanted, SETTINGS.strong) == {("EMAIL", "bad_email"): 1}
+
+
+def test_what_is_sent_with_a_doubt_is_counted_among_those_who_go(space: Space) -> None:
+    hashed, doubtful = digest("ada@example.com"), "noreply@example.com"
+    people = [
+        Customer(id="a", traits={"email": hashed, "first_name": digest("ada")}),
+        Customer(id="b", traits={"email": f"{doubtful}; bo@example.com", "birthday": "1990-02-16T10:00:00"}),
+        Customer(id="c", traits={"email": hashed, "phone": "+1 555 987 6543"}),
+        Customer(id="d", traits={"first_name": digest("dan")}),
+        Customer(id="e", emails=["listed@example.com"], traits={"email": hashed}),
+    ]
+    space.listed = [("email", "listed@example.com")]
+    wanted = space.want(people)
+    expected = {
+        ("EMAIL", "already_hashed"): 2,
+        ("FN", "already_hashed"): 1,
+        ("EMAIL", "unlikely_to_match"): 1,
+        ("PHONE", "phone_unverified"): 1,
+        **{(key, "date_has_time"): 1 for key in ("DOBY", "DOBM", "DOBD")},
+    }
+    assert flag_counts(space.ledger, wanted) == expected
+    mended = [Customer(id=one.id, emails=[f"{one.id}@example.org"]) for one in people]
+    assert flag_counts(space.ledger, space.want(mended)) == {}
 
 
 def test_a_listed_value_is_blank_for_everybody_and_comes_back(space: Space) -> None:

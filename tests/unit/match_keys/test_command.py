@@ -117,6 +117,14 @@ def test_missing_file() -> None:
     assert run(["match-keys", "no-such-file"]) == 2
 
 
+def test_a_mistake_in_a_file_does_not_speak_of_an_import(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["match-keys", file(tmp_path, "<html></html>")]) == 1
+    told = capsys.readouterr().err
+    assert "cannot be read" in told
+    assert "Nothing is stored by this command." in told
+    assert "import" not in told
+
+
 def test_stdin_and_the_installed_command() -> None:
     words = [sys.executable, "-m", "guestlist.cli", "match-keys", "-", "--json"]
     done = subprocess.run(words, input=b'{"email": "Ann@example.org"}\n', capture_output=True, check=False, timeout=60)

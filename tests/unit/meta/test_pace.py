@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from guestlist.destinations.meta.pace import Direction, Usage, not_before, pause_before, read_usage
+from guestlist.destinations.meta.pace import Direction, Usage, not_before, pause_before, read_usage, seconds_for
 from guestlist.destinations.meta.verdicts import verdict_of
 
 BUSINESS = (
@@ -56,6 +56,13 @@ def test_the_access_tier_is_read_where_it_is_said() -> None:
 )
 def test_additions_give_way_to_removals(percent: float, direction: Direction, seconds: float) -> None:
     assert pause_before(Usage(percent=percent), direction) == pytest.approx(seconds, abs=0.01)
+
+
+def test_what_is_used_up_makes_a_plan_take_longer() -> None:
+    calls: dict[Direction, int] = {"remove": 10, "add": 100}
+    assert seconds_for(calls, 0) == pytest.approx(44)
+    assert seconds_for(calls, 67.5) == pytest.approx(44 + 100 * 5 + 10 * 10 * 7.5 / 35)
+    assert seconds_for(calls, 80) > 100 * 60
 
 
 def test_metas_own_wait_goes_first() -> None:

@@ -33,7 +33,7 @@ from guestlist.destinations.meta.answers import (
 )
 from guestlist.destinations.meta.manifest import API_VERSION
 from guestlist.destinations.meta.pace import Direction, Usage, read_usage
-from guestlist.destinations.meta.verdicts import Rule, as_error
+from guestlist.destinations.meta.verdicts import Rule, as_error, kept
 from guestlist.errors import GuestlistError
 from guestlist.instruments import step
 from guestlist.outward import keep_out_of_logs
@@ -315,9 +315,8 @@ def failure(reply: Reply, *, thing: str, waiting: int | None = None) -> MetaErro
     if reply.rule is not None:
         return MetaError(reply, as_error(reply.rule, thing=thing, waiting=waiting, trace=reply.trace))
     code, happened = _NO_RULE[reply.outcome is Outcome.NOT_SENT]
-    kept = "Nothing is lost." if waiting is None else f"Nothing is lost; {waiting:,} rows wait."
     happened = f"{thing}: {happened} ({reply.cause})."
-    return MetaError(reply, GuestlistError(code, happened, next_step=_AGAIN, nothing_lost=kept))
+    return MetaError(reply, GuestlistError(code, happened, next_step=_AGAIN, nothing_lost=kept(waiting)))
 
 
 _NO_RULE = {

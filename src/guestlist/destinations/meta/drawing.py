@@ -9,6 +9,7 @@ from guestlist.destinations.meta.guard import Cause, Held, exodus, judge
 from guestlist.destinations.meta.guard import Exodus as People
 from guestlist.destinations.meta.keymask import Table
 from guestlist.destinations.meta.manifest import KEYS, Key
+from guestlist.destinations.meta.pace import Direction
 from guestlist.destinations.meta.pack import Packer, Parcel
 from guestlist.destinations.meta.plan import TRIES, Plan, Scope, plan
 from guestlist.destinations.meta.prepare import Wanted
@@ -38,7 +39,10 @@ class Terms:
 
 @dataclass(frozen=True, kw_only=True)
 class Preview:
-    """What a plan would do, and to how many people; `held` where it would wait for a yes."""
+    """What a plan would do, and to how many people; `held` where it would wait for a yes.
+
+    `waits` is the plan that waits already, if the yes to it would let this one go.
+    """
 
     removals: int
     additions: int
@@ -46,6 +50,11 @@ class Preview:
     people_there: int
     people_leaving: int
     held: bool
+    waits: str | None
+
+    def calls(self, rows_per_request: int) -> dict[Direction, int]:
+        """Requests to Meta, if each is answered."""
+        return {"remove": -(-self.removals // rows_per_request), "add": -(-self.additions // rows_per_request)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +108,8 @@ class Drawer:
         with self.ledger.transaction():
             given = relations(self.ledger, wanted, self.terms, now=now)
             people = self._people(given)
-            held = judge(people, self.terms.causes, "", _earlier(self.journal, self.terms.sync)).held is not None
+            earlier = _earlier(self.journal, self.terms.sync)
+            held = judge(people, self.terms.causes, "", earlier).held
             planned = self._planned(given)
             removals, additions = self._count(planned.removals), self._count(planned.additions)
             every = self._count(given.wanted)
@@ -109,7 +119,8 @@ class Drawer:
             unchanged=every - additions,
             people_there=people.at_meta,
             people_leaving=people.left,
-            held=held,
+            held=held is not None,
+            waits=earlier.plan if held and earlier and _covers(earlier, held) else None,
         )
 
     def given_up(self, wanted: Wanted) -> int:
@@ -217,6 +228,11 @@ def _with(record: PlanRecord, plan_id: str, parcels: list[Parcel] | None) -> Pla
         return replace(record, id=plan_id, state=PlanState.HELD)
     rows = {way: sum(p.rows for p in parcels if p.direction == way) for way in ("remove", "add")}
     return replace(record, id=plan_id, removals=rows["remove"], additions=rows["add"])
+
+
+def _covers(earlier: Held, held: Held) -> bool:
+    """Whether a yes to the plan that waits is a yes to what is planned now: it counts for as many as that one shows."""
+    return held.plan == earlier.plan and not earlier.confirmed and held.shown <= earlier.shown
 
 
 def _earlier(journal: Journal, sync: str) -> Held | None:

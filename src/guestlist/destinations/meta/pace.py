@@ -16,8 +16,9 @@ from guestlist.destinations.meta.verdicts import Rule, Verdict
 
 Direction = Literal["add", "remove"]
 
-_SLOW_FROM = 60.0
+SLOW_FROM = 60.0
 _STOP_AT: dict[Direction, float] = {"add": 75.0, "remove": 95.0}
+_A_CALL = 0.4  # seconds that Meta takes to answer one
 _SLOWEST = 10.0  # seconds between requests just before stopping
 _LOOK_AGAIN = 60.0  # seconds: usage falls as calls leave the rolling hour
 _RETRY_FIRST, _RETRY_MOST = 2.0, 300.0
@@ -60,9 +61,15 @@ def pause_before(usage: Usage, direction: Direction) -> float:
     stop = _STOP_AT[direction]
     if usage.percent >= stop:
         return _LOOK_AGAIN
-    if usage.percent < _SLOW_FROM:
+    if usage.percent < SLOW_FROM:
         return 0.0
-    return _SLOWEST * (usage.percent - _SLOW_FROM) / (stop - _SLOW_FROM)
+    return _SLOWEST * (usage.percent - SLOW_FROM) / (stop - SLOW_FROM)
+
+
+def seconds_for(calls: Mapping[Direction, int], used: float) -> float:
+    """About how long so many requests take while so many percent of the account's calls are used up."""
+    usage = Usage(percent=used)
+    return sum(number * (_A_CALL + pause_before(usage, way)) for way, number in calls.items())
 
 
 def not_before(rule: Rule, usage: Usage, *, attempt: int, now: int, rng: random.Random | None = None) -> int:

@@ -14,6 +14,7 @@ import orjson
 import pyarrow as pa
 
 from guestlist.destinations.meta.columns import Table, grow_forms, prepare_rows
+from guestlist.destinations.meta.flags import FLAGGED, flagged
 from guestlist.destinations.meta.forms import FORM_SCHEMA
 from guestlist.destinations.meta.keymask import KEY_COLUMNS
 from guestlist.destinations.meta.manifest import KEYS, Key
@@ -164,7 +165,8 @@ class _Making:
 
 def _digest(settings: MatchKeySettings) -> str:
     """Changes whenever the same profile may get other rows, whoever carries refused values."""
-    facts = [settings.forms_digest, RULES_VERSION]
+    # What a profile's lines in the ledger tell is part of it: where flags were not kept yet, all are made again.
+    facts = [settings.forms_digest, RULES_VERSION, "flagged"]
     shape = {"remap", "off", "split_name", "extern_id", "required_any"}
     facts += [f"{f.name}={_plain(getattr(settings, f.name))}" for f in fields(settings) if f.name in shape]
     return hashlib.md5(orjson.dumps(facts), usedforsecurity=False).hexdigest()
@@ -253,6 +255,9 @@ def _hand_over(warehouse: Warehouse, ledger: Ledger, destination: str, rows: Tab
         ledger.add_unknown("row", warehouse.reader(once), ["destination", "row_key"], keys=keys)
         ledger.delete_keys("blank_cell", warehouse.reader(who), on)
         ledger.append("blank_cell", warehouse.reader(_blank_cells(rows, destination)))
+        ledger.delete_keys("flagged", warehouse.reader(who), on)
+        noted = flagged(rows).mutate(destination=ibis.literal(destination))
+        ledger.append("flagged", warehouse.reader(noted.select(*FLAGGED)))
         ledger.delete_keys("withheld", warehouse.reader(who), on)
         withheld = warehouse.temporary("carriers").select("profile_id", destination=ibis.literal(destination))
         ledger.append("withheld", warehouse.reader(withheld))
@@ -370,11 +375,3 @@ def _cannot(ledger: Ledger, theirs: Table, member: Table, listed: Table) -> dict
 
 def _count(ledger: Ledger, rows: Table) -> int:
     return int(ledger.read(rows.aggregate(n=rows.count())).to_pylist()[0]["n"])
-
-
-def blank_reasons(ledger: Ledger, wanted: Wanted) -> dict[tuple[str, str], int]:
-    """Cells of members that were given and are not sent: people by (key, reason)."""
-    cells = ledger.table("blank_cell").filter(lambda t: t.destination == wanted.destination)
-    cells = cells.semi_join(wanted.member, "profile_id")
-    counted = cells.group_by("key", "reason").aggregate(people=cells.profile_id.nunique())
-    return {(line["key"], line["reason"]): int(line["people"]) for line in ledger.read(counted).to_pylist()}

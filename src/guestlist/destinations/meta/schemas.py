@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from guestlist.destinations.meta.flags import FLAGGED
 from guestlist.destinations.meta.pack import PLANNED_OP
 from guestlist.destinations.meta.prepare import BLANK_CELL, PROFILE_ROW, ROW
 from guestlist.destinations.meta.refusals import REFUSED_UNDER, WITHHELD
@@ -23,6 +24,7 @@ RELATIONS: Mapping[str, Mapping[str, str]] = {
     "row": ROW,
     "profile_row": PROFILE_ROW,
     "blank_cell": BLANK_CELL,
+    "flagged": FLAGGED,
     "refused_under": REFUSED_UNDER,
     "withheld": WITHHELD,
     "ledger": LEDGER,

@@ -25,7 +25,7 @@ def forget_people(ledger: Ledger, people: Rows) -> None:
         keys = ledger.materialise("rows_to_forget", keys)
         for name in ("row", "ledger", "op", "named"):
             ledger.delete_keys(name, keys, ["row_key"])
-        for name in ("ledger_person", "op_person", "profile_row", "blank_cell", "withheld"):
+        for name in ("ledger_person", "op_person", "profile_row", "blank_cell", "flagged", "withheld"):
             ledger.delete_keys(name, gone, ["profile_id"])
 
 

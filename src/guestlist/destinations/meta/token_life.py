@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from guestlist.counts import counted
 from guestlist.destinations.meta.answers import Account
 from guestlist.destinations.meta.client import MetaClient, MetaError
 from guestlist.destinations.meta.verdicts import TABLE, Rule, Verdict, verdict_of
@@ -76,7 +77,7 @@ class Ending:
 def _left(days: int) -> str:
     if days <= 0:
         return "in less than a day"
-    return "in 1 day" if days == 1 else f"in {days} days"
+    return f"in {counted(days, 'day')}"
 
 
 def ending(expires_at: int | None, data_access_ends_at: int | None, *, now: int) -> Ending | None:

@@ -8,6 +8,7 @@ Source: Meta's error reference, the custom audience guides, and recorded answers
 from dataclasses import dataclass
 from enum import Enum
 
+from guestlist.counts import counted
 from guestlist.errors import GuestlistError
 
 
@@ -185,9 +186,17 @@ def _unknown(code: int, subcode: int | None) -> Rule:
     return Rule(code, subcode, Verdict.UNKNOWN, "meta_unknown_error", happened, _REPORT, maybe_done=True)
 
 
+def kept(waiting: int | None) -> str:
+    """That nothing is lost, and how many rows wait where that is known."""
+    if waiting is None:
+        return "Nothing is lost."
+    return f"Nothing is lost; {counted(waiting, 'row')} {'waits' if waiting == 1 else 'wait'}."
+
+
 def as_error(rule: Rule, *, thing: str, waiting: int | None = None, trace: str | None = None) -> GuestlistError:
     """The rule as an error for a person. `thing` says to what it happened; `waiting` counts rows still to be sent."""
-    kept = "Nothing is lost." if waiting is None else f"Nothing is lost; {waiting:,} rows wait."
     number = f"{rule.code}/{rule.subcode}" if rule.subcode else f"{rule.code}"
     source = f"(Meta's error {number}, trace {trace})" if trace else f"(Meta's error {number})"
-    return GuestlistError(rule.name, f"{thing}: {rule.happened} {source}", next_step=rule.next_step, nothing_lost=kept)
+    return GuestlistError(
+        rule.name, f"{thing}: {rule.happened} {source}", next_step=rule.next_step, nothing_lost=kept(waiting)
+    )
