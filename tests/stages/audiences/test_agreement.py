@@ -5,6 +5,7 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pprint import pformat
 
 import ibis
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from tests.stages.audiences import interpreter
-from tests.stages.audiences.worlds import Conditions, definitions, world
+from tests.stages.audiences.worlds import Conditions, World, definitions, world
 
 from guestlist.audiences import definition as d
 from guestlist.audiences.compile import group_of, members
@@ -35,19 +36,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 @given(seed=st.integers(0, 10_000), data=st.data())
 def test_the_engine_agrees_with_the_interpreter(warehouse: Warehouse, seed: int, data: st.DataObject) -> None:
     here = world(seed)
-    conditions = Conditions(zone=here.zone, as_of=here.as_of)
-    definition = data.draw(definitions(conditions, "outer", 2))
-    inner = data.draw(st.none() | definitions(conditions, "inner", 0).filter(_asks_nobody))
-    inline = {inner.key: inner} if inner else {}
-    begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
-    question = Question(
-        relations=here.relations(warehouse),
-        as_of=here.as_of,
-        zone=here.zone,
-        inline=inline,
-        lists=here.listed(warehouse),
-        begun=begun,
-    )
+    definition, question = _drawn(here, warehouse, data)
+    inline, begun = question.inline, question.begun
     if data.draw(st.booleans(), "properties read beforehand"):
         question = scanned(question, [definition, *inline.values()], warehouse.materialise)
 
@@ -66,6 +56,22 @@ def test_the_engine_agrees_with_the_interpreter(warehouse: Warehouse, seed: int,
     assert {line["profile_id"]: line["drawn"] for line in lines} == groups
 
 
+def _drawn(here: World, warehouse: Warehouse, data: st.DataObject) -> tuple[d.Definition, Question]:
+    """An audience that may ask about another one, and what is known to answer it by."""
+    conditions = Conditions(zone=here.zone, as_of=here.as_of)
+    definition = data.draw(definitions(conditions, "outer", 2))
+    inner = data.draw(st.none() | definitions(conditions, "inner", 0).filter(_asks_nobody))
+    begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
+    return definition, Question(
+        relations=here.relations(warehouse),
+        as_of=here.as_of,
+        zone=here.zone,
+        inline={inner.key: inner} if inner else {},
+        lists=here.listed(warehouse),
+        begun=begun,
+    )
+
+
 def _asks_nobody(definition: d.Definition) -> bool:
     return not d.references(definition.who)
 
@@ -75,19 +81,8 @@ def _asks_nobody(definition: d.Definition) -> bool:
 @given(seed=st.integers(0, 10_000), data=st.data())
 def test_an_explanation_agrees_with_the_members(warehouse: Warehouse, seed: int, data: st.DataObject) -> None:
     here = world(seed)
-    conditions = Conditions(zone=here.zone, as_of=here.as_of)
-    definition = data.draw(definitions(conditions, "outer", 2))
-    inner = data.draw(st.none() | definitions(conditions, "inner", 0).filter(_asks_nobody))
-    inline = {one.key: one for one in (definition, *([inner] if inner else []))}
-    begun = data.draw(st.one_of(st.just({}), conditions.instants().map(lambda at: {"outer": at, "inner": at})))
-    question = Question(
-        relations=here.relations(warehouse),
-        as_of=here.as_of,
-        zone=here.zone,
-        inline=inline,
-        lists=here.listed(warehouse),
-        begun=begun,
-    )
+    definition, question = _drawn(here, warehouse, data)
+    question = replace(question, inline={definition.key: definition, **question.inline})
     inside = {line["profile_id"] for line in warehouse.read(members(definition, question)).to_pylist()}
     for name in data.draw(st.lists(st.sampled_from([*sorted(here.people), "unheard of"]), min_size=1, max_size=3)):
         told = explain(definition, name, question, warehouse)
