@@ -55,7 +55,7 @@ def list_keys(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     if not told.keys:
         say("There is no key yet: guestlist keys add NAME --role viewer")
         return
-    shown = table("name", "role", "may", "made", "last used")
+    shown = table("name", "role", "may", "made", "last used, UTC")
     for one in told.keys:
         scopes = "all of its role" if set(one.scopes) == one.role.scopes else ", ".join(one.scopes)
         used = f"{one.used_at:%Y-%m-%d %H:%M}" if one.used_at else "never"

@@ -16,6 +16,8 @@ _WHY = {
     "identifier_cap": "the profile would have had too many identifiers",
     "hub": "too many people share it",
     "split": "it was split off by hand",
+    "blocked_value": "such a value points at nobody",
+    "not_valid": "it cannot be read as one",
 }
 
 

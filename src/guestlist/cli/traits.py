@@ -77,7 +77,7 @@ def show_trait(
     if one.without_zone:
         say(f"Times without a time zone: {one.without_zone:,}, read on the clocks of {one.time_zone}.")
     if one.sample:
-        shown = table("person", "value", "since", "source")
+        shown = table("person", "value", "since, UTC", "source")
         for row in one.sample:
             add_row(shown, (row.profile_id, row.value, f"{row.at:%Y-%m-%d %H:%M}", row.source))
         say("")

@@ -161,7 +161,7 @@ class _Of:
         known = known_identifiers(self._warehouse)
         own = known.filter(known.profile_id == self._profile_id).select("type", "value")
         about = every.semi_join(own, ["type", "value"]).union(every.filter(every.profile_id == self._profile_id))
-        about = about.filter(about.decision != "blocked").distinct().order_by("ordinal", "type", "value")
+        about = about.union(self._pointing_at_nobody(every)).distinct().order_by("ordinal", "type", "value")
         lines = self._warehouse.read(about.limit(_MOST_DECISIONS)).to_pylist()
         causes = self._causes({line["ordinal"] for line in lines if line["ordinal"] is not None})
         found = [_decision(line, causes.get(line["ordinal"], {})) for line in lines]
@@ -169,6 +169,23 @@ class _Of:
         found.sort(key=lambda one: (one.at.timestamp() if one.at else 0.0, one.type, one.value))
         merged = tuple(one for one in found if one.decision == "merged")
         return merged, tuple(one for one in found if one.decision != "merged")
+
+    def _pointing_at_nobody(self, every: Table) -> Table:
+        """Hubs and blocked values that their messages carried: these are of no profile."""
+        nobody = every.filter((every.reason == "hub") | (every.decision == "blocked"))
+        theirs = self._warehouse.temporary("biography_message")  # `identifiers` made it
+        # As they were sent, or as a hub is compared: in normal form.
+        carried = [
+            self._warehouse.table(name).semi_join(theirs, "ordinal").select("type", "value")
+            for name in ("identifier_use", "configured_use")
+            if self._warehouse.has(name)
+        ]
+        if self._warehouse.has("message_node"):
+            nodes = self._warehouse.table("message_node").semi_join(theirs, "ordinal").select("node")
+            carried.append(self._warehouse.table("node").semi_join(nodes, "node").select("type", "value"))
+        if not carried:
+            return every.limit(0)
+        return nobody.semi_join(ibis.union(*carried) if len(carried) > 1 else carried[0], ["type", "value"])
 
 
 def _decision(line: dict[str, Any], cause: dict[str, Any]) -> DecisionKnown:

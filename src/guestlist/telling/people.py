@@ -207,11 +207,37 @@ def find(warehouse: Warehouse, space: Space, typed: str) -> str:
     if kind == "profile_id":
         return _by_own_id(warehouse, value)
     known = known_identifiers(warehouse)
-    wanted = known.filter(known.type == kind, known.value == _normal(space, kind, value))
+    try:
+        normal = _normal(space, kind, value)
+    except WrongUseError:
+        _refuse_as_nobodys(warehouse, kind, [value])
+        raise
+    wanted = known.filter(known.type == kind, known.value == normal)
     found = warehouse.read(wanted.select("profile_id").limit(1)).to_pylist()
     if not found:
+        _refuse_as_nobodys(warehouse, kind, [value, normal])
         raise _nobody(warehouse, kind)
     return str(found[0]["profile_id"])
+
+
+def _refuse_as_nobodys(warehouse: Warehouse, kind: str, values: Sequence[str]) -> None:
+    """Say so where a value came in and points at nobody: too many people share it, or it is blocked."""
+    if not warehouse.has("identity_decision"):
+        return
+    decided = warehouse.table("identity_decision")
+    about = decided.filter(decided.type == kind, decided.value.isin(values))
+    about = about.filter((about.reason == "hub") | (about.decision == "blocked")).select("reason").limit(1)
+    for line in warehouse.read(about).to_pylist():
+        why = (
+            "too many people share it"
+            if line["reason"] == "hub"
+            else "such a value is blocked, or cannot be read as one"
+        )
+        raise GuestlistError(
+            "nobody_known",
+            f"This {kind} is known, and names nobody: {why}.",
+            next_step="Name the person otherwise. What names nobody, and how to change it: docs/identity.md",
+        )
 
 
 def _parted(typed: str) -> tuple[str, str]:

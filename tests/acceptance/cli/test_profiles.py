@@ -236,3 +236,57 @@ def test_rules_of_the_space_hold_for_what_landed_before(typed: Typed, space: Pat
     facts = _facts(typed, "profile", "show", "loyalty_id:L7", "--reveal")
     assert {one["type"] for one in facts["identifiers"]} == {"user_id", "loyalty_id", "phone", "anonymous_id"}
     assert open_space(space).settings.identity
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A space where twelve people gave one e-mail, and one of them a made-up one and an empty phone, too."""
+    folder = tmp_path_factory.mktemp("shared") / "shop"
+    assert run(["init", str(folder), "--country", "DE"]) == 0
+    lines = [{"userId": f"u{n}", "messageId": f"m{n}", "traits": {"email": "desk@hub.example.org"}} for n in range(12)]
+    lines += [
+        {"userId": "u1", "messageId": "m20", "traits": {"email": "test@test.com"}},
+        {"userId": "u1", "messageId": "m21", "traits": {"phone": "0000"}},
+    ]
+    sent = folder / "shared.jsonl"
+    sent.write_bytes(
+        b"\n".join(orjson.dumps({"type": "identify", "timestamp": "2026-01-01", **line}) for line in lines)
+    )
+    assert run(["import", str(sent), "--yes", "--space", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("person", "aside"),
+    [
+        ("u1", [("email", "desk@hub.example.org", "hub"), ("email", "test@test.com", "blocked_value"),
+                ("phone", "0000", "blocked_value")]),
+        ("u2", [("email", "desk@hub.example.org", "hub")]),
+    ],
+)  # fmt: skip
+def test_what_points_at_nobody_is_told_of_whoever_gave_it(
+    shared: Path, capsys: pytest.CaptureFixture[str], person: str, aside: list[tuple[str, str, str]]
+) -> None:
+    words = ["profile", "show", f"user_id:{person}", "--reveal", "--space", str(shared)]
+    assert run([*words, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert sorted((one["type"], one["value"], one["reason"]) for one in facts["set_aside"]) == aside
+    assert run(words) == 0
+    assert "too many people share it" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "why"),
+    [
+        ("email:Desk@hub.example.org", "too many people share it"),
+        ("email:test@test.com", "such a value is blocked"),
+        ("phone:0000", "such a value is blocked"),
+    ],
+)
+def test_a_value_that_names_nobody_says_why(
+    shared: Path, capsys: pytest.CaptureFixture[str], typed: str, why: str
+) -> None:
+    assert run(["profile", "show", typed, "--space", str(shared)]) == 1
+    told = capsys.readouterr()
+    assert why in told.out + told.err
+    assert typed.partition(":")[2] not in told.out + told.err
