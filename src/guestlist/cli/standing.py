@@ -61,7 +61,12 @@ def _tell(syncs: Sequence[SyncStanding]) -> None:
             say(f"{one.sync}: plan {one.plan_waiting} waits for a yes. See it: guestlist plan",
                 f"  If that is right: guestlist sync --confirm {one.plan_waiting}")  # fmt: skip
         if one.error and one.now != "parked":
-            say(f"{one.error.message}", f"  {one.error.next}  [{one.error.code}]")
+            say(_about(one.sync, one.error.message), f"  {one.error.next}  [{one.error.code}]")
+
+
+def _about(sync: str, happened: str) -> str:
+    """Many errors are of an audience or an account, some begin with the sync: it is named once."""
+    return happened if happened.startswith(f"{sync}:") else f"{sync}: {happened}"
 
 
 def _tell_times(one: SyncStanding) -> None:
