@@ -102,7 +102,8 @@ def _destination(known: Sequence[str], to: str | None) -> str | None:
     if to in known:
         return to
     told = "There are several destinations." if to is None else f"'{to}' is not a connected destination."
-    hint = f"Name one of them with --to: {', '.join(known)}" if known else "Connect it: guestlist destinations connect"
+    connect = f"Connect it: guestlist destinations connect {to}"
+    hint = f"Name one of them with --to: {', '.join(known)}" if known else connect
     raise WrongUseError("destination_not_named", told, nothing_lost=_UNTOUCHED, next_step=hint)
 
 

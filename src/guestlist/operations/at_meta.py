@@ -161,7 +161,7 @@ def _only(space: Space) -> str:
             nothing_lost="Nothing was changed.",
             next_step=f"Name one with --to: {', '.join(names)}"
             if names
-            else "Connect one: guestlist destinations connect",
+            else "Connect one: guestlist destinations connect --help",
         )
     return names[0]
 

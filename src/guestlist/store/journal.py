@@ -219,7 +219,7 @@ class Journal(
                 raise GuestlistError(
                     "plan_not_held",
                     f"No plan {plan_id} waits for a yes.",
-                    next_step="See what waits with: guestlist status.",
+                    next_step="See what waits with: guestlist status",
                     nothing_lost=NOTHING_CHANGED,
                 )
             yes: dict[str, Any] = {"confirmed_at": now, "confirmed_people": plan.people_leaving}
