@@ -125,13 +125,13 @@ class WriteAudience(Operation[DefinitionKnown]):
         with writing(desk.space):
             _check_is_none_of(_place(desk.space, self.key), self.key, self.if_none_match)
             place = _checked_place(desk.space, self.key, self.if_match)
-            text = self._text(keys_in(desk.space.audiences))
+            text = self._text(desk.space, place)
             _check_with(desk.space, place, text)
             write_whole(place, text)
         desk.audit("audience written", self.key)
         return _known(desk.space, read_one(desk.space, self.key)[1])
 
-    def _text(self, audiences: frozenset[str]) -> str:
+    def _text(self, space: Space, place: Path) -> str:
         if (self.document is None) == (self.yaml is None):
             raise WrongUseError(
                 "wrong_parameters",
@@ -140,7 +140,11 @@ class WriteAudience(Operation[DefinitionKnown]):
                 next_step="Look at GET /audiences/{key}/definition of another one.",
             )
         given = self.yaml if self.yaml is not None else as_yaml({"key": self.key, **(self.document or {})})
-        one = read(given, file=f"{self.key}.yaml", audiences=audiences | {self.key})
+        try:
+            one = read(given, file=f"{self.key}.yaml", audiences=keys_in(space.audiences) | {self.key})
+        except DefinitionError:
+            _check_with(space, place, given)  # which tells, beside these, what it names that is not there
+            raise
         if one.key != self.key:
             raise WrongUseError(
                 "other_key",
