@@ -193,7 +193,7 @@ def sync(
         bool, typer.Option("--wait", help="Go on until all is right at Meta or a person is needed; for schedulers.")
     ] = False,
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="TIME", help="With --wait: how long at most, such as 30m or 2h.")
+        str, typer.Option("--timeout", metavar="TIME", help="With --wait: how long at most, such as 60s, 30m or 2h.")
     ] = "1h",
     empty: Annotated[
         bool,
