@@ -121,6 +121,11 @@ def keys_in(folder: Path) -> frozenset[str]:
     return frozenset(one.key for one in _loaded(folder))
 
 
+def keys_by_file(folder: Path) -> dict[str, str]:
+    """By the names of its files, the key of the audience in each."""
+    return {one.file: one.key for one in _loaded(folder)}
+
+
 def file_of(folder: Path, key: str) -> Path | None:
     """The file of an audience."""
     return next((folder / one.file for one in _loaded(folder) if one.key == key), None)

@@ -10,6 +10,7 @@ from guestlist.destinations.meta.client import GRAPH_URL, Connection, MetaClient
 from guestlist.destinations.meta.connect import Connected, Credentials, connection, keep, secret_names, try_out
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.destinations.settings import DestinationSettings, parse_destination, read_destination
+from guestlist.edits import own_change, setting
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.records import Records
 from guestlist.space import Space
@@ -73,7 +74,8 @@ def connect(
     keep(records.vault, name, credentials, now=now)
     entry = _entry(space, name, settings)
     if space.settings.destinations.get(name) != entry:
-        space.write_entry("destinations", name, entry)
+        with own_change(space, records.journal, setting("destinations", name), now=now):
+            space.write_entry("destinations", name, entry)
     _remember(records, name, found, now=now)
     records.journal.audit(actor=actor, action="destination connected", about=name, counts={}, now=now)
     return found
