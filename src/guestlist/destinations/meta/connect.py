@@ -17,7 +17,7 @@ T = TypeVar("T")
 _NOT_CONNECTED = "Nothing was changed: the destination is as it was before."
 _BAD_PARAMETER, _NO_OBJECT, _NO_PERMISSION = 100, 33, 200
 _ANOTHER_TOKEN = (
-    f"Make another token with {NEEDED}, best one of a system user (docs/connect-meta.md), and connect with that."
+    f"Make a new token with {NEEDED}, best one of a system user (docs/connect-meta.md), and connect with that."
 )
 _TERMS = "https://business.facebook.com/ads/manage/customaudiences/tos/?act="
 
