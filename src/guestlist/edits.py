@@ -24,9 +24,9 @@ _NAMED = frozenset({"destinations", "sources", "tables"})
 def note_edits(space: Space, journal: Journal, *, now: int) -> None:
     """Note what has changed since anybody looked; the first look of all only remembers what is there.
 
-    Settings that cannot be read are not looked at until they can.
+    While one of the files cannot be read none is looked at.
     """
-    with _alone(space), suppress(GuestlistError):
+    with _alone(space), suppress(GuestlistError, OSError):
         journal.note_files(_found(space), now=now)
 
 
@@ -34,12 +34,12 @@ def note_edits(space: Space, journal: Journal, *, now: int) -> None:
 def own_change(space: Space, journal: Journal, *items: str, now: int) -> Iterator[None]:
     """A change of these by one of our commands, which has an entry of its own; what others changed before is noted."""
     with _alone(space):
-        with suppress(GuestlistError):
+        with suppress(GuestlistError, OSError):
             journal.note_files(_found(space), now=now)
         try:
             yield
         finally:
-            with suppress(GuestlistError):
+            with suppress(GuestlistError, OSError):
                 found = _found(space)
                 journal.remember_files({item: found.get(item) for item in items}, now=now)
 

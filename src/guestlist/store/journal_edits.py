@@ -27,8 +27,11 @@ class EditRecords(JournalPart):
 
         Where nothing was seen before there is nothing to compare with.
         """
+        with self._read() as connection:
+            if _known(connection) == found:
+                return
         with self._write() as connection:
-            known = {row.item: row.digest for row in connection.execute(select(seen_file)).all()}
+            known = _known(connection)
             changed = [item for item in sorted({*known, *found}) if known.get(item) != found.get(item)]
             for item in changed:
                 if known:
@@ -40,6 +43,10 @@ class EditRecords(JournalPart):
         with self._write() as connection:
             for item, digest in found.items():
                 _remember(connection, item, digest, now)
+
+
+def _known(connection: Connection) -> dict[str, str]:
+    return {row.item: row.digest for row in connection.execute(select(seen_file)).all()}
 
 
 def _action(item: str, known: Mapping[str, str], found: Mapping[str, str]) -> str:

@@ -78,6 +78,17 @@ def test_rows_are_counted_once_however_often_they_are_sent(shop: Shop) -> None:
     assert 0 < shop.sync()["in_doubt_rows"] <= entering
 
 
+def test_an_audience_of_two_destinations_has_a_line_for_each(shop: Shop) -> None:
+    assert shop.connect("other", account=str(shop.meta.post("accounts", name="Other")["ad_account"])).code == 0
+    shop.want("t0", sync="[main, other]")
+    assert shop.type("sync").code == 0
+    told = shop.type("status").out
+    assert [line.split("  ")[0] for line in told.splitlines() if line.startswith("VIP")] == [
+        "VIP @ main",
+        "VIP @ other",
+    ]
+
+
 def test_each_line_about_an_error_names_its_sync(shop: Shop) -> None:
     shop.want("t0")
     shop.want("t1", key="gold", name="Gold")

@@ -210,7 +210,7 @@ def as_error(
 
 def to_type(next_step: str, destination: str | None) -> str:
     """What to do, with the name of the destination in what is to be typed."""
-    return next_step if destination is None else _NAME.sub(destination, next_step)
+    return next_step if destination is None else _NAME.sub(lambda _: destination, next_step)
 
 
 _NAME = re.compile(r"\bNAME\b")
