@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 from filelock import FileLock
 
-from guestlist.audiences.document import ENDINGS, keys_by_file
+from guestlist.audiences.document import ENDINGS, KEY, keys_by_file
 from guestlist.errors import GuestlistError
 from guestlist.space import SETTINGS_FILE, Space, make_private, open_space
 from guestlist.store.journal import Journal
@@ -50,8 +50,8 @@ def setting(section: str, name: str) -> str:
 
 
 def audience_file(space: Space, file: str, key: str) -> str:
-    """How the file of an audience is named."""
-    return f"{space.audiences.name}/{file}: {key}"
+    """How the file of an audience is named; what can be no key, and so may be anything, is not repeated."""
+    return f"{space.audiences.name}/{file}" + (f": {key}" if KEY.fullmatch(key) else "")
 
 
 def _alone(space: Space) -> FileLock:

@@ -203,7 +203,10 @@ def tell_report(name: str, report: SyncReport) -> None:
         say(f"  Plan {report.plan_waiting} waits for a yes: too many people would leave at once. See: guestlist plan",
             f"  If that is right: guestlist sync --confirm {report.plan_waiting}")  # fmt: skip
     if report.state == State.PAUSED.value:
-        say("  To let it run again: guestlist resume KEY. To run it once all the same: guestlist sync KEY --anyway")
+        say(
+            f"  To let it run again: guestlist resume {report.sync}",
+            f"  To run it once all the same: guestlist sync {report.sync} --anyway",
+        )
     if report.again_at:
         say(f"  Goes on at {_time(report.again_at)} or later: run guestlist sync then.")
     if report.error:

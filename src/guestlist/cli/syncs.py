@@ -231,7 +231,7 @@ def sync(
 
     def there(service: Remote) -> int:
         if anyway:
-            raise rests()
+            raise rests(key)
         order = Order(key=key, full=full, patience=patience if wait else None)
         return _CODES[order.given_to(service, as_json=as_json)]
 

@@ -31,6 +31,10 @@ def test_commands_note_each_change_in_the_files_once(shop: Shop) -> None:
     (shop.space / "audiences" / "gold.yaml").unlink()
     assert shop.type("plan").code == 0
     assert noted(shop) == [*before, *changes, ("removed", "audiences/gold.yaml: gold")]
+    (shop.space / "audiences" / "gold.yaml").write_text("key: jane@example.org\nwho: { event: Bought }\n")
+    assert shop.type("plan").code == 1
+    assert noted(shop)[-1] == ("added", "audiences/gold.yaml")  # what can be no key may be anybody's name
+    assert "jane" not in shop.type("audit", "--json").out
 
 
 def test_what_a_command_writes_has_its_own_entry_only(shop: Shop) -> None:
