@@ -9,6 +9,7 @@ from guestlist.audiences.definition import Definition, External, Sync, external_
 from guestlist.audiences.document import KEY, read_folder
 from guestlist.audiences.mistakes import DefinitionError, did_you_mean
 from guestlist.audiences.writing import as_yaml, definition_document
+from guestlist.edits import audience_file, own_change
 from guestlist.errors import WrongUseError
 from guestlist.records import JOURNAL_FILE, Records, open_records
 from guestlist.space import Space
@@ -71,7 +72,9 @@ class Taken:
     to: str | None
 
 
-def take(space: Space, records: Records, key: str, *, to: str | None = None, name: str | None = None) -> Taken:
+def take(
+    space: Space, records: Records, key: str, *, to: str | None = None, name: str | None = None, now: int
+) -> Taken:
     """Write the audience that has the people of one of Engage's; it runs whenever that changes.
 
     `to`: the destination, which can be left out while there is one, or none yet. The file is never written over.
@@ -87,7 +90,8 @@ def take(space: Space, records: Records, key: str, *, to: str | None = None, nam
     destination = _destination(tuple(space.settings.destinations), to)
     syncs = (Sync(to=destination, when="on_change"),) if destination else ()
     told = Definition(key=own, name=name or key.replace("_", " ").capitalize(), who=External(audience=key), syncs=syncs)
-    _write(place, as_yaml(definition_document(told)))
+    with own_change(space, records.journal, audience_file(space, place.name, own), now=now):
+        _write(place, as_yaml(definition_document(told)))
     return Taken(place=place, to=destination)
 
 
@@ -102,7 +106,8 @@ def _destination(known: Sequence[str], to: str | None) -> str | None:
     if to in known:
         return to
     told = "There are several destinations." if to is None else f"'{to}' is not a connected destination."
-    hint = f"Name one of them with --to: {', '.join(known)}" if known else "Connect it: guestlist destinations connect"
+    connect = f"Connect it: guestlist destinations connect {to}"
+    hint = f"Name one of them with --to: {', '.join(known)}" if known else connect
     raise WrongUseError("destination_not_named", told, nothing_lost=_UNTOUCHED, next_step=hint)
 
 

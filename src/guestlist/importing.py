@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from guestlist.clock import microseconds
+from guestlist.edits import own_change, setting
 from guestlist.records import Records, find_people, salt_of
 from guestlist.sources.files import DataFile
 from guestlist.sources.landing import Clocks, Landed, Progress, land
@@ -51,7 +53,8 @@ def import_chosen(
     warehouse.checkpoint()
     for _, choice in chosen:
         if choice.proposed:
-            space = space.write_entry("sources", choice.source, choice.mapping.entry())
+            with own_change(space, records.journal, setting("sources", choice.source), now=microseconds(now)):
+                space = space.write_entry("sources", choice.source, choice.mapping.entry())
     return landed
 
 

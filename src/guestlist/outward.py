@@ -10,6 +10,8 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from queue import Empty, SimpleQueue
+from threading import Thread
 from urllib.parse import urlsplit, urlunsplit
 
 from guestlist.errors import GuestlistError, WrongUseError
@@ -17,6 +19,8 @@ from guestlist.errors import GuestlistError, WrongUseError
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 """Host and port -> the addresses of that host; OSError where there are none."""
+LOOKUP_SECONDS = 10.0
+"""How long a look-up of a host's addresses may take."""
 _LONGEST = 8_000
 _PORTS = {"https": 443, "http": 80}
 _EMBEDDING = (
@@ -47,9 +51,28 @@ def _nothing(_record: logging.LogRecord) -> bool:
 
 
 def system_addresses(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(one[4][0]).partition("%")[0] for one in found]
+    """What the system's resolver says; TimeoutError where it says nothing for long.
+
+    It cannot be interrupted, so a thread asks it, which is left to itself then.
+    """
+    told: SimpleQueue[Sequence[str] | Exception] = SimpleQueue()
+    Thread(target=_look_up, args=(host, port, told), daemon=True).start()
+    try:
+        found = told.get(timeout=LOOKUP_SECONDS)
+    except Empty:
+        raise TimeoutError from None
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+def _look_up(host: str, port: int, told: "SimpleQueue[Sequence[str] | Exception]") -> None:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError) as error:
+        told.put(error)
+    else:
+        told.put([str(one[4][0]).partition("%")[0] for one in found])
 
 
 class Why(Enum):
@@ -58,7 +81,7 @@ class Why(Enum):
     NO_URL = "it is no http or https address"
     LOGIN = "it holds a password"
     INTERFACE = "it is of one network interface"
-    UNKNOWN = "its host has no address"
+    UNKNOWN = "its host has no address, or it was not found in time"
     INTERNAL = "its host is inside a network of one's own"
 
 
@@ -202,7 +225,7 @@ def _holds(network: str, address: Address) -> bool:
 def _unknown() -> GuestlistError:
     return GuestlistError(
         "address_unknown",
-        "The host of this URL has no address.",
+        "The host of this URL has no address, or it was not found in time.",
         nothing_lost="Nothing was sent.",
         next_step="Check the URL, and whether this machine can look up names.",
     )

@@ -39,6 +39,7 @@ from guestlist.destinations.meta.relations import Relations
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.destinations.meta.sweep import forget_sync, full_due, sweep
 from guestlist.destinations.settings import DestinationSettings, delays_of, read_destination, readable_destinations
+from guestlist.edits import note_edits
 from guestlist.erasures.erasing import carry_out
 from guestlist.erasures.forgetting import close, settle
 from guestlist.errors import GuestlistError
@@ -144,6 +145,7 @@ class Syncing:
     @measured("evaluate")
     def refresh(self) -> None:
         """People, their traits and events, and who is in which audience, as of now."""
+        note_edits(self.space, self.records.journal, now=self.now)
         find_people(self.space, self.warehouse, self.records)
         self._follow_survivors()
         attend(self.warehouse, self.records.journal, now=self.now)

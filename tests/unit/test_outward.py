@@ -1,15 +1,41 @@
 """Where requests may go, and that they go to the address that was checked."""
 
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from guestlist import outward
 from guestlist.errors import GuestlistError
 from guestlist.outward import Pinned, checked_url, pin
 from guestlist.sources.fetching import Fetcher
+
+
+def test_a_look_up_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    over = Event()
+    monkeypatch.setattr(outward, "LOOKUP_SECONDS", 0.05)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(60) and [])
+    began = time.monotonic()
+    try:
+        with pytest.raises(GuestlistError, match="not found in time") as caught:
+            pin("https://hooks.example.org/")
+        assert caught.value.code == "address_unknown"
+        with pytest.raises(GuestlistError, match="not found in time"):
+            Fetcher().fetch("https://files.example.org/a.csv", tmp_path / "a.csv")
+    finally:
+        over.set()
+    assert time.monotonic() - began < 30
+
+
+def test_a_look_up_that_fails_and_one_that_answers() -> None:
+    with pytest.raises(GuestlistError, match="has no address"):
+        pin("https://nobody.invalid/")
+    assert outward.system_addresses("127.0.0.1", 80) == ["127.0.0.1"]
 
 
 def pinned(url: str, *addresses: str, allowed: Sequence[str] = ()) -> Pinned:

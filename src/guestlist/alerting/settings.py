@@ -12,18 +12,17 @@ from guestlist.errors import GuestlistError
 from guestlist.misread import in_words, written_as
 from guestlist.settings import SecretReference
 from guestlist.space import Space
+from guestlist.spans import span_of
 
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
-_SPAN = re.compile(r"(\d{1,4}) ?(m|h|d|minutes?|hours?|days?)")
 _SHAPE = ConfigDict(extra="forbid", frozen=True)
 
 
 def _span(value: Any) -> Any:
-    found = _SPAN.fullmatch(value) if isinstance(value, str) else None
+    found = span_of(value) if isinstance(value, str) else None
     if found is None:
         message = "an amount of time such as 30m, 6h or 7d"
         raise ValueError(message)
-    return timedelta(**{_UNITS[found[2][0]]: int(found[1])})
+    return found
 
 
 Span = Annotated[timedelta, BeforeValidator(_span)]

@@ -7,7 +7,7 @@ from guestlist.audiences import definition as d
 from guestlist.audiences.comparators import COMPARATORS, read_test
 from guestlist.audiences.events import read_event
 from guestlist.audiences.identifier_lists import read_list
-from guestlist.audiences.mistakes import Mistakes, did_you_mean
+from guestlist.audiences.mistakes import Mistakes, did_you_mean, nearest
 from guestlist.audiences.query import read_query
 from guestlist.audiences.reading import (
     BESIDE_WHO,
@@ -56,22 +56,26 @@ def read_condition(value: object, path: str, mistakes: Mistakes, inside: Inside 
     if len(kinds) == 1:
         kind = kinds[0]
         return _GROUPS[kind](body, path, mistakes, inside) if kind in _GROUPS else _LEAVES[kind](body, path, mistakes)
-    _tell_kind(body, kinds, path, mistakes)
-    return None
-
-
-def _tell_kind(body: Mapping[str, object], kinds: list[str], path: str, mistakes: Mistakes) -> None:
     if kinds:
         both = " and ".join(f"`{kind}`" for kind in kinds)
         mistakes.add(path, f"mixes {both}: a condition is one of them.", "Put them in a list under `all:` or `any:`.")
-        return
+    else:
+        _tell_no_kind(body, path, mistakes, inside)
+    return None
+
+
+def _tell_no_kind(body: Mapping[str, object], path: str, mistakes: Mistakes, inside: Inside) -> None:
     beside = [key for key in body if key in BESIDE_WHO]
     for key in beside:
         tell_beside_who(key, path, mistakes)
     if beside and len(beside) == len(body):
         return
-    hints = (did_you_mean(key, KINDS) for key in body if key not in beside)
-    mistakes.add(path, f"needs one of {', '.join(KINDS)}.", next((hint for hint in hints if hint), ""))
+    meant = {key: kind for key in body if key not in beside and (kind := nearest(key, KINDS)) is not None}
+    hint = did_you_mean(next(iter(meant)), KINDS) if meant else ""
+    mistakes.add(path, f"needs one of {', '.join(KINDS)}.", hint)
+    if len(meant) == 1:  # what else is wrong in it is told as well
+        corrected = {meant.get(key, key): part for key, part in body.items() if key not in beside}
+        read_condition(corrected, path, mistakes, inside)
 
 
 def _read_group(body: Mapping[str, object], path: str, mistakes: Mistakes, inside: Inside) -> d.Condition | None:

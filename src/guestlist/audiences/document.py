@@ -17,8 +17,8 @@ from guestlist.audiences.lots import read_groups, read_history, read_percent, re
 from guestlist.audiences.mistakes import DefinitionError, Mistake, Mistakes, did_you_mean
 from guestlist.audiences.pasting import with_queries_quoted
 from guestlist.audiences.reading import (
+    as_meant,
     join,
-    known_keys,
     read_flag,
     read_mapping,
     read_text,
@@ -49,7 +49,8 @@ def read(text: str, *, file: str = "", audiences: Iterable[str] = ()) -> Definit
     """The definition in `text`; DefinitionError names every mistake. `audiences`: keys that a query can ask about."""
     mistakes = Mistakes()
     value = load(text, file, mistakes, start=_START)
-    definition = None if value is None else _read_value(value, file, mistakes, frozenset(audiences))
+    around = _Around(audiences=frozenset(audiences))
+    definition = None if value is None else _read_value(value, file, around, mistakes, Mistakes())
     if definition is None or mistakes.found:
         raise DefinitionError(mistakes.found)
     return definition
@@ -76,6 +77,14 @@ def read_usable(folder: Path) -> tuple[tuple[Definition, ...], dict[str, Definit
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class _Around:
+    """What a definition may name: audiences, and destinations where these are known."""
+
+    audiences: frozenset[str]
+    destinations: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class _Read:
     """What came of one file. `key`: of its audience, or what it would be; `names`: what it names that is not there."""
 
@@ -89,31 +98,32 @@ class _Read:
 def _read_each(folder: Path, destinations: Iterable[str] | None) -> list[_Read]:
     """Every file, checked against the others."""
     loaded = _loaded(folder)
-    keys = frozenset(one.key for one in loaded)
+    known = None if destinations is None else tuple(sorted(destinations))
+    around = _Around(audiences=frozenset(one.key for one in loaded), destinations=known)
     found: dict[str, _Read] = {}
     others: list[_Read] = []
     for one in loaded:
-        mistakes = Mistakes()
-        definition = one.read(mistakes, keys)
+        mistakes, names = Mistakes(), Mistakes()
+        definition = one.read(around, mistakes, names)
         key = one.key if definition is None else definition.key
-        read = _Read(file=one.file, key=key, definition=definition, mistakes=mistakes, names=Mistakes())
+        read = _Read(file=one.file, key=key, definition=definition, mistakes=mistakes, names=names)
         if definition is not None and key in found:
             mistakes.add(f"{one.file}: key", f"`{key}` is already the key of {found[key].file}.")
         if definition is None or key in found:
             others.append(read)
         else:
             found[key] = read
-    named = {one.key for one in (*found.values(), *others)}
-    known = None if destinations is None else sorted(destinations)
-    for read in found.values():
-        if read.definition is not None:
-            _check_names(read.file, read.definition, named, known, read.names)
     return sorted((*found.values(), *others), key=lambda read: read.file)
 
 
 def keys_in(folder: Path) -> frozenset[str]:
     """The audiences of a folder, whatever mistakes there are in it."""
     return frozenset(one.key for one in _loaded(folder))
+
+
+def keys_by_file(folder: Path) -> dict[str, str]:
+    """By the names of its files, the key of the audience in each."""
+    return {one.file: one.key for one in _loaded(folder)}
 
 
 def file_of(folder: Path, key: str) -> Path | None:
@@ -130,9 +140,9 @@ class _Loaded:
     value: object
     mistakes: Mistakes
 
-    def read(self, mistakes: Mistakes, audiences: frozenset[str]) -> Definition | None:
+    def read(self, around: _Around, mistakes: Mistakes, names: Mistakes) -> Definition | None:
         mistakes.found += self.mistakes.found
-        return None if self.value is None else _read_value(self.value, self.file, mistakes, audiences)
+        return None if self.value is None else _read_value(self.value, self.file, around, mistakes, names)
 
 
 def _loaded(folder: Path) -> tuple[_Loaded, ...]:
@@ -168,26 +178,18 @@ def file_text(path: Path, mistakes: Mistakes) -> str | None:
         return None
 
 
-def _check_names(
-    file: str, definition: Definition, audiences: set[str], destinations: list[str] | None, mistakes: Mistakes
-) -> None:
-    for key in sorted(references(definition.who) - audiences):
-        mistakes.add(
-            f"{file}: who", f"asks about the audience `{key}`, which is not here.", did_you_mean(key, audiences)
-        )
-    for sync in definition.syncs:
-        if destinations is not None and sync.to not in destinations:
-            hint = did_you_mean(sync.to, destinations) or "Connect it: guestlist destinations connect"
-            mistakes.add(f"{file}: sync.to", f"`{sync.to}` is not a connected destination.", hint)
+def _read_value(value: object, file: str, around: _Around, mistakes: Mistakes, names: Mistakes) -> Definition | None:
+    inner, named = Mistakes(), Mistakes()
+    definition = _read_definition(value, around, inner, named)
+    _take_over(inner, file, mistakes)
+    _take_over(named, file, names)
+    return None if inner.found else definition
 
 
-def _read_value(value: object, file: str, mistakes: Mistakes, audiences: frozenset[str]) -> Definition | None:
-    inner = Mistakes()
-    definition = _read_definition(value, inner, audiences)
+def _take_over(inner: Mistakes, file: str, mistakes: Mistakes) -> None:
     for one in inner.found:
         path = f"{file}: {one.path}" if file else one.path
         mistakes.add(path, one.message, one.suggestion, excerpt=one.excerpt)
-    return None if inner.found else definition
 
 
 def load(text: str, file: str, mistakes: Mistakes, *, start: str) -> object:
@@ -230,17 +232,21 @@ def _why_not_yaml(error: Exception) -> str:
     return "cannot be read as YAML."
 
 
-def _read_definition(value: object, mistakes: Mistakes, audiences: frozenset[str]) -> Definition | None:
+def _read_definition(value: object, around: _Around, mistakes: Mistakes, names: Mistakes) -> Definition | None:
+    """Mistakes, and in `names` what is named that is not there; these are told though there are others."""
     body = read_mapping(value, "", mistakes)
     if body is None:
         return None
-    known_keys(body, KEYS, "", mistakes)
+    body = as_meant(body, KEYS, "", mistakes)
     key = read_key(body, "audience", mistakes)
     name = read_text(body["name"], "name", mistakes) if "name" in body else key
     description = read_text(body["description"], "description", mistakes) if "description" in body else ""
-    who = _read_who(body, mistakes, audiences)
+    who = _read_who(body, mistakes, around.audiences)
+    if who is not None:
+        _check_references(who, around.audiences, names)
     split = read_split(body, mistakes)
-    syncs = _read_syncs(body["sync"], {group.name for group in split}, mistakes) if "sync" in body else ()
+    of = _SyncsOf(groups=frozenset(group.name for group in split), destinations=around.destinations, names=names)
+    syncs = _read_syncs(body["sync"], of, mistakes) if "sync" in body else ()
     owner = read_word(body.get("owner", "files"), OWNERS, "owner", mistakes)
     anonymous = read_flag(body.get("anonymous", True), "anonymous", mistakes)
     since = read_history(body.get("history", "all"), "history", mistakes)
@@ -284,10 +290,29 @@ def _read_who(body: Mapping[str, object], mistakes: Mistakes, audiences: frozens
     return None
 
 
-def _read_syncs(value: object, groups: set[str], mistakes: Mistakes) -> tuple[Sync, ...]:
+def _check_references(who: Condition, audiences: frozenset[str], names: Mistakes) -> None:
+    for key in sorted(references(who) - audiences):
+        names.add("who", f"asks about the audience `{key}`, which is not here.", did_you_mean(key, audiences))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _SyncsOf:
+    """What the syncs of a definition may name, and where it is told what is not there."""
+
+    groups: frozenset[str]
+    destinations: tuple[str, ...] | None
+    names: Mistakes
+
+    def check_destination(self, to: str, path: str) -> None:
+        if self.destinations is not None and to not in self.destinations:
+            hint = did_you_mean(to, self.destinations) or f"Connect it: guestlist destinations connect {to}"
+            self.names.add(path, f"`{to}` is not a connected destination.", hint)
+
+
+def _read_syncs(value: object, of: _SyncsOf, mistakes: Mistakes) -> tuple[Sync, ...]:
     listed = value if isinstance(value, list) else [value]
     paths = [f"sync[{n}]" if isinstance(value, list) else "sync" for n in range(len(listed))]
-    read_all = [_read_sync(part, path, groups, mistakes) for part, path in zip(listed, paths, strict=True)]
+    read_all = [_read_sync(part, path, of, mistakes) for part, path in zip(listed, paths, strict=True)]
     syncs = tuple(sync for sync in read_all if sync is not None)
     seen: set[str] = set()
     for sync, path in zip(read_all, paths, strict=True):
@@ -297,19 +322,21 @@ def _read_syncs(value: object, groups: set[str], mistakes: Mistakes) -> tuple[Sy
     return syncs
 
 
-def _read_sync(value: object, path: str, groups: set[str], mistakes: Mistakes) -> Sync | None:
+def _read_sync(value: object, path: str, of: _SyncsOf, mistakes: Mistakes) -> Sync | None:
     body = {"to": value} if isinstance(value, str) else read_mapping(value, path, mistakes)
     if body is None:
         return None
-    known_keys(body, SYNC_KEYS, path, mistakes)
+    body = as_meant(body, SYNC_KEYS, path, mistakes)
     if "to" not in body:
         mistakes.add(join(path, "to"), "is missing: it names the destination.")
     to = read_text(body["to"], join(path, "to"), mistakes) if "to" in body else None
+    if to is not None:
+        of.check_destination(to, join(path, "to"))
     when = read_schedule(body, path, mistakes)
     mode = read_word(body.get("mode", "mirror"), MODES, join(path, "mode"), mistakes)
     adopt = _read_adopt(body["adopt"], join(path, "adopt"), mistakes) if "adopt" in body else None
     rename = read_word(body.get("rename", "follow"), RENAMES, join(path, "rename"), mistakes)
-    sent = read_groups(body["groups"], groups, join(path, "groups"), mistakes) if "groups" in body else ()
+    sent = read_groups(body["groups"], set(of.groups), join(path, "groups"), mistakes) if "groups" in body else ()
     if to is None or when is None or mode is None or rename is None:
         return None
     kept = cast(Literal["follow", "keep"], rename)

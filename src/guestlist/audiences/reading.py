@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 
 from guestlist.audiences.definition import Duration, Scalar, Unit
-from guestlist.audiences.mistakes import Mistakes, did_you_mean
+from guestlist.audiences.mistakes import Mistakes, did_you_mean, nearest
 
 UNITS: dict[str, Unit] = {
     "m": "minutes", "min": "minutes", "mins": "minutes", "minute": "minutes", "minutes": "minutes",
@@ -46,6 +46,14 @@ def known_keys(value: Mapping[str, object], known: Iterable[str], path: str, mis
             tell_beside_who(key, path, mistakes)
         else:
             mistakes.add(join(path, key), "is not known here.", did_you_mean(key, names))
+
+
+def as_meant(value: Mapping[str, object], known: Iterable[str], path: str, mistakes: Mistakes) -> dict[str, object]:
+    """Tell the keys that are not known, and give the parts under those that were meant: their mistakes are told, too."""
+    known_keys(value, known, path, mistakes)
+    right = {key: part for key, part in value.items() if key in known}
+    meant = {near: part for key, part in value.items() if key not in known and (near := nearest(key, known))}
+    return meant | right
 
 
 def tell_beside_who(key: str, path: str, mistakes: Mistakes) -> None:

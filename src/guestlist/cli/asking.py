@@ -28,7 +28,9 @@ File = Annotated[
 def list_people(listed: Iterable[people.Person], zone: ZoneInfo) -> None:
     some = tuple(listed)
     grouped = any(person.group for person in some)
-    shown = table("person", "user id", "e-mail", "phone", "name", "in since", *(["group"] if grouped else []))
+    shown = table(
+        "person", "user id", "e-mail", "phone", "name", f"in since, {zone.key}", *(["group"] if grouped else [])
+    )
     for person in some:
         cells = [_first(person.ids(kind)) for kind in people.IDS]
         since = clock(person.since, zone) if person.since else ""

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from guestlist.backups import backing_up, restoring
-from guestlist.cli.frame import AsJson, SpaceDir, answer, say
+from guestlist.cli.frame import AsJson, answer, say
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.connected.connections import clock_of
 from guestlist.counts import counted
@@ -106,7 +106,7 @@ def restore(
     replace: Annotated[
         bool, typer.Option("--replace", help="Put aside the space that is there, and take its place.")
     ] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Make a space out of a backup. All its syncs rest then, because Meta has seen things that the backup has not.
@@ -120,7 +120,7 @@ def restore(
     """
     if not file.is_file():
         raise WrongUseError("no_file", f"There is no file {file}.", next_step="Check its name and where you are.")
-    told = restoring.restore(file, space, key=key, replace_present=replace, actor="command line")
+    told = restoring.restore(file, space.on_disk(), key=key, replace_present=replace, actor="command line")
     if as_json:
         answer({
             "space": str(told.folder), "backup_at": told.backup_at.isoformat(), "files": told.files,

@@ -1,15 +1,13 @@
 """The commands about audiences of Segment Engage."""
 
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from guestlist.cli.frame import AsJson, add_row, answer, say, show, table
+from guestlist.cli.frame import AsJson, add_row, answer, say, show, table, utc
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.externals import offer
 from guestlist.operations.externals import ListExternals, TakeExternal
-from guestlist.telling.explaining import clock
 
 
 def external(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
@@ -24,10 +22,9 @@ def external(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     if not told.external:
         say("No message told of an audience of Segment Engage yet. docs/engage.md shows how to have them sent.")
         return
-    shown = table("segment's audience", "people", "last heard", "from", "asked by", right=["people"])
+    shown = table("segment's audience", "people", "last heard, UTC", "from", "asked by", right=["people"])
     for one in told.external:
-        at = clock(one.told_at, ZoneInfo(told.time_zone))
-        add_row(shown, (one.key, f"{one.people:,}", at, one.source, ", ".join(one.asked_by) or "nobody"))
+        add_row(shown, (one.key, f"{one.people:,}", utc(one.told_at), one.source, ", ".join(one.asked_by) or "nobody"))
     show(shown)
     say(*(offer(one.key, one.people) for one in told.external if not one.asked_by))
 
@@ -53,4 +50,5 @@ def take(
     say(f"{taken.file} is written: the people of '{key}' are its members.")
     say(f"See them: guestlist audiences members {taken.key}")
     if taken.to is None:
-        say("It goes nowhere yet: guestlist destinations connect, then give it a line `sync: DESTINATION`.")
+        say("It goes nowhere yet: give it a line `sync: DESTINATION`.")
+        say("To connect one: guestlist destinations connect --help")

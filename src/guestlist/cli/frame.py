@@ -3,7 +3,7 @@
 import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, TextIO
 
 import orjson
@@ -15,18 +15,33 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from guestlist.errors import GuestlistError, WrongUseError
+from guestlist.spans import span_of
 from guestlist.telling.answer import Value
 from guestlist.telling.problems import discreet, problem
 
 DONE, NEEDS_A_PERSON, WRONG_USE, SOMETHING_TO_SEND, GOES_ON_LATER = 0, 1, 2, 3, 4
 WIDTH = 100
 
-SpaceDir = Annotated[
-    Path,
-    typer.Option("--space", metavar="DIR", help="The space; the folder you are in when left out.", show_default=False),
-]
 AsJson = Annotated[bool, typer.Option("--json", help="Answer in JSON, for machines.")]
 Reveal = Annotated[bool, typer.Option("--reveal", help="Show what is stored about people in clear, not masked.")]
+
+
+def utc(instant: datetime) -> str:
+    """A time as tables of what goes on here show it; the column says UTC."""
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def amount_of_time(option: str, text: str, *, plain: str, least: timedelta, most: timedelta | None = None) -> timedelta:
+    """What an option says of how long, such as 60s, 5m or 1h; `plain`: the unit of a number alone."""
+    found = span_of(text, plain=plain)
+    if found is None:
+        happened = f"{option} {text} is no amount of time."
+    elif found < least or (most is not None and found > most):
+        happened = f"{option} {text} is too {'short' if found < least else 'long'}."
+    else:
+        return found
+    step = "Write for example 60s, 5m, 1h or 2d."
+    raise WrongUseError("bad_time", happened, nothing_lost="Nothing was changed.", next_step=step)
 
 
 def exit_code(error: GuestlistError) -> int:

@@ -1,13 +1,14 @@
 """`guestlist hooks`: where it is told who enters and who exits audiences."""
 
+import math
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
-from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, SpaceDir, add_row, answer, say, show, table
+from guestlist.cli.frame import DONE, NEEDS_A_PERSON, AsJson, add_row, amount_of_time, answer, say, show, table, utc
 from guestlist.cli.place import HERE, SpaceAt
 from guestlist.counts import counted
 from guestlist.hooks import registry
@@ -28,7 +29,6 @@ from guestlist.operations.hooks import (
 from guestlist.operations.operation import MOST
 from guestlist.space import open_space
 from guestlist.syncing import open_to_sync
-from guestlist.telling.explaining import clock as clock_text
 
 commands = typer.Typer(
     help="Hooks: other systems that are told who enters and exits audiences.",
@@ -37,6 +37,7 @@ commands = typer.Typer(
     pretty_exceptions_enable=False,
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Small letters, digits, _ and -.")]
+_LONGEST_OVERLAP = timedelta(hours=8760)
 LetterNumber = Annotated[int | None, typer.Option("--letter", metavar="NUMBER", help="One dead letter; all without.")]
 
 
@@ -125,12 +126,11 @@ def _tell(told: Hooks) -> None:
     if not told.hooks:
         say("There is no hook yet. Add one with: guestlist hooks add NAME --url https://…")
         return
-    zone = ZoneInfo(told.time_zone)
-    shown = table("hook", "as", "audiences", "sent", "left out", "last sent", "stands", right=("sent", "left out"))
+    shown = table("hook", "as", "audiences", "sent", "left out", "last sent, UTC", "stands", right=("sent", "left out"))
     for one in told.hooks:
-        last = clock_text(one.sent_at, zone) if one.sent_at else "never"
+        last = utc(one.sent_at) if one.sent_at else "never"
         of = ", ".join(one.audiences) or "all"
-        add_row(shown, (one.name, one.kind, of, f"{one.sent:,}", f"{one.left_out:,}", last, _stands(one, zone)))
+        add_row(shown, (one.name, one.kind, of, f"{one.sent:,}", f"{one.left_out:,}", last, _stands(one)))
     show(shown)
     letters = sum(one.letters for one in told.hooks)
     if letters:
@@ -138,11 +138,11 @@ def _tell(told: Hooks) -> None:
         say(f"Dead letters: {letters:,}, of {counted(people, 'person')}. See: guestlist hooks failed")
 
 
-def _stands(one: HookKnown, zone: ZoneInfo) -> str:
+def _stands(one: HookKnown) -> str:
     if one.state == "stopped":
         return f"stopped: {one.code}; to go on: guestlist hooks retry {one.name}"
     if one.again_at is not None and one.code:
-        return f"{one.code}, again at {clock_text(one.again_at, zone)}"
+        return f"{one.code}, again at {utc(one.again_at)} UTC"
     return "begins with the next evaluation" if one.state == "new" else "fine"
 
 
@@ -164,20 +164,25 @@ def rotate(
     name: Name,
     *,
     overlap: Annotated[
-        int, typer.Option(min=0, max=8760, metavar="HOURS", help="How long it is signed with the old secret, too.")
-    ] = 24,
+        str,
+        typer.Option(metavar="TIME", help="How long it is signed with the old secret, too: 48h, 2d; in whole hours."),
+    ] = "24h",
     space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Make a new secret for a webhook and show it, this once. For a while it is signed with both.
 
-    guestlist hooks rotate crm --overlap 48
+    guestlist hooks rotate crm --overlap 48h
     """
-    made = space.ask(RotateHook(name=name, overlap=overlap))
+    held = amount_of_time("--overlap", overlap, plain="hours", least=timedelta(), most=_LONGEST_OVERLAP)
+    made = space.ask(RotateHook(name=name, overlap=math.ceil(held / timedelta(hours=1))))
     if as_json:
         answer(made)
         return
-    say(f"The new secret of {name}, shown this once; the old one holds for {overlap} hours more:", "")
+    say(
+        f"The new secret of {name}, shown this once; the old one holds for {counted(made.overlap_hours, 'hour')} more:",
+        "",
+    )
     say(f"    {made.secret}")
 
 
@@ -217,11 +222,10 @@ def _tell_letters(told: Letters) -> None:
     if not told.letters:
         say("There is no dead letter.")
         return
-    shown = table("letter", "hook", "refused", "why", "moves", "people", "", right=("letter", "moves", "people"))
+    shown = table("letter", "hook", "refused, UTC", "why", "moves", "people", "", right=("letter", "moves", "people"))
     for one in told.letters:
-        at = clock_text(one.at, ZoneInfo(told.time_zone))
         asked = "to be sent again" if one.asked else ""
-        add_row(shown, (one.letter, one.hook, at, one.code, f"{one.moves:,}", f"{one.people:,}", asked))
+        add_row(shown, (one.letter, one.hook, utc(one.at), one.code, f"{one.moves:,}", f"{one.people:,}", asked))
     show(shown)
     say("Send them again: guestlist hooks retry NAME. Give one up: guestlist hooks drop NAME --letter NUMBER")
 
@@ -266,7 +270,7 @@ def drop(
 def send(
     name: Annotated[str | None, typer.Argument(metavar="NAME", help="One hook; all when left out.")] = None,
     *,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
     """Evaluate, and send all that waits, once; where `guestlist serve` runs, it does so by itself.
@@ -275,7 +279,7 @@ def send(
 
     guestlist hooks send
     """
-    here = open_space(space)
+    here = open_space(space.on_disk())
     with open_to_sync(here) as syncing:
         if name is not None:
             registry.named(syncing.records, name)

@@ -55,7 +55,7 @@ def list_keys(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     if not told.keys:
         say("There is no key yet: guestlist keys add NAME --role viewer")
         return
-    shown = table("name", "role", "may", "made", "last used, UTC")
+    shown = table("name", "role", "may", "made, UTC", "last used, UTC")
     for one in told.keys:
         scopes = "all of its role" if set(one.scopes) == one.role.scopes else ", ".join(one.scopes)
         used = f"{one.used_at:%Y-%m-%d %H:%M}" if one.used_at else "never"
@@ -91,7 +91,7 @@ def audit(
     if as_json:
         answer(told)
         return
-    shown = table("number", "at (UTC)", "who", "did", "what", "how many", right=["number"])
+    shown = table("number", "at, UTC", "who", "did", "what", "how many", right=["number"])
     for one in told.entries:
         counts = ", ".join(f"{name} {number:,}" for name, number in one.counts.items())
         add_row(shown, (one.number, f"{one.at:%Y-%m-%d %H:%M:%S}", one.actor, one.action, one.about, counts))

@@ -72,13 +72,13 @@ class Order:
         return Ending.PERSON if stopped and one.again_at is None else Ending.LATER
 
 
-def rests() -> WrongUseError:
+def rests(key: str | None) -> WrongUseError:
     """A service was to run a sync though it is paused."""
     return WrongUseError(
         "not_by_a_service",
         "--anyway is not for a sync that a service runs: it obeys a pause.",
         nothing_lost="Nothing was sent.",
-        next_step="Let it run again: guestlist resume KEY",
+        next_step=f"Let it run again: guestlist resume {key or '--all'}",
     )
 
 

@@ -148,10 +148,11 @@ def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None
         say(f"{told.name} was never evaluated, or nobody ever was in it. It is with each: guestlist sync")
         return
     numbers = ("people", "entered", "exited")
-    shown = table("evaluated", *numbers, right=numbers)
+    zone = ZoneInfo(told.time_zone)
+    shown = table(f"evaluated, {zone.key}", *numbers, right=numbers)
     for one in reversed(told.evaluations):  # read downwards, as time goes
         cells = (f"{number:,}" for number in (one.members, one.entered, one.exited))
-        add_row(shown, (clock(one.at, ZoneInfo(told.time_zone)), *cells))
+        add_row(shown, (clock(one.at, zone), *cells))
     show(shown)
 
 

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from guestlist.cli.frame import DONE, AsJson, SpaceDir, add_row, answer, say, show, table
+from guestlist.cli.frame import DONE, AsJson, add_row, answer, say, show, table
+from guestlist.cli.place import HERE, SpaceAt
 from guestlist.errors import WrongUseError
 from guestlist.records import open_records
 from guestlist.results import write_results
@@ -20,7 +21,7 @@ def results(
     identifiers: Annotated[
         bool, typer.Option("--identifiers", help="Also write what people are known by, in clear.")
     ] = False,
-    space: SpaceDir = Path(),
+    space: SpaceAt = HERE,
     as_json: AsJson = False,
 ) -> int:
     """Write members, moves, runs and lines left out as Parquet, for dbt, DuckDB and the like.
@@ -30,7 +31,7 @@ def results(
 
     guestlist results --to out
     """
-    here = open_space(space)
+    here = open_space(space.on_disk())
     chosen = here.settings.results
     folder = to or (here.folder / chosen.to if chosen else None)
     if folder is None:

@@ -8,9 +8,6 @@ from datetime import datetime
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from guestlist.audiences.mistakes import Mistakes
-from guestlist.audiences.reading import read_duration
-from guestlist.audiences.schedule import length
 from guestlist.cli.frame import console, say
 from guestlist.clock import microseconds, pause, stopwatch
 from guestlist.connected.connections import clock_of
@@ -25,26 +22,25 @@ from guestlist.records import open_records
 from guestlist.results import renew_results
 from guestlist.runs.ending import Ending, ending, worst
 from guestlist.space import Space
+from guestlist.spans import span_of
 from guestlist.syncing import Bound, Syncing, open_to_sync
 from guestlist.traces import tracing
 
 LOOK_EVERY = 5.0
 """Seconds between two looks at what goes on by itself."""
-_UNITS = ("minutes", "hours", "days")
 
 
 def read_timeout(text: str) -> float:
     """Seconds."""
-    mistakes = Mistakes()
-    found = read_duration(text, "--timeout", mistakes)
-    if found is None or found.unit not in _UNITS:
+    found = span_of(text)
+    if not found:
         raise WrongUseError(
             "bad_timeout",
             f"--timeout {text} is no amount of time.",
             nothing_lost="Nothing was sent.",
-            next_step="Write for example 30m or 2h.",
+            next_step="Write for example 60s, 30m or 2h.",
         )
-    return length(found).total_seconds()
+    return found.total_seconds()
 
 
 class Rounds:
@@ -207,7 +203,10 @@ def tell_report(name: str, report: SyncReport) -> None:
         say(f"  Plan {report.plan_waiting} waits for a yes: too many people would leave at once. See: guestlist plan",
             f"  If that is right: guestlist sync --confirm {report.plan_waiting}")  # fmt: skip
     if report.state == State.PAUSED.value:
-        say("  To let it run again: guestlist resume KEY. To run it once all the same: guestlist sync KEY --anyway")
+        say(
+            f"  To let it run again: guestlist resume {report.sync}",
+            f"  To run it once all the same: guestlist sync {report.sync} --anyway",
+        )
     if report.again_at:
         say(f"  Goes on at {_time(report.again_at)} or later: run guestlist sync then.")
     if report.error:

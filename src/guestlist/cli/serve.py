@@ -2,13 +2,14 @@
 
 import sys
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 from starlette.routing import Route
 
-from guestlist.cli.frame import AsJson, answer, say
+from guestlist.cli.frame import AsJson, amount_of_time, answer, say
 from guestlist.clock import WallClock
 from guestlist.connected.watching import token_ends
 from guestlist.errors import WrongUseError
@@ -37,8 +38,8 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")] = 8000,
     hung_after: Annotated[
-        float, typer.Option(min=1, metavar="SECONDS", help="When to take over from a process without a sign of life.")
-    ] = 60.0,
+        str, typer.Option(metavar="TIME", help="When to take over from a process without a sign of life: 60s, 5m.")
+    ] = "60s",
     end_hung: Annotated[
         bool, typer.Option("--end-hung/--leave-hung", help="End that process, or wait until it ends by itself.")
     ] = True,
@@ -70,7 +71,8 @@ def serve(
             next_step="Name each once, or rename a folder: guestlist serve --space DIR",
         )
     log = Log(_to_stderr, WallClock(), as_json=log_format == "json")
-    manner = Manner(hung_after=hung_after, beat_every=min(5.0, hung_after / 4), end_hung=end_hung)
+    hung = amount_of_time("--hung-after", hung_after, plain="seconds", least=timedelta(seconds=1)).total_seconds()
+    manner = Manner(hung_after=hung, beat_every=min(5.0, hung / 4), end_hung=end_hung)
     with ExitStack() as opened:
         opened.enter_context(tracing())
         key, served = new_key(), {}

@@ -49,7 +49,7 @@ def _tell(syncs: Sequence[SyncStanding]) -> None:
     for one in syncs:
         last = (one.last_right or "never")[:16].replace("T", " ")
         sent = (f"{one.people_sent:,}", one.size_at_meta, _match(one))
-        add_row(made, (one.name, *sent, one.at_meta, one.now, last))
+        add_row(made, (_label(one, syncs), *sent, one.at_meta, one.now, last))
     show(made)
     for one in syncs:
         _tell_times(one)
@@ -61,7 +61,19 @@ def _tell(syncs: Sequence[SyncStanding]) -> None:
             say(f"{one.sync}: plan {one.plan_waiting} waits for a yes. See it: guestlist plan",
                 f"  If that is right: guestlist sync --confirm {one.plan_waiting}")  # fmt: skip
         if one.error and one.now != "parked":
-            say(f"{one.error.message}", f"  {one.error.next}  [{one.error.code}]")
+            say(_about(one.sync, one.error.message), f"  {one.error.next}  [{one.error.code}]")
+
+
+def _label(one: SyncStanding, others: Sequence[SyncStanding]) -> str:
+    """An audience that goes to several destinations has several lines of one name."""
+    audience, _, destination = one.sync.rpartition("@")
+    several = sum(1 for other in others if other.sync.rpartition("@")[0] == audience) > 1
+    return f"{one.name} @ {destination}" if several else one.name
+
+
+def _about(sync: str, happened: str) -> str:
+    """Many errors are of an audience or an account, some begin with the sync: it is named once."""
+    return happened if happened.startswith(f"{sync}:") else f"{sync}: {happened}"
 
 
 def _tell_times(one: SyncStanding) -> None:

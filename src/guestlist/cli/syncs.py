@@ -193,7 +193,7 @@ def sync(
         bool, typer.Option("--wait", help="Go on until all is right at Meta or a person is needed; for schedulers.")
     ] = False,
     timeout: Annotated[
-        str, typer.Option("--timeout", metavar="TIME", help="With --wait: how long at most, such as 30m or 2h.")
+        str, typer.Option("--timeout", metavar="TIME", help="With --wait: how long at most, such as 60s, 30m or 2h.")
     ] = "1h",
     empty: Annotated[
         bool,
@@ -231,7 +231,7 @@ def sync(
 
     def there(service: Remote) -> int:
         if anyway:
-            raise rests()
+            raise rests(key)
         order = Order(key=key, full=full, patience=patience if wait else None)
         return _CODES[order.given_to(service, as_json=as_json)]
 

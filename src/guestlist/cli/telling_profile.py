@@ -24,7 +24,7 @@ _WHY = {
 def tell_profile(one: Profile) -> None:
     """For a person to read."""
     zone = ZoneInfo(one.time_zone)
-    say(f"Profile {one.profile_id}, {counted(one.messages, 'message')}")
+    say(f"Profile {one.profile_id}, {counted(one.messages, 'message')}. Times are those of {zone.key}.")
     _table(
         ("identifier", "value", "from", "first seen", "last seen"),
         (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from guestlist.connected.connecting import check_account
 from guestlist.connected.connections import Connections
 from guestlist.destinations.meta.answers import Audience
-from guestlist.destinations.meta.client import MetaClient
+from guestlist.destinations.meta.client import MetaClient, MetaError
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.known_syncs import matching
 from guestlist.records import Records
@@ -95,7 +95,10 @@ def share(
     before = _shared(client, sync)
     new = tuple(one for one in dict.fromkeys(_checked(accounts)) if one not in before)
     if new:
-        client.share_audience(_id(sync), new)
+        try:
+            client.share_audience(_id(sync), new)
+        except MetaError as error:
+            raise _not_shareable(sync, new, error) from None
         _audit(records.journal, sync, "audience shared", new, actor, now)
     return Shares(sync=sync.key, audience=_id(sync), accounts=_shared(client, sync), changed=new)
 
@@ -111,6 +114,26 @@ def unshare(
         client.unshare_audience(_id(sync), gone)
         _audit(records.journal, sync, "audience unshared", gone, actor, now)
     return Shares(sync=sync.key, audience=_id(sync), accounts=_shared(client, sync), changed=gone)
+
+
+def _not_shareable(sync: Sync, accounts: Sequence[str], error: MetaError) -> GuestlistError:
+    """The audience was found a moment ago: what Meta does not accept now is the accounts."""
+    rule = error.rule
+    if rule is None or (rule.code, rule.subcode) not in _ABOUT_ACCOUNTS:
+        return error
+    number = f"{rule.code}/{rule.subcode}" if rule.subcode else f"{rule.code}"
+    one = accounts[0] if len(accounts) == 1 else f"one of {', '.join(accounts)}"
+    return GuestlistError(
+        "audience_not_shareable",
+        f"{sync.key}: Meta does not share the audience {_id(sync)} with {one}: it does not know that ad account, or not "
+        f"as one that may have it (Meta's error {number}, trace {error.reply.trace or '-'}).",
+        nothing_lost="Nothing was changed: it is shared with whom it was before.",
+        next_step="Check the id (Ads Manager shows it in its address, after act=). Both ad accounts must belong to a "
+        "business, and the other one must not be the audience's own.",
+    )
+
+
+_ABOUT_ACCOUNTS = frozenset({(100, None), (100, 33)})
 
 
 def _shared(client: MetaClient, sync: Sync) -> tuple[str, ...]:

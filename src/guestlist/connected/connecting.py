@@ -10,6 +10,7 @@ from guestlist.destinations.meta.client import GRAPH_URL, Connection, MetaClient
 from guestlist.destinations.meta.connect import Connected, Credentials, connection, keep, secret_names, try_out
 from guestlist.destinations.meta.verdicts import verdict_of
 from guestlist.destinations.settings import DestinationSettings, parse_destination, read_destination
+from guestlist.edits import own_change, setting
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.records import Records
 from guestlist.space import Space
@@ -69,11 +70,12 @@ def connect(
 ) -> Connected:
     """Try the token at Meta; if it works, keep it and write the destination into guestlist.yaml."""
     refuse_other_account(space, records, name, settings.account)
-    found = _tried(settings, credentials)
+    found = _tried(name, settings, credentials)
     keep(records.vault, name, credentials, now=now)
     entry = _entry(space, name, settings)
     if space.settings.destinations.get(name) != entry:
-        space.write_entry("destinations", name, entry)
+        with own_change(space, records.journal, setting("destinations", name), now=now):
+            space.write_entry("destinations", name, entry)
     _remember(records, name, found, now=now)
     records.journal.audit(actor=actor, action="destination connected", about=name, counts={}, now=now)
     return found
@@ -83,7 +85,7 @@ def reconnect(
     space: Space, records: Records, name: str, credentials: Credentials, *, actor: str, now: int
 ) -> Connected:
     """Another token for the same ad account; what waited goes on where it stood."""
-    found = _tried(read_destination(space.settings, name), credentials)
+    found = _tried(name, read_destination(space.settings, name), credentials)
     keep(records.vault, name, credentials, now=now)
     _remember(records, name, found, now=now)
     records.journal.audit(actor=actor, action="destination reconnected", about=name, counts={}, now=now)
@@ -128,15 +130,15 @@ def refuse_other_account(space: Space, records: Records, name: str, account: str
     )
 
 
-def _tried(settings: DestinationSettings, credentials: Credentials) -> Connected:
-    with MetaClient(_way(settings, credentials)) as client:
+def _tried(name: str, settings: DestinationSettings, credentials: Credentials) -> Connected:
+    with MetaClient(_way(name, settings, credentials)) as client:
         return try_out(client, settings.account)
 
 
-def _way(settings: DestinationSettings, credentials: Credentials) -> Connection:
+def _way(name: str, settings: DestinationSettings, credentials: Credentials) -> Connection:
     """How to reach the account; what cannot be one was typed wrongly."""
     try:
-        return connection(settings, credentials)
+        return connection(settings, credentials, name)
     except GuestlistError as error:
         raise WrongUseError(
             error.code, error.message, next_step=error.next_step, nothing_lost=error.nothing_lost

@@ -66,7 +66,7 @@ class Connections:
             known[1].close()
         settings = read_destination(self._space.settings, destination)
         on_refusal = partial(self._note, destination, settings.account)
-        made = MetaClient(connection(settings, credentials), on_refusal=on_refusal)
+        made = MetaClient(connection(settings, credentials, destination), on_refusal=on_refusal)
         self._clients[destination] = (credentials, made)
         return made
 

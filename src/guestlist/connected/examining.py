@@ -4,7 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from guestlist.audiences.document import read_folder
@@ -14,6 +14,7 @@ from guestlist.connected.connections import clock_of
 from guestlist.destinations.meta.client import MetaClient
 from guestlist.destinations.meta.connect import connection, kept_credentials, terms_link
 from guestlist.destinations.meta.doctor import Health, Line, examine
+from guestlist.destinations.meta.verdicts import to_type
 from guestlist.destinations.settings import read_destination
 from guestlist.errors import GuestlistError
 from guestlist.records import Records
@@ -75,7 +76,7 @@ def _size(file: Path) -> int:
 def _lines(space: Space, records: Records, name: str, names: list[str], *, go_on: bool) -> Iterator[Line]:
     try:
         settings = read_destination(space.settings, name)
-        reached = connection(settings, kept_credentials(records.vault, name))
+        reached = connection(settings, kept_credentials(records.vault, name), name)
     except GuestlistError as error:
         yield Line(
             check="settings", health=Health.BROKEN, found=error.message, next_step=error.next_step, code=error.code
@@ -84,7 +85,7 @@ def _lines(space: Space, records: Records, name: str, names: list[str], *, go_on
     now = microseconds(clock_of(space).now())
     with MetaClient(reached) as client:
         for line in examine(client, now=now // 1_000_000, names=names):
-            yield _with_link(line, settings.account)
+            yield _to_follow(line, settings.account, name)
         _know_token(records, name, client, now)
         yield from _parked(records, name, settings.account, client if go_on else None, now)
 
@@ -104,16 +105,16 @@ def _parked(records: Records, name: str, account: str, client: MetaClient | None
     if parked is None:
         return
     if client is not None and parking.look_whether_over(records.journal, parked, account, client, now=now):
-        found = "It was parked, and goes on now: by itself where the service runs, else with guestlist sync."
+        found = "It was parked, and goes on now: by itself where the service runs, else with: guestlist sync"
         yield Line(check="parked", health=Health.OK, found=found)
         return
     error = parking.error_of(records.journal.parked(name) or parked)
     yield Line(check="parked", health=Health.BROKEN, found=error.message, next_step=error.next_step, code=error.code)
 
 
-def _with_link(line: Line, account: str) -> Line:
-    """The terms are accepted per account: the link leads to the right one."""
+def _to_follow(line: Line, account: str, name: str) -> Line:
+    """What to do as it can be done: commands name the destination, and the link to the terms the account."""
     if line.check != "terms" or line.health is Health.OK:
-        return line
-    step = f"Someone with a role in the business opens {terms_link(account)} and accepts. Then run: guestlist doctor."
-    return Line(check=line.check, health=line.health, found=line.found, next_step=step, code=line.code)
+        return replace(line, next_step=to_type(line.next_step, name))
+    step = f"Someone with a role in the business opens {terms_link(account)} and accepts. Then run: guestlist doctor"
+    return replace(line, next_step=step)

@@ -15,19 +15,17 @@ from guestlist.destinations.meta.settle import Settings as SettleSettings
 from guestlist.errors import GuestlistError
 from guestlist.misread import in_words, written_as
 from guestlist.settings import SpaceSettings
-
-_DELAY = re.compile(r"([0-9]{1,4}) ?(s|m|h|d|seconds?|minutes?|hours?|days?)")
-_UNIT = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+from guestlist.spans import span_of
 
 
 def _delay(written: Any) -> Any:
     if not isinstance(written, str):
         return written
-    read = _DELAY.fullmatch(written.strip().lower())
+    read = span_of(written)
     if read is None:
         message = "write a number and a unit, such as 26h or 15 minutes"
         raise ValueError(message)
-    return timedelta(**{_UNIT[read[2][0]]: int(read[1])})
+    return read
 
 
 class MappingSettings(BaseModel):
@@ -122,7 +120,7 @@ def read_destination(space: SpaceSettings, name: str) -> DestinationSettings:
             "destination_unknown",
             f"There is no destination '{name}' (connected: {known}).",
             nothing_lost="Nothing was changed.",
-            next_step="Connect it: guestlist destinations connect",
+            next_step=f"Connect it: guestlist destinations connect {name} --ad-account act_… --token-file FILE",
         )
     return parse_destination(name, entry)
 

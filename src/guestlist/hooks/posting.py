@@ -12,6 +12,7 @@ from enum import Enum
 
 import httpx
 
+from guestlist.clock import stopwatch
 from guestlist.errors import GuestlistError
 from guestlist.hooks.deadline import Line
 from guestlist.outward import Resolve, keep_out_of_logs, pin, system_addresses
@@ -67,19 +68,23 @@ class Poster:
         self._line.close()
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], *, now: datetime) -> Answer:
-        """Send once."""
+        """Send once. Looking up the address is part of the time that it may take."""
+        took = stopwatch()
         try:
             pinned = pin(url, allowed=self._allowed(), resolve=self._resolve)
         except GuestlistError as error:
             verdict = Verdict.LATER if error.code == "address_unknown" else Verdict.REFUSED
             return Answer(verdict=verdict, code=error.code)
+        left = self._seconds - took()
+        if left <= 0:
+            return Answer(verdict=Verdict.LATER, code="timed_out")
         sent = {**headers, "Host": pinned.host, "Content-Type": "application/json", "User-Agent": "Guestlist"}
         try:
             request = self._client.build_request(
                 "POST", pinned.url, content=body, headers=sent,
                 extensions={"sni_hostname": pinned.name, "trace": self._line.trace},
             )  # fmt: skip
-            with self._line.within(self._seconds):
+            with self._line.within(left):
                 answer = self._client.send(request, stream=True)
                 try:
                     return _read(answer, now)

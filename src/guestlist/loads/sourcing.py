@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from guestlist.clock import Clock, microseconds
+from guestlist.edits import own_change, setting
 from guestlist.errors import WrongUseError
 from guestlist.loads.loading import FOLDER, SAMPLE, address, reach, read_when, secret_name
 from guestlist.records import Records
@@ -103,16 +104,18 @@ def keep(space: Space, records: Records, proposed: Proposed, clock: Clock) -> No
     source, now = proposed.source, microseconds(clock.now())
     if source.load.postgres == SEALED and proposed.secret is not None:
         records.vault.save(secret_name(source.name), proposed.secret, now=now)
-    space.write_entry("sources", source.name, source.entry())
+    with own_change(space, records.journal, setting("sources", source.name), now=now):
+        space.write_entry("sources", source.name, source.entry())
     if source.name not in records.journal.pulls():
         records.journal.save_pull(Pull(source=source.name, at=now))
 
 
-def remove(space: Space, records: Records, name: str) -> bool:
+def remove(space: Space, records: Records, name: str, *, now: int) -> bool:
     """Take a source away that is loaded; what it said stays as it is. False where there is none of that name."""
     if not is_pulled(space.settings.sources.get(name, {})):
         return False
-    space.remove_entry("sources", name)
+    with own_change(space, records.journal, setting("sources", name), now=now):
+        space.remove_entry("sources", name)
     records.vault.delete(secret_name(name))
     records.journal.forget_pull(name)
     return True

@@ -14,8 +14,9 @@ from guestlist.counts import counted
 from guestlist.destinations.meta.account import in_words
 from guestlist.destinations.meta.deliver import Report
 from guestlist.destinations.settings import read_destination
+from guestlist.edits import audience_file, own_change
 from guestlist.errors import GuestlistError, WrongUseError
-from guestlist.operations.definitions import check_is_changed_here, writing
+from guestlist.operations.definitions import check_is_changed_here, place_of, writing
 from guestlist.operations.desk import Desk
 from guestlist.operations.destinations import Name, Needed, instant
 from guestlist.operations.operation import Operation, Scope, delete, get, post
@@ -130,7 +131,9 @@ class AdoptAudience(Operation[Adopted]):
         with writing(desk.space):
             if desk.keeper is not None:
                 check_is_changed_here(desk.space, self.key)
-            place = write_adopt(desk.space, self.key, name, self.audience)
+            item = audience_file(desk.space, place_of(desk.space, self.key).name, self.key)
+            with own_change(desk.space, desk.records.journal, item, now=desk.now):
+                place = write_adopt(desk.space, self.key, name, self.audience)
         desk.audit("audience adopted", f"{self.key}@{name}")
         return Adopted(
             audience=self.key,
@@ -161,7 +164,7 @@ def _only(space: Space) -> str:
             nothing_lost="Nothing was changed.",
             next_step=f"Name one with --to: {', '.join(names)}"
             if names
-            else "Connect one: guestlist destinations connect",
+            else "Connect one: guestlist destinations connect --help",
         )
     return names[0]
 

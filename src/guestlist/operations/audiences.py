@@ -130,7 +130,7 @@ def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
         yield f"there is no audience yet: put a file into {desk.space.audiences.name}/ (docs/audiences.md shows how)."
     goals = sorted({sync.to for one in definitions for sync in one.syncs})
     if goals and not desk.space.settings.destinations:
-        yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect"
+        yield f"no destination is connected yet ({', '.join(goals)}): guestlist destinations connect {goals[0]}"
     if (desk.space.private / JOURNAL_FILE).exists():
         yield from not_taken(known_externals(desk.records, definitions))
     yield from slips.quoted_comparators(definitions)

@@ -18,6 +18,7 @@ from guestlist.audiences.mistakes import DefinitionError, Mistakes
 from guestlist.audiences.query import read_query
 from guestlist.audiences.query_text import query_text
 from guestlist.audiences.writing import as_yaml, condition_document, definition_document
+from guestlist.edits import audience_file, own_change
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import Operation, Scope, ask, changed_meanwhile, delete, get, put
@@ -53,7 +54,7 @@ class ShowDefinition(Operation[DefinitionKnown]):
 
 def _known(space: Space, one: Definition) -> DefinitionKnown:
     document = definition_document(one)
-    place = _place(space, one.key)
+    place = place_of(space, one.key)
     return DefinitionKnown(
         key=one.key, owner=one.owner, document=document, yaml=as_yaml(document), version=_version(place)
     )
@@ -123,15 +124,16 @@ class WriteAudience(Operation[DefinitionKnown]):
 
     def run(self, desk: Desk) -> DefinitionKnown:
         with writing(desk.space):
-            _check_is_none_of(_place(desk.space, self.key), self.key, self.if_none_match)
+            _check_is_none_of(place_of(desk.space, self.key), self.key, self.if_none_match)
             place = _checked_place(desk.space, self.key, self.if_match)
-            text = self._text(keys_in(desk.space.audiences))
+            text = self._text(desk.space, place)
             _check_with(desk.space, place, text)
-            write_whole(place, text)
+            with own_change(desk.space, desk.records.journal, _named(desk.space, place, self.key), now=desk.now):
+                write_whole(place, text)
         desk.audit("audience written", self.key)
         return _known(desk.space, read_one(desk.space, self.key)[1])
 
-    def _text(self, audiences: frozenset[str]) -> str:
+    def _text(self, space: Space, place: Path) -> str:
         if (self.document is None) == (self.yaml is None):
             raise WrongUseError(
                 "wrong_parameters",
@@ -140,7 +142,11 @@ class WriteAudience(Operation[DefinitionKnown]):
                 next_step="Look at GET /audiences/{key}/definition of another one.",
             )
         given = self.yaml if self.yaml is not None else as_yaml({"key": self.key, **(self.document or {})})
-        one = read(given, file=f"{self.key}.yaml", audiences=audiences | {self.key})
+        try:
+            one = read(given, file=f"{self.key}.yaml", audiences=keys_in(space.audiences) | {self.key})
+        except DefinitionError:
+            _check_with(space, place, given)  # which tells, beside these, what it names that is not there
+            raise
         if one.key != self.key:
             raise WrongUseError(
                 "other_key",
@@ -171,7 +177,8 @@ class RemoveAudience(Operation[AudienceRemoved]):
             read_one(desk.space, self.key)
             place = _checked_place(desk.space, self.key, self.if_match)
             _check_with(desk.space, place, None)
-            place.unlink()
+            with own_change(desk.space, desk.records.journal, _named(desk.space, place, self.key), now=desk.now):
+                place.unlink()
         desk.audit("audience removed", self.key)
         there = [one.key for one in desk.records.journal.syncs() if one.audience == self.key and one.remote_id]
         return AudienceRemoved(key=self.key, removed=True, at_meta=tuple(there))
@@ -187,7 +194,11 @@ def writing(space: Space) -> Iterator[None]:
         yield
 
 
-def _place(space: Space, key: str) -> Path:
+def _named(space: Space, place: Path, key: str) -> str:
+    return audience_file(space, place.name, key)
+
+
+def place_of(space: Space, key: str) -> Path:
     """The file that has this key; where there is none, the one to make."""
     return file_of(space.audiences, key) or space.audiences / f"{key}.yaml"
 
@@ -210,7 +221,7 @@ def _check_is_none_of(place: Path, key: str, if_none_match: str | None) -> None:
 
 
 def _checked_place(space: Space, key: str, if_match: str | None) -> Path:
-    place = _place(space, key)
+    place = place_of(space, key)
     seen = (if_match or "").removeprefix("W/").strip('"')
     if if_match and if_match != "*" and seen != _version(place):
         raise changed_meanwhile(f"The audience `{key}`")
@@ -226,7 +237,7 @@ def check_is_changed_here(space: Space, key: str) -> None:
     if read_one(space, key)[1].owner != "page":
         raise WrongUseError(
             "owned_by_files",
-            f"The audience `{key}` is kept as a file by people: {_place(space, key).name}.",
+            f"The audience `{key}` is kept as a file by people: {place_of(space, key).name}.",
             nothing_lost="Nothing was changed.",
             next_step="Change the file; or write `owner: page` in it, and it is changed here from then on.",
         )

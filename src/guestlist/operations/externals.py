@@ -68,7 +68,7 @@ class TakeExternal(Operation[ExternalTaken]):
     name: Annotated[str | None, Field(description="The audience's name at Meta.")] = None
 
     def run(self, desk: Desk) -> ExternalTaken:
-        taken = externals.take(desk.space, desk.records, self.key, to=self.to, name=self.name)
+        taken = externals.take(desk.space, desk.records, self.key, to=self.to, name=self.name, now=desk.now)
         desk.audit("external taken", taken.place.stem)
         file = taken.place.relative_to(desk.space.folder)
         return ExternalTaken(file=str(file), key=taken.place.stem, to=taken.to)

@@ -121,7 +121,7 @@ class RemoveSource(Operation[SourceRemoved]):
     name: Name
 
     def run(self, desk: Desk) -> SourceRemoved:
-        loaded = remove_load(desk.space, desk.records, self.name)
+        loaded = remove_load(desk.space, desk.records, self.name, now=desk.now)
         if not loaded and not desk.records.journal.remove_source(self.name):
             known = [*(one.key for one in desk.records.journal.sources()), *scheduled_names(desk.space)]
             raise WrongUseError(

@@ -13,7 +13,7 @@ from guestlist.connected.connections import Connections, open_connections
 from guestlist.counts import counted
 from guestlist.destinations.meta.account import Standing, standing
 from guestlist.destinations.meta.token_life import PARKING_CODES, parks
-from guestlist.destinations.meta.verdicts import verdict_of
+from guestlist.destinations.meta.verdicts import to_type, verdict_of
 from guestlist.destinations.settings import read_destination
 from guestlist.errors import GuestlistError, WrongUseError
 from guestlist.known_syncs import known_syncs
@@ -233,7 +233,10 @@ def stop_of(journal: Journal, sync: Sync) -> GuestlistError | None:
         rule = verdict_of(last.code, last.subcode)
         if rule.verdict.stops and not parks(rule):
             return GuestlistError(
-                rule.name, f"{sync.key}: {rule.happened}", nothing_lost="Nothing is lost.", next_step=rule.next_step
+                rule.name,
+                f"{sync.key}: {rule.happened}",
+                nothing_lost="Nothing is lost.",
+                next_step=to_type(rule.next_step, sync.destination),
             )
     return None
 

@@ -45,7 +45,8 @@ class SyncInFull(Answer):
     `quota`: percent of its calls that the ad account has used up, as Meta said last in a run by this process.
 
     People: `members`, `can_be_sent`, `cannot_be_sent` (by reason), `people_sent`. Rows: `taken` by Meta, `in_doubt`,
-    `declined`, `waiting` to be sent by the plan under way. All but `waiting` are of `counted_at`, the end of the last run.
+    `declined`; `waiting`: planned last and not sent, taken or in doubt, though that run was broken off, waits for a yes or
+    was refused for now. All but `waiting` are of `counted_at`, the end of the last run.
     """
 
     sync: str
@@ -181,15 +182,17 @@ def stopped_by(error: GuestlistError) -> Stopped:
 
 
 def _waiting(desk: Desk, sync: Sync) -> int:
-    """Rows of the newest plan that Meta has not answered, unless that plan is over."""
+    """Rows that are still to be sent: of the newest plan, and removals that Meta would not take."""
     journal = desk.records.journal
-    for plan in journal.plans(sync.key, last=1):
-        if plan.state in {PlanState.DONE, PlanState.SUPERSEDED}:
-            return 0
-        batches = journal.batches(plan.id)
-        answered = sum(one.rows for one in batches if one.state in {BatchState.APPLIED, BatchState.REFUSED})
-        return max(plan.additions + plan.removals - answered, 0)
-    return 0
+    newest = next(iter(journal.plans(sync.key, last=1)), None)
+    if newest is None or newest.state is PlanState.DONE or (sync.right_at or 0) >= newest.made_at:
+        return sync.removals_due
+    if newest.state is PlanState.HELD:
+        return newest.additions + newest.removals
+    return sum(one.rows for one in journal.batches(newest.id) if one.state not in _SENT)
+
+
+_SENT = frozenset({BatchState.APPLIED, BatchState.UNKNOWN})
 
 
 def _next_run(desk: Desk, wish: Wish, timing: Timing | None) -> str | None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import orjson
 
+from guestlist.destinations.meta.guard import there
 from guestlist.destinations.meta.prepare import Wanted
 from guestlist.store.journal import Journal
 from guestlist.store.journal_counts import SyncCount
@@ -38,8 +39,8 @@ def note_counts(ledger: Ledger, journal: Journal, sync: Sync, wanted: Wanted | N
 
 def _people_sent(ledger: Ledger, sync: str) -> int:
     """How many people Meta has from us."""
-    there = ledger.table("ledger").filter(lambda t: (t.sync == sync) & (t.live != 0))
-    whose = ledger.table("ledger_person").semi_join(there, ["sync", "row_key"])
+    sent = there(ledger.table("ledger").filter(lambda t: t.sync == sync))
+    whose = ledger.table("ledger_person").semi_join(sent, ["sync", "row_key"])
     counted = ledger.read(whose.select("profile_id").distinct().aggregate(people=lambda t: t.count())).to_pylist()
     return int(counted[0]["people"])
 

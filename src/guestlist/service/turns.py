@@ -14,6 +14,7 @@ from guestlist.audiences.schedule import GATHERING, USUAL, Past, due, length
 from guestlist.backups.backing_up import note_since
 from guestlist.clock import microseconds, stopwatch
 from guestlist.destinations.meta.deliver import Report, State
+from guestlist.edits import note_edits
 from guestlist.emptying import keep_empty
 from guestlist.erasures.forgetting import settle
 from guestlist.errors import GuestlistError
@@ -168,6 +169,7 @@ class Turns:
             return
         if files != self._memory.files:
             self._memory.files, self._memory.evaluated = files, -1
+        note_edits(self._syncing.space, self._journal, now=self._syncing.now)
         try:
             self._syncing.read_again()
         except GuestlistError as error:

@@ -22,6 +22,7 @@ from guestlist.store.journal_audit import AuditRecords
 from guestlist.store.journal_backups import BackupRecords
 from guestlist.store.journal_clock import ClockRecords, last_sign, set_back
 from guestlist.store.journal_counts import CountRecords
+from guestlist.store.journal_edits import EditRecords
 from guestlist.store.journal_erasures import ErasureRecords
 from guestlist.store.journal_externals import ExternalRecords
 from guestlist.store.journal_file import NOTHING_CHANGED, engine, make_private, migrate, translated
@@ -60,6 +61,7 @@ class Journal(
     BackupRecords,
     ClockRecords,
     CountRecords,
+    EditRecords,
     ErasureRecords,
     SourceRecords,
     SplitRecords,
@@ -219,7 +221,7 @@ class Journal(
                 raise GuestlistError(
                     "plan_not_held",
                     f"No plan {plan_id} waits for a yes.",
-                    next_step="See what waits with: guestlist status.",
+                    next_step="See what waits with: guestlist status",
                     nothing_lost=NOTHING_CHANGED,
                 )
             yes: dict[str, Any] = {"confirmed_at": now, "confirmed_people": plan.people_leaving}

@@ -3,9 +3,10 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from types import MappingProxyType
 
 import orjson
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from guestlist.store.journal_file import JournalPart
 from guestlist.store.journal_tables import AuditEntry
@@ -20,22 +21,7 @@ class AuditRecords(JournalPart):
     ) -> AuditEntry:
         """Append who did what to which thing. Ids and counts only: an audit never holds a person's values."""
         with self._write() as connection:
-            newest = select(table.c.seq, table.c.digest).order_by(table.c.seq.desc()).limit(1)
-            last = connection.execute(newest).one_or_none()
-            entry = AuditEntry(
-                seq=last.seq + 1 if last else 1,
-                at=now,
-                actor=actor,
-                action=action,
-                object=about,
-                counts=orjson.dumps(dict(counts), option=orjson.OPT_SORT_KEYS).decode(),
-                reason=reason,
-                previous=last.digest if last else "",
-                digest="",
-            )
-            entry = replace(entry, digest=_digest(entry))
-            connection.execute(insert(table).values(asdict(entry)))
-        return entry
+            return append(connection, actor=actor, action=action, about=about, counts=counts, reason=reason, now=now)
 
     def audit_entries(self) -> list[AuditEntry]:
         """All of them, oldest first."""
@@ -63,6 +49,34 @@ class AuditRecords(JournalPart):
                 return number
             previous = entry.digest
         return None
+
+
+def append(
+    connection: Connection,
+    *,
+    actor: str,
+    action: str,
+    about: str,
+    now: int,
+    counts: Mapping[str, int] = MappingProxyType({}),
+    reason: str = "",
+) -> AuditEntry:
+    """Add an entry in a transaction that is under way."""
+    last = connection.execute(select(table.c.seq, table.c.digest).order_by(table.c.seq.desc()).limit(1)).one_or_none()
+    entry = AuditEntry(
+        seq=last.seq + 1 if last else 1,
+        at=now,
+        actor=actor,
+        action=action,
+        object=about,
+        counts=orjson.dumps(dict(counts), option=orjson.OPT_SORT_KEYS).decode(),
+        reason=reason,
+        previous=last.digest if last else "",
+        digest="",
+    )
+    entry = replace(entry, digest=_digest(entry))
+    connection.execute(insert(table).values(asdict(entry)))
+    return entry
 
 
 def _digest(entry: AuditEntry) -> str:

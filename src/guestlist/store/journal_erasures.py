@@ -161,6 +161,6 @@ def _change(connection: Connection, receipt: str, values: dict[str, Any]) -> Non
     raise GuestlistError(
         "no_such_receipt",
         f"There is no receipt {receipt}.",
-        next_step="See all of them with: guestlist erase --receipt all.",
+        next_step="See all of them with: guestlist erase --receipt all",
         nothing_lost=NOTHING_CHANGED,
     )

@@ -140,7 +140,7 @@ class Vault:
         raise GuestlistError(
             "secret_unreadable",
             f"The stored secret '{stored.name}' cannot be opened with the key file {self._path}.",
-            next_step="Put the key file back from the backup, or run: guestlist destinations connect.",
+            next_step="Put the key file back from the backup, or give that secret anew, as it was given first.",
             nothing_lost="Nothing is lost: audiences, plans and the do-not-send list are untouched.",
         )
 

@@ -132,6 +132,25 @@ def test_what_came_since_can_be_imported_before_the_first_sync(lived_on: tuple[S
     assert truth(shop, wanted) == RIGHT
 
 
+def test_people_who_may_only_be_at_meta_are_not_told_as_sent(after_a_sync: Moment, tmp_path: Path) -> None:
+    shop = after_a_sync.copy_to(tmp_path / "shop", None)
+    shop.want("t9", key="nobody", name="Nobody")
+    assert shop.type("sync").code == 0
+    sent = {"vip@main": len(who(after_a_sync.shop)), "nobody@main": 0}
+    assert people_sent(shop) == sent
+    file, key = made_backup(shop, tmp_path / "backups"), shop.space / ".guestlist" / "key"
+    again = at(shop, json.loads(_into(shop, "again", "restore", file, "--key", key, "--json")))
+    assert again.type("sync").code == 0  # paused: only who must never be sent leaves
+    assert people_sent(again) == sent
+    assert again.type("resume", "--all").code == 0
+    again.type("sync")
+    assert people_sent(again) == sent
+
+
+def people_sent(shop: Shop) -> dict[str, int]:
+    return {one["sync"]: one["people_sent"] for one in shop.type("status", "--json").facts["syncs"]}
+
+
 def test_an_erasure_that_stands_beside_the_backup_is_made_again(erased_since: tuple[Shop, Path]) -> None:
     shop, file = erased_since
     told = restore(shop, file)

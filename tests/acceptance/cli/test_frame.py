@@ -50,6 +50,14 @@ def test_an_example_to_type_stays_readable_and_what_was_typed_does_not(empty: Ty
     assert "ann@example.com" not in empty("audiences", "show", "ann@example.com").err
 
 
+@pytest.mark.parametrize("words", [("results", "--to", "out"), ("hooks", "send"), ("restore", __file__)])
+def test_what_only_the_machine_of_the_space_can_do_says_so(typed: Typed, words: tuple[str, ...]) -> None:
+    assert run([*words, "--space", "http://127.0.0.1:9/shop"]) == 2
+    told = typed.capture.readouterr().err
+    assert "[only_on_its_machine]" in told
+    assert "Run it there" in told
+
+
 def test_a_path_that_cannot_be_used_is_told(typed: Typed, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert run(["init", str(tmp_path / "file" / "shop")]) == 1

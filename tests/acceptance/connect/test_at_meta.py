@@ -135,6 +135,17 @@ def test_sharing_refused(synced: Shop, account: str, code: int) -> None:
     assert synced.type("destinations", "share", "vip", "--with", account).code == code
 
 
+@pytest.mark.parametrize("which", ["unknown", "its own"])
+def test_an_account_that_meta_does_not_share_with_is_named_with_what_to_do(synced: Shop, which: str) -> None:
+    other, wrong = another_account(synced), "act_999" if which == "unknown" else synced.meta.ad_account
+    told = synced.type("destinations", "share", "vip", "--with", other, "--with", wrong)
+    assert (told.code, "[audience_not_shareable]" in told.err) == (1, True)
+    assert f"vip@main: Meta does not share the audience {synced.audience()} with one of {other}, {wrong}" in told.err
+    assert "Check the id" in told.err
+    assert "report" not in told.err
+    assert synced.type("destinations", "shares", "vip", "--json").facts["shared_with"] == []
+
+
 def test_nothing_to_share_yet(shop: Shop) -> None:
     told = shop.type("destinations", "share", "vip", "--with", "act_1")
     assert (told.code, "has no audience at Meta" in told.err) == (2, True)

@@ -171,6 +171,24 @@ def test_who_is_gone_is_told_nothing_more_until_a_person_says_so(typed: Typed, r
     assert typed.done("hooks", "failed", "--json").facts["letters"] == []
 
 
+def test_times_in_tables_are_utc_wherever_the_space_is(typed: Typed, receiver: Receiver) -> None:
+    settings = typed.folder / "guestlist.yaml"
+    settings.write_text(settings.read_text().replace("time_zone: UTC", "time_zone: Asia/Tokyo"))
+    typed.add(receiver)
+    typed.say(u1="gold")
+    receiver.answers = [410]
+    assert typed("hooks", "send").code == 1
+    (letter,) = typed.done("hooks", "failed", "--json").facts["letters"]
+    told = typed.done("hooks", "failed").out
+    assert "refused, UTC" in told
+    assert str(letter["at"])[:16].replace("T", " ") in told
+    typed.done("hooks", "retry", "crm")
+    assert typed.send() == {"crm": (1, None)}
+    told = typed.done("hooks", "list").out
+    assert "last sent, UTC" in told
+    assert str(typed.hook()["sent_at"])[:16].replace("T", " ") in told
+
+
 @pytest.mark.usefixtures("no_waits")
 def test_of_a_request_that_is_refused_only_the_people_at_fault_are_held_back(typed: Typed, receiver: Receiver) -> None:
     typed.add(receiver)

@@ -61,13 +61,13 @@ STOPS = {
         arrange=fault("revoke", subcode=460),
         remedy=connect_with_a_new_token,
         code="meta_password_changed",
-        says=("Make a new token", "guestlist destinations connect"),
+        says=("Make a new token", "guestlist destinations reconnect main"),
     ),
     "token expired": Stop(
         arrange=fault("expire"),
         remedy=connect_with_a_new_token,
         code="meta_token_expired",
-        says=("guestlist destinations connect",),
+        says=("guestlist destinations reconnect main",),
     ),
     "terms before the audience is made": Stop(
         arrange=terms(False),

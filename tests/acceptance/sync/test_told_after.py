@@ -76,3 +76,27 @@ def test_rows_are_counted_once_however_often_they_are_sent(shop: Shop) -> None:
     shop.want("t0", "t1")
     entering = shop.rows_of(shop.wanted) - one["added_rows"]
     assert 0 < shop.sync()["in_doubt_rows"] <= entering
+
+
+def test_an_audience_of_two_destinations_has_a_line_for_each(shop: Shop) -> None:
+    assert shop.connect("other", account=str(shop.meta.post("accounts", name="Other")["ad_account"])).code == 0
+    shop.want("t0", sync="[main, other]")
+    assert shop.type("sync").code == 0
+    told = shop.type("status").out
+    assert [line.split("  ")[0] for line in told.splitlines() if line.startswith("VIP")] == [
+        "VIP @ main",
+        "VIP @ other",
+    ]
+
+
+def test_each_line_about_an_error_names_its_sync(shop: Shop) -> None:
+    shop.want("t0")
+    shop.want("t1", key="gold", name="Gold")
+    assert shop.type("sync").code == 0
+    shop.meta.fault("error", method="GET", path="/[0-9]+$", code=2)
+    told = shop.type("status")
+    assert told.code == 1
+    for sync in ("vip@main", "gold@main"):
+        (line,) = [line for line in told.out.splitlines() if line.startswith(f"{sync}:")]
+        assert "Meta's service is unavailable" in line
+        assert line.count(sync) == 1

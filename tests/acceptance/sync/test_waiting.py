@@ -33,7 +33,7 @@ def test_it_goes_on_by_itself_until_all_is_right(shop: Shop, minutes: list[float
 def test_it_waits_no_longer_than_it_may(shop: Shop, minutes: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rounds, "stopwatch", lambda: lambda: 60.0 * len(minutes))
     shop.meta.fault("throttle", path="/users$", minutes=50_000, times=100)
-    told = shop.type("sync", "--wait", "--timeout", "2m", "--json")
+    told = shop.type("sync", "--wait", "--timeout", "120s", "--json")
     assert (told.code, told.facts["syncs"][0]["state"]) == (4, "waiting")
     assert len(minutes) == 2
 
@@ -44,7 +44,7 @@ def test_it_does_not_wait_for_a_person(shop: Shop, minutes: list[float]) -> None
     assert (told.code, told.facts["syncs"][0]["error"]["code"], minutes) == (1, "meta_password_changed", [])
 
 
-@pytest.mark.parametrize("text", ["soon", "10", "-1m", "1 month"])
+@pytest.mark.parametrize("text", ["soon", "10", "-1m", "1 month", "0s"])
 def test_a_timeout_is_an_amount_of_time(shop: Shop, text: str) -> None:
     told = shop.type("sync", "--wait", "--timeout", text)
     assert (told.code, "[bad_timeout]" in told.err) == (2, True)

@@ -106,6 +106,30 @@ def unconnected(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield one
 
 
+def test_a_definition_is_told_all_its_mistakes_and_once_written_is_no_edit_in_the_files(page: Page) -> None:
+    page.synced()
+    wrong = "key: fresh\nnmae: Fresh\nwho: { event: Bought, wihtin: 7 }\nsync: { to: mian, evry: 1h }\n"
+    refused = page.ask("PUT", "/audiences/fresh/definition", yaml=wrong)
+    assert (refused["status"], refused["code"]) == (422, "definition_mistakes")
+    assert {one["at"]: one["suggestion"] for one in refused["mistakes"]} == {
+        "fresh.yaml: nmae": "Did you mean `name`?",
+        "fresh.yaml: who.wihtin": "Did you mean `within`?",
+        "fresh.yaml: sync.evry": "Did you mean `every`?",
+        "fresh.yaml: sync.to": "Did you mean `main`?",
+    }
+    right = "key: fresh\nname: Fresh\nowner: page\nwho: { event: Bought }\nsync: { to: main, every: 1h }\n"
+    assert page.ask("PUT", "/audiences/fresh/definition", yaml=right)["status"] == 200
+    (page.served.folder / "audiences" / "viewers.yaml").write_text("key: viewers\nwho: { event: Viewed }\n")
+
+    def edits() -> list[str]:
+        return [one["about"] for one in page.ask("GET", "/audit", actor="unknown")["entries"]]
+
+    page.until(lambda _: "audiences/viewers.yaml: viewers" in edits())
+    assert [one for one in edits() if "fresh" in one or "buyers" in one or "destinations" in one] == []
+    written = [one["about"] for one in page.ask("GET", "/audit", action="audience written")["entries"]]
+    assert written == ["fresh", "buyers"]
+
+
 def test_connected_by_a_token_and_disconnected(page: Page) -> None:
     told = page.connect()
     assert (told["status"], told["account"], told["terms_accepted"]) == (200, page.meta.ad_account, True)

@@ -250,6 +250,24 @@ def test_what_is_told(desk: Desk, mail: Post, happens: Callable[[Journal], None]
     assert all("What to do: " in text for _, text in mail.got)
 
 
+def test_a_file_that_stays_mistaken_is_told_once_and_once_that_it_is_over(desk: Desk, mail: Post) -> None:
+    alerts(desk.space.folder, mail=mail)
+    file = desk.space.audiences / "vip.yaml"
+    file.write_text("key: vip\nwho: { traitt: email, equals: jane@example.org }\n")
+    desk.look()
+    desk.look(later=50 * MINUTE)
+    assert mail.got == []  # whoever edits it may be at it still
+    for _ in range(3):
+        desk.look(later=15 * MINUTE)
+    what = "The file of the audience 'vip' has a mistake, so what it says now is not gone by"
+    assert mail.subjects == [f"Guestlist shop: {what}"]
+    assert "What to do: See the mistake, and correct it: guestlist audiences check" in mail.got[0][1]
+    assert "jane" not in mail.got[0][1]
+    file.write_text("key: vip\nwho: { trait: email, equals: jane@example.org }\n")
+    desk.look(later=MINUTE)
+    assert mail.subjects[1:] == [f"Guestlist shop: solved: {what}"]
+
+
 def test_a_paused_sync_is_no_news(desk: Desk, mail: Post) -> None:
     alerts(desk.space.folder, mail=mail)
     desk.set(at_once)

@@ -77,6 +77,7 @@ def test_cron_goes_by_the_clock_on_the_wall_of_the_space(shop: Shop, clock: SetC
         for step, times in steps.items():
             clock.instant = at(step)
             comes_to(kept, {"wall": times} if times else {})
+        assert runs(kept) == {"wall": max(steps.values())}
 
 
 @pytest.mark.parametrize("schedule", ['cron: "*/15 * * * *"', "every: on_change"])

@@ -51,7 +51,7 @@ def test_one_that_hangs_while_it_writes_its_records_is_ended_or_waited_for(
 ) -> None:
     """It holds the journal's lock, so it cannot be fenced off; what is waited for goes on where it was."""
     shop.want("t0", "t1", sync="{ to: main, every: 15m }")
-    words = ("--hung-after", 8, *(["--leave-hung"] if left else []))
+    words = ("--hung-after", "8s", *(["--leave-hung"] if left else []))
     first = serve(*words, dies=STOPPED)
     ready(first)
     until(lambda: first.said("synced", state="done"))

@@ -52,6 +52,9 @@ def test_a_pause_ends_when_it_was_said_to(shop: Shop) -> None:
 def test_without_the_service_a_paused_sync_says_so(shop: Shop) -> None:
     shop.want("t0")
     assert shop.type("pause", "vip").code == 0
+    named = shop.type("sync", "vip").out
+    assert "guestlist resume vip@main\n" in named
+    assert "guestlist sync vip@main --anyway\n" in named
     for words, code, state, sends in (
         (("vip",), 1, "paused", False),
         ((), 0, "paused", False),

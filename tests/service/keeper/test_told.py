@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from tests.acceptance.sync.kit import Shop
 
-from .conftest import until
+from .conftest import BATCH, until
 
 
 def sync_of(told: httpx.Client, key: str = "vip") -> dict[str, Any]:
@@ -31,6 +31,19 @@ def test_a_sync_is_run_when_told_and_says_how_it_stands(shop: Shop, told: httpx.
     assert [call["state"] for call in calls] == ["applied"] * len(calls)
     assert sum(call["rows"] for call in calls) == run["taken"] == after["taken"]
     assert [call for call in calls if call["seconds"] is None or call["invalid"]] == []
+
+
+def test_what_a_run_left_when_it_stopped_waits_until_it_is_sent(shop: Shop, told: httpx.Client) -> None:
+    shop.meta.fault("error", path="/users$", nth=2, code=190, subcode=460)
+    told.post("/syncs/run", json={"key": "vip"})
+    until(lambda: sync_of(told)["error"] and sync_of(told)["counted_at"])
+    stopped, every = sync_of(told), shop.rows_of(shop.wanted)
+    assert (stopped["taken"], stopped["waiting"], stopped["running"]) == (BATCH, every - BATCH, False)
+
+    shop.meta.clear_faults()
+    assert shop.type("doctor").code == 0
+    until(lambda: sync_of(told)["last_right"])
+    assert (sync_of(told)["taken"], sync_of(told)["waiting"]) == (every, 0)
 
 
 def test_what_would_be_sent_is_the_same_beside_the_service(shop: Shop, told: httpx.Client) -> None:

@@ -43,7 +43,7 @@ def test_a_hook_from_its_first_day_to_its_last(receiver: Receiver, shop: Shop, t
     assert told.post("/hooks/crm/test").json() == {
         "name": "crm", "taken": True, "code": "http_200", "in_words": "was taken"
     }  # fmt: skip
-    rotated = by_url(told, shop, "hooks", "rotate", "crm", "--overlap", 1, "--json").facts
+    rotated = by_url(told, shop, "hooks", "rotate", "crm", "--overlap", "60m", "--json").facts
     assert (rotated["overlap_hours"], rotated["secret"] == secret) == (1, False)
     assert told.get("/hooks/letters", params={"name": "crm"}).json()["letters"] == []
     assert told.post("/hooks/crm/retry").json() == {"name": "crm", "letters": 0}

@@ -84,6 +84,17 @@ def test_a_sync_beside_a_service_is_run_by_it(shop: Shop, told: httpx.Client) ->
     assert told_by(told, "sync ordered") == ["command line", "key test"]
 
 
+def test_a_paused_sync_that_is_named_ends_with_1_and_says_how_it_runs_again(shop: Shop, told: httpx.Client) -> None:
+    assert shop.type("pause", "vip").code == 0
+    for named in (shop.type("sync", "vip"), by_url(told, shop, "sync", "vip@main")):
+        assert named.code == 1
+        assert named.out.strip() == "vip@main is paused: it runs once it is resumed (guestlist resume vip@main)."
+    assert shop.type("sync", "vip", "--json").facts["paused"] == ["vip@main"]
+    every = shop.type("sync")
+    assert (every.code, "The service runs vip@main now." in every.out) == (0, True)  # it rests, as people want it
+    assert shop.uploads() == []
+
+
 def test_whoever_waits_ends_as_a_run_here_would(shop: Shop, told: httpx.Client) -> None:
     ended = by_url(told, shop, "sync", "--wait", "--timeout", "2m", "--json")
     (one,) = ended.facts["syncs"]

@@ -233,7 +233,7 @@ def mistakes_of(text: str) -> list[tuple[str, str, str]]:
 def test_all_mistakes_are_told_at_once() -> None:
     text = "kee: a\nwho: {all: [{event: A, within: 7}, {trait: x, gt: 5}]}\nsync: {to: main, mode: mirrr}"
     paths = [path for path, _, _ in mistakes_of(text)]
-    assert paths == ["kee", "key", "who.all[0].within", "who.all[1].gt", "sync.mode"]
+    assert paths == ["kee", "who.all[0].within", "who.all[1].gt", "sync.mode"]
 
 
 def test_a_folder_is_checked_as_a_whole(tmp_path: Path) -> None:
@@ -253,6 +253,31 @@ def test_a_folder_is_checked_as_a_whole(tmp_path: Path) -> None:
         "a.yaml: who: asks about the audience `loyl`, which is not here. Did you mean `loyal`?",
         "a.yaml: sync.to: `mian` is not a connected destination. Did you mean `main`?",
     ]
+
+
+def test_one_misspelt_key_hides_no_other_mistake(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(
+        "key: a\nnmae: [A]\nwho: {evnt: A, within: 7}\nsync: [{to: mian, evry: never}, {too: man, mode: foo}]",
+        encoding="utf-8",
+    )
+    (tmp_path / "b.yaml").write_text("key: b\nowner: me\nwho: {member_of: aa}", encoding="utf-8")
+    with pytest.raises(DefinitionError) as caught:
+        document.read_folder(tmp_path, destinations=["main"])
+    said = [str(mistake) for mistake in caught.value.mistakes]
+    for told in (
+        "a.yaml: nmae: is not known here. Did you mean `name`?",
+        "a.yaml: name: must be text, not a list.",
+        "a.yaml: who.within: must be an amount of time",
+        "a.yaml: sync[0].evry: is not known here. Did you mean `every`?",
+        "a.yaml: sync[0].every: must be",
+        "a.yaml: sync[0].to: `mian` is not a connected destination. Did you mean `main`?",
+        "a.yaml: sync[1].too: is not known here. Did you mean `to`?",
+        "a.yaml: sync[1].mode: must be one of",
+        "a.yaml: sync[1].to: `man` is not a connected destination. Did you mean `main`?",
+        "b.yaml: owner: must be one of",
+        "b.yaml: who: asks about the audience `aa`, which is not here. Did you mean `a`?",
+    ):
+        assert any(line.startswith(told) for line in said), (told, said)
 
 
 def test_a_good_folder(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -65,6 +66,22 @@ def test_what_was_taken_is_taken_however_long_the_rest_of_the_answer_is(serve: S
 def test_a_handshake_that_does_not_end_is_ended(serve: Serve) -> None:
     # The beginning of a record of TLS that is 16 KB long, and comes byte by byte.
     (answer,) = posted(serve(b"\x16\x03\x03\x3f\xff", b"\x02"), scheme="https")
+    assert (answer.verdict, answer.code) == (Verdict.LATER, "timed_out")
+
+
+def test_looking_up_the_address_is_part_of_the_time_that_a_request_may_take() -> None:
+    def late(_host: str, _port: int) -> Sequence[str]:
+        time.sleep(0.3)
+        return ["127.0.0.1"]
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as asked:
+        asked.settimeout(0)
+        poster = Poster(lambda: ["127.0.0.1", "hooks.example.org"], resolve=late, seconds=0.2)
+        url = f"http://hooks.example.org:{asked.getsockname()[1]}/"
+        answer = poster.post(url, b"{}", {}, now=NOW)
+        poster.close()
+        with pytest.raises(BlockingIOError):
+            asked.accept()
     assert (answer.verdict, answer.code) == (Verdict.LATER, "timed_out")
 
 

@@ -76,8 +76,14 @@ def test_an_unknown_error_may_have_been_done_and_is_named_by_its_numbers() -> No
 def test_every_row_finds_itself_and_speaks_plainly(rule: Rule) -> None:
     assert verdict_of(rule.code, rule.subcode) is rule
     assert re.fullmatch(r"meta_[a-z_]+", rule.name)
+    assert rule.happened.endswith(".")
+    assert rule.next_step.endswith(".") or re.search(
+        r"guestlist [a-z]+( [a-z]+)?( --[a-z-]+| [A-Z]+)*$", rule.next_step
+    )
+    assert not re.search(r"guestlist [a-z]+( [a-z]+| --[a-z-]+| [A-Z]+)*\.$", rule.next_step), (
+        "what is pasted has no full stop"
+    )
     for text in (rule.happened, rule.next_step):
-        assert text.endswith(".")
         assert not re.search(r"ledger|journal|epoch|verdict|maybe|settle", text)
 
 
@@ -103,7 +109,9 @@ def test_what_a_person_reads() -> None:
     assert "190/460" in error.message
     assert "AbC" in error.message
     assert error.nothing_lost == "Nothing is lost; 12,345 rows wait."
-    assert "guestlist destinations connect" in error.next_step
+    assert error.next_step.endswith("run: guestlist destinations reconnect NAME")
+    named = as_error(verdict_of(190, 460), thing="destination main", destination="main")
+    assert named.next_step.endswith("run: guestlist destinations reconnect main")
 
 
 @pytest.mark.parametrize("verdict", list(Verdict))

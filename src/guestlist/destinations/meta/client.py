@@ -82,6 +82,7 @@ class Connection:
     graph_url: str = GRAPH_URL
     version: str = API_VERSION
     proxy: str | None = None
+    destination: str | None = None  # under which name it is connected, for what errors tell people to type
 
     def __post_init__(self) -> None:
         if not on_this_machine(self.graph_url) and self.graph_url.rstrip("/") != GRAPH_URL:
@@ -302,7 +303,7 @@ class MetaClient:
     def _ask(self, method: Method, path: str, params: Mapping[str, Any], thing: str) -> Mapping[str, Any]:
         reply = self.call(method, path, params)
         if reply.outcome is not Outcome.APPLIED:
-            raise failure(reply, thing=thing)
+            raise failure(reply, thing=thing, destination=self._at.destination)
         return reply.body
 
     def _proof(self) -> str:
@@ -310,10 +311,11 @@ class MetaClient:
         return hmac.new(secret.encode(), self._at.token.reveal().encode(), hashlib.sha256).hexdigest()
 
 
-def failure(reply: Reply, *, thing: str, waiting: int | None = None) -> MetaError:
+def failure(reply: Reply, *, thing: str, waiting: int | None = None, destination: str | None = None) -> MetaError:
     """A reply that is not APPLIED, as an error for a person."""
     if reply.rule is not None:
-        return MetaError(reply, as_error(reply.rule, thing=thing, waiting=waiting, trace=reply.trace))
+        told = as_error(reply.rule, thing=thing, waiting=waiting, trace=reply.trace, destination=destination)
+        return MetaError(reply, told)
     code, happened = _NO_RULE[reply.outcome is Outcome.NOT_SENT]
     happened = f"{thing}: {happened} ({reply.cause})."
     return MetaError(reply, GuestlistError(code, happened, next_step=_AGAIN, nothing_lost=kept(waiting)))
@@ -323,7 +325,7 @@ _NO_RULE = {
     True: ("meta_unreachable", "Meta cannot be reached"),
     False: ("meta_answer_lost", "Meta's answer was lost or unreadable"),
 }
-_AGAIN = "Guestlist tries again by itself. If it goes on, check the network, then run: guestlist doctor."
+_AGAIN = "Guestlist tries again by itself. If it goes on, check the network, then run: guestlist doctor"
 
 
 def is_account_id(text: str) -> bool:

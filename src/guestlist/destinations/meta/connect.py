@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 _NOT_CONNECTED = "Nothing was changed: the destination is as it was before."
 _BAD_PARAMETER, _NO_OBJECT, _NO_PERMISSION = 100, 33, 200
+_ANOTHER_TOKEN = (
+    f"Make a new token with {NEEDED}, best one of a system user (docs/connect-meta.md), and connect with that."
+)
 _TERMS = "https://business.facebook.com/ads/manage/customaudiences/tos/?act="
 
 
@@ -75,14 +78,15 @@ def kept_credentials(vault: Vault, destination: str) -> Credentials:
     return Credentials(token=found, app_secret=vault.load(app_secret))
 
 
-def connection(settings: DestinationSettings, credentials: Credentials) -> Connection:
-    """How to reach the account. Refuses any host but Meta's and this machine."""
+def connection(settings: DestinationSettings, credentials: Credentials, name: str) -> Connection:
+    """How to reach the account of the destination `name`. Refuses any host but Meta's and this machine."""
     return Connection(
         ad_account=settings.account,
         token=credentials.token,
         app_secret=credentials.app_secret,
         graph_url=settings.graph_url,
         version=settings.version,
+        destination=name,
     )
 
 
@@ -160,4 +164,7 @@ def _explained(error: MetaError, account: str) -> GuestlistError:
 
 
 def _refused(error: GuestlistError) -> GuestlistError:
-    return GuestlistError(error.code, error.message, nothing_lost=_NOT_CONNECTED, next_step=error.next_step)
+    """Another token is what helps, and it is given as this one was: there may be no destination yet to reconnect."""
+    another = "destinations reconnect" in error.next_step
+    step = _ANOTHER_TOKEN if another else error.next_step
+    return GuestlistError(error.code, error.message, nothing_lost=_NOT_CONNECTED, next_step=step)

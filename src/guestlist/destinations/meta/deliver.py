@@ -343,7 +343,7 @@ class Delivery:
             return _End.AGAIN
         self._unknown += verdict is Verdict.UNKNOWN
         if verdict.stops or verdict is Verdict.SPLIT or self._unknown >= TRIES_WHEN_UNKNOWN:
-            self._report.error = failure(reply, thing=self.terms.sync, waiting=waiting)
+            self._report.error = self._failed(reply, waiting)
             return _End.STOPPED
         self._failures += 1
         return self._wait_after(reply)
@@ -361,9 +361,12 @@ class Delivery:
             self.journal.save_pause(Pause(account=self.account, not_before=until, reason=reason))
         if self._failures >= _FAILURES_IN_A_ROW:
             self._report.again_at = max(until, now + 60 * _SECOND)
-            self._report.error = failure(reply, thing=self.terms.sync)
+            self._report.error = self._failed(reply)
             return _End.LATER
         return _End.AGAIN
+
+    def _failed(self, reply: Reply, waiting: int | None = None) -> GuestlistError:
+        return failure(reply, thing=self.terms.sync, waiting=waiting, destination=self.terms.destination)
 
     def _may_send(self, direction: Direction) -> bool:
         """Wait as long as Meta asks; False where that is longer than this run may last."""

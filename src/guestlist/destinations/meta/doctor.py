@@ -89,7 +89,7 @@ def _token(facts: TokenFacts, now: int) -> Line:
         check="token",
         health=Health.WARNING,
         found=found,
-        next_step="Make a new token, best one of a system user that does not expire: guestlist destinations reconnect.",
+        next_step="Make a new token, best one of a system user that does not expire: guestlist destinations reconnect NAME",
         code="meta_token_expires_soon",
     )
 

@@ -60,11 +60,14 @@ def judge(exodus: Exodus, causes: frozenset[Cause], plan: str, earlier: Held | N
     return Verdict(held=Held(plan=kept_id, causes=causes, shown=exodus.left), share=share)
 
 
+def there(ledger: Table) -> Table:
+    """The rows that Meta has from us, or may have; those not of which only a restored ledger thinks so."""
+    return ledger.filter((ledger.live != 0) & (ledger.reason.isnull() | (ledger.reason != IN_DOUBT)))
+
+
 def exodus(given: Relations) -> Table:
     """(sync, at_meta, left) counted in people."""
-    # People of whom only a restored ledger thinks that they may be there cannot be seen leaving.
-    known = given.ledger.reason.isnull() | (given.ledger.reason != IN_DOUBT)
-    live = given.ledger.filter((given.ledger.live != 0) & known)
+    live = there(given.ledger)
     people = given.ledger_person.semi_join(live, ["sync", "row_key"]).select("sync", "profile_id").distinct()
     left = people.anti_join(given.wanted_person, ["sync", "profile_id"])
     left = left.anti_join(given.listed_person, ["sync", "profile_id"])

@@ -5,6 +5,7 @@ Texts and HTTP statuses are never looked at: Meta translates and rewords the fir
 Source: Meta's error reference, the custom audience guides, and recorded answers.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -43,7 +44,7 @@ TRIES_WHEN_UNKNOWN = 3
 class Rule:
     """One row of the table.
 
-    `maybe_done`: the answer does not prove that nothing was done, so the rows of the request are in doubt.
+    `next_step`: NAME in it stands for the destination, as one types it. `maybe_done`: the answer does not prove that nothing was done, so the rows of the request are in doubt.
     `wait`: seconds to leave Meta alone at least, where headers say nothing longer.
     """
 
@@ -57,16 +58,16 @@ class Rule:
     wait: int = 0
 
 
-_RECONNECT = "Make a new token and run: guestlist destinations connect."
+_RECONNECT = "Make a new token and run: guestlist destinations reconnect NAME"
 _ITSELF = "Nothing to do: Guestlist tries again by itself."
 _WAITS = "Nothing to do: Guestlist waits as long as Meta asks and goes on by itself."
 _RENEWS = "Nothing to do: Guestlist starts a new upload by itself."
 _REPORT = "Run: guestlist doctor. If it finds nothing, report this code with the trace id."
-_LIST_TERMS = "Someone with a role in the business opens https://business.facebook.com/ads/manage/customaudiences/tos/, accepts, and runs: guestlist sync."
-_ASK_ROLE = "Ask an admin of the ad account for a role that manages ads, then run: guestlist doctor."
+_LIST_TERMS = "Someone with a role in the business opens https://business.facebook.com/ads/manage/customaudiences/tos/, accepts, and runs: guestlist sync"
+_ASK_ROLE = "Ask an admin of the ad account for a role that manages ads, then run: guestlist doctor"
 _TIER = "Ask Meta for more access for the app (App Review), or use an ad account the app's owner administers."
 _FLAGGED = "Change its name and description, or appeal in Audience Manager. Until then stop ads that use it: Meta may refuse removals too."
-_OAUTH = "Start again: guestlist destinations connect."
+_OAUTH = "Start the login again."
 
 _R = Rule
 _V = Verdict
@@ -105,24 +106,24 @@ TABLE: tuple[Rule, ...] = (
     _R(100, 1713098, _V.FIX_DATA, "meta_bad_rule", "Meta cannot read the audience's rule.", _REPORT),
     _R(194, None, _V.FIX_DATA, "meta_missing_parameter", "Meta misses a parameter in the request.", _REPORT),
     # a setting, here or at Meta
-    _R(3, None, _V.FIX_CONFIG, "meta_app_cannot", "The app has no Marketing API product, or too low an access tier.", "Add the Marketing API to the app in Meta's app dashboard, then run: guestlist doctor."),
+    _R(3, None, _V.FIX_CONFIG, "meta_app_cannot", "The app has no Marketing API product, or too low an access tier.", "Add the Marketing API to the app in Meta's app dashboard, then run: guestlist doctor"),
     _R(5, None, _V.FIX_CONFIG, "meta_address_not_allowed", "The app's settings do not allow calls from this machine's address.", "Add the address to the app's allow-list in Meta's app dashboard."),
-    _R(100, 33, _V.FIX_CONFIG, "meta_not_found", "Meta does not have this object, or the token may not see it.", "If the audience was deleted at Meta, run: guestlist sync --full. If not, check the token's role with: guestlist doctor."),
+    _R(100, 33, _V.FIX_CONFIG, "meta_not_found", "Meta does not have this object, or the token may not see it.", "Check the token's role with: guestlist doctor. If the audience was deleted at Meta, run: guestlist sync --full"),
     _R(100, 1713228, _V.FIX_CONFIG, "meta_flagged", "Meta flagged this audience and lets nobody edit it.", _FLAGGED),
     _R(100, 1713230, _V.FIX_CONFIG, "meta_flagged", "Meta flagged this audience and takes no upload for it.", _FLAGGED),
     _R(100, 1713231, _V.FIX_CONFIG, "meta_flagged", "Meta flagged this audience and lets nobody change its name or rule.", _FLAGGED),
     _R(100, 1713232, _V.FIX_CONFIG, "meta_flagged", "Meta flagged this audience and makes no lookalike from it.", _FLAGGED),
     _R(100, 1359207, _V.FIX_CONFIG, "meta_deleted_in_targeting", "An ad set targets an audience that was deleted.", "Take it out of the ad set at Meta."),
     _R(100, 1815089, _V.FIX_CONFIG, "meta_invalid_in_targeting", "An ad set targets an audience that cannot be used.", "Take it out of the ad set at Meta."),
-    _R(101, None, _V.FIX_CONFIG, "meta_bad_app", "Meta does not know the app.", "Check the app id, then run: guestlist destinations connect."),
-    _R(104, None, _V.FIX_CONFIG, "meta_bad_proof", "The app secret does not belong to the token, or is missing.", "Give the app secret of the app that made the token: guestlist destinations connect --app-secret-file."),
+    _R(101, None, _V.FIX_CONFIG, "meta_bad_app", "Meta does not know the app.", "Check the app id, make a token by that app, and run: guestlist destinations reconnect NAME"),
+    _R(104, None, _V.FIX_CONFIG, "meta_bad_proof", "The app secret does not belong to the token, or is missing.", "Give token and app secret of one app: guestlist destinations reconnect NAME --token-file FILE --app-secret-file FILE"),
     _R(270, None, _V.FIX_CONFIG, "meta_development_tier", "The app's access tier does not allow this for this ad account.", _TIER),
     _R(1487366, None, _V.FIX_CONFIG, "meta_audience_deleted", "The audience was deleted at Meta.", "Run: guestlist sync --full, which makes it anew."),
-    _R(2500, None, _V.FIX_CONFIG, "meta_bad_path", "Meta does not know this path, or no token was sent.", "Check api_version and the token with: guestlist doctor."),
+    _R(2500, None, _V.FIX_CONFIG, "meta_bad_path", "Meta does not know this path, or no token was sent.", "Check api_version and the token with: guestlist doctor"),
     _R(2635, None, _V.FIX_CONFIG, "meta_version_ended", "Meta has switched off this version of its API.", "Set a newer api_version in guestlist.yaml, or update Guestlist."),
     _R(2650, None, _V.FIX_CONFIG, "meta_wrong_kind", "The audience at Meta was made from another kind of list, which Meta does not mix.", "Let Guestlist make its own audience: set adopt: false."),
     _R(2650, 1870144, _V.FIX_CONFIG, "meta_too_large_to_replace", "The audience is too large to be replaced in one go.", "Use the ordinary sync, which adds and removes."),
-    _R(2654, None, _V.FIX_CONFIG, "meta_not_created", "Meta did not create the audience.", "Check that the account has fewer than 500 customer lists, then run: guestlist sync."),
+    _R(2654, None, _V.FIX_CONFIG, "meta_not_created", "Meta did not create the audience.", "Check that the account has fewer than 500 customer lists, then run: guestlist sync"),
     # the token, or what it may do
     _R(10, None, _V.RECONNECT, "meta_no_permission", "The app may no longer do this.", _RECONNECT),
     _R(100, 36007, _V.RECONNECT, "meta_login_expired", "The login at Meta took too long.", _OAUTH),
@@ -131,26 +132,26 @@ TABLE: tuple[Rule, ...] = (
     _R(102, None, _V.RECONNECT, "meta_token_invalid", "Meta no longer accepts the token.", _RECONNECT),
     _R(190, None, _V.RECONNECT, "meta_token_invalid", "Meta does not accept the token.", _RECONNECT),
     _R(190, 458, _V.RECONNECT, "meta_app_removed", "The person whose token this is has removed the app.", _RECONNECT),
-    _R(190, 459, _V.RECONNECT, "meta_login_needed", "Meta wants the person whose token this is to log in.", "That person logs in at facebook.com, then run: guestlist doctor."),
-    _R(190, 460, _V.RECONNECT, "meta_password_changed", "The password of the connected account was changed, or Meta ended its session for safety.", "Make a new token, best one of a system user, which has no password, and run: guestlist destinations connect."),
+    _R(190, 459, _V.RECONNECT, "meta_login_needed", "Meta wants the person whose token this is to log in.", "That person logs in at facebook.com, then run: guestlist doctor"),
+    _R(190, 460, _V.RECONNECT, "meta_password_changed", "The password of the connected account was changed, or Meta ended its session for safety.", "Make a new token, best one of a system user, which has no password, and run: guestlist destinations reconnect NAME"),
     _R(190, 463, _V.RECONNECT, "meta_token_expired", "The token has expired.", _RECONNECT),
-    _R(190, 464, _V.RECONNECT, "meta_not_confirmed", "The person whose token this is has not confirmed their account at Meta.", "That person confirms it at facebook.com, then run: guestlist doctor."),
+    _R(190, 464, _V.RECONNECT, "meta_not_confirmed", "The person whose token this is has not confirmed their account at Meta.", "That person confirms it at facebook.com, then run: guestlist doctor"),
     _R(190, 467, _V.RECONNECT, "meta_logged_out", "The token ended because its person logged out.", _RECONNECT),
     _R(190, 492, _V.RECONNECT, "meta_role_lost", "The person whose token this is has lost their role.", _ASK_ROLE),
     _R(200, None, _V.RECONNECT, "meta_no_permission", "The token may not do this in this ad account.", _ASK_ROLE),
     _R(273, None, _V.RECONNECT, "meta_not_admin", "The token's person is not an admin of the ad account.", _ASK_ROLE),
-    _R(294, None, _V.RECONNECT, "meta_no_ads_management", "The token lacks ads_management, or the app lacks access to the Marketing API.", "Make a token with ads_management and run: guestlist destinations connect."),
+    _R(294, None, _V.RECONNECT, "meta_no_ads_management", "The token lacks ads_management, or the app lacks access to the Marketing API.", "Make a token with ads_management and run: guestlist destinations reconnect NAME"),
     _R(2654, 1713092, _V.RECONNECT, "meta_no_write_role", "The token may not make audiences in this ad account.", _ASK_ROLE),
     # Meta's terms
     _R(200, 1870034, _V.ACCEPT_TERMS, "meta_terms", "Meta's custom audience terms are not accepted for this account.", _LIST_TERMS),
     _R(200, 1870090, _V.ACCEPT_TERMS, "meta_terms", "Meta's custom audience terms are not accepted for this account.", _LIST_TERMS),
-    _R(200, 1870092, _V.ACCEPT_TERMS, "meta_business_terms", "Meta's business tools terms are not accepted for this account.", "An admin accepts them in Meta's business settings and runs: guestlist sync."),
+    _R(200, 1870092, _V.ACCEPT_TERMS, "meta_business_terms", "Meta's business tools terms are not accepted for this account.", "An admin accepts them in Meta's business settings and runs: guestlist sync"),
     _R(2655, None, _V.ACCEPT_TERMS, "meta_terms", "Meta's custom audience terms are not accepted for this account.", _LIST_TERMS),
     _R(2663, None, _V.ACCEPT_TERMS, "meta_website_terms", "Meta's terms for website and app audiences are not accepted.", "Someone with a role in the business opens https://www.facebook.com/customaudiences/app/tos/ and accepts."),
     _R(2664, None, _V.ACCEPT_TERMS, "meta_corporate_terms", "Meta's corporate terms are not accepted for this business.", "An admin of the business accepts them in Meta's business settings."),
     # a person must look
     _R(200, 1870050, _V.ASK_HUMAN, "meta_no_business", "The ad account does not belong to a business.", "Add it to a business in Meta's business settings."),
-    _R(368, None, _V.ASK_HUMAN, "meta_blocked", "Meta has blocked this for the account or the app as a breach of its policies.", "Look at Account Quality at Meta. Guestlist does not call until you run: guestlist sync."),
+    _R(368, None, _V.ASK_HUMAN, "meta_blocked", "Meta has blocked this for the account or the app as a breach of its policies.", "Look at Account Quality at Meta. Guestlist does not call until you run: guestlist sync"),
     _R(1487301, None, _V.ASK_HUMAN, "meta_not_shared", "The audience is not shared with this ad account.", "Its owner shares it in Audience Manager."),
     _R(1870065, None, _V.ASK_HUMAN, "meta_audience_disabled", "Meta has disabled the audience.", "Look at the audience in Audience Manager."),
     _R(2656, None, _V.ASK_HUMAN, "meta_lookalikes_depend", "Lookalikes were made from this audience, so Meta does not delete it.", "Delete those lookalikes first."),
@@ -193,10 +194,23 @@ def kept(waiting: int | None) -> str:
     return f"Nothing is lost; {counted(waiting, 'row')} {'waits' if waiting == 1 else 'wait'}."
 
 
-def as_error(rule: Rule, *, thing: str, waiting: int | None = None, trace: str | None = None) -> GuestlistError:
+def as_error(
+    rule: Rule, *, thing: str, waiting: int | None = None, trace: str | None = None, destination: str | None = None
+) -> GuestlistError:
     """The rule as an error for a person. `thing` says to what it happened; `waiting` counts rows still to be sent."""
     number = f"{rule.code}/{rule.subcode}" if rule.subcode else f"{rule.code}"
     source = f"(Meta's error {number}, trace {trace})" if trace else f"(Meta's error {number})"
     return GuestlistError(
-        rule.name, f"{thing}: {rule.happened} {source}", next_step=rule.next_step, nothing_lost=kept(waiting)
+        rule.name,
+        f"{thing}: {rule.happened} {source}",
+        next_step=to_type(rule.next_step, destination),
+        nothing_lost=kept(waiting),
     )
+
+
+def to_type(next_step: str, destination: str | None) -> str:
+    """What to do, with the name of the destination in what is to be typed."""
+    return next_step if destination is None else _NAME.sub(lambda _: destination, next_step)
+
+
+_NAME = re.compile(r"\bNAME\b")
