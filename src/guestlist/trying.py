@@ -40,10 +40,10 @@ class AudienceChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """`merged`: people of today who would be one with others, as `merged_into` people. `split`: people who would be several.
+    """`merged`: people of today who would be one with others, as `merged_into` people. `split`: who would be several.
 
-    `split_off`: who comes of them beside themselves; `vanishing`: of whom nothing would count; `appearing`: of whom nothing
-    counts today. So after = before - merged + merged_into + split_off - vanishing + appearing.
+    `split_off`: who comes of them beside themselves; `vanishing`: of whom nothing would count; `appearing`: of whom
+    nothing counts today. So after = before - merged + merged_into + split_off - vanishing + appearing.
     """
 
     before: int

@@ -128,7 +128,7 @@ def try_rules(
 ) -> None:
     """Show what other rules would do: how many people would merge or split, who would enter and leave which audience.
 
-    The file stands for all of identity: what it is without is as usual, and rules of guestlist.yaml that it leaves out are named.
+    The file stands for all of identity: what it is without is as usual, and rules that it leaves out are named.
     Works on a copy, which needs as much room on the disk as the data has. Nothing is changed.
 
     guestlist identity try rules.yaml

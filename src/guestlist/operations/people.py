@@ -218,8 +218,8 @@ class NumberOfPeople(Value):
 class RulesTried(Answer):
     """What other rules would do. `merged`: people of today who would be one with others, as `merged_into` people.
 
-    `split`: people who would be several; `split_off`: who comes of them beside themselves. `vanishing`: of whom nothing would
-    count; `appearing`: of whom nothing counts today. `left_out`: rules of guestlist.yaml that these rules are without.
+    `split`: people who would be several; `split_off`: who comes of them beside themselves. `vanishing`: of whom nothing
+    would count; `appearing`: of whom nothing counts today. `left_out`: rules of guestlist.yaml that these are without.
     """
 
     people: NumberOfPeople
