@@ -18,9 +18,8 @@ from guestlist.operations.audiences import AsOf, Key, Reveal, groups_of
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import FIRST, Export, Limit, Operation, Scope, get
 from guestlist.operations.questions import asked, instant_of, read_one
-from guestlist.operations.standing import expected_size
+from guestlist.operations.sending import Sendable, Sending, sending
 from guestlist.store import Warehouse
-from guestlist.syncing import LEDGER_FILE
 from guestlist.telling import people, slips, wording
 from guestlist.telling.answer import Answer, Page, Value
 from guestlist.telling.people import Person
@@ -35,19 +34,6 @@ class ConditionAlone(Value):
     in_words: tuple[str, ...]
     people: int
     keeps_out: int
-
-
-class Sending(Value):
-    """Of one sync: how many can be sent, who cannot and why, and what size that should come to at Meta.
-
-    `not_chosen`: members of groups that it does not send, such as `holdout`.
-    """
-
-    sync: str
-    people: int
-    cannot: dict[str, int]
-    not_chosen: dict[str, int]
-    expected_at_meta: int | None
 
 
 class KnownBy(Value):
@@ -70,7 +56,10 @@ class Overlap(Value):
 
 
 class Preview(Answer):
-    """What there is to tell of an audience before anything is sent. `notes`: what it names and nobody has."""
+    """What there is to tell of an audience before anything is sent. `notes`: what it names and nobody has.
+
+    `sendable` is told where no destination of its syncs is connected. Neither is told of a day gone by.
+    """
 
     audience: str
     name: str
@@ -81,6 +70,7 @@ class Preview(Answer):
     conditions: tuple[ConditionAlone, ...]
     known_by: KnownBy
     syncs: tuple[Sending, ...]
+    sendable: Sendable | None
     overlaps: tuple[Overlap, ...]
     sample: tuple[Person, ...]
     seconds: float
@@ -140,28 +130,8 @@ class PreviewAudience(Operation[Preview]):
                 "time_zone": desk.space.settings.time_zone,
                 "notes": slips.unheard_of(warehouse, together(definitions, one), read_traits(desk.space.traits)),
             }
-        return Preview.model_validate({**told, "syncs": () if self.as_of else _sending(desk, self.key)})
-
-
-def _sending(desk: Desk, key: str) -> tuple[Sending, ...]:
-    """What would become of the people at each destination that is connected."""
-    space, one = desk.space, read_one(desk.space, key)[1]
-    connected = [sync.to for sync in one.syncs if sync.to in space.settings.destinations]
-    if not connected or not (space.private / LEDGER_FILE).exists():
-        return ()
-    with desk.stores() as syncing:
-        reached = [(bound, syncing.reach(bound)) for bound in syncing.bound() if bound.definition.key == key]
-        known = syncing.records.journal.syncs()
-        return tuple(
-            Sending(
-                sync=bound.key,
-                people=wanted.people,
-                cannot=dict(wanted.cannot),
-                not_chosen=dict(not_chosen),
-                expected_at_meta=expected_size(known, bound.wish.to, wanted.people),
-            )
-            for bound, (wanted, not_chosen) in reached
-        )
+        syncs, sendable = ((), None) if self.as_of else sending(desk, self.key)
+        return Preview.model_validate({**told, "syncs": syncs, "sendable": sendable})
 
 
 class PersonOnSide(Person):

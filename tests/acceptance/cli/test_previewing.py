@@ -67,6 +67,21 @@ def test_preview_as_a_person_reads_it(told: Typed) -> None:
     assert "jane@example.org" in told("audiences", "preview", "both", "--reveal").out
 
 
+def test_preview_says_who_could_be_sent_before_anything_is_connected(told: Typed) -> None:
+    facts = told("audiences", "preview", "both", "--json").facts
+    assert facts["syncs"] == []
+    assert facts["sendable"] == {"people": 1, "cannot": {"has_none": 1}, "not_chosen": {}}
+    out = told("audiences", "preview", "both").out
+    assert "With the usual settings: 1 can be sent (1 no e-mail, phone or ad id)." in out
+    assert "No destination of its syncs" not in out
+    (told.space / "audiences" / "both.yaml").write_text(BOTH + "sync: main\nholdout: 100%\n")
+    facts = told("audiences", "preview", "both", "--json").facts
+    assert facts["sendable"] == {"people": 0, "cannot": {}, "not_chosen": {"holdout": 2}}
+    assert "No destination of its syncs is connected yet" in told("audiences", "preview", "both").out
+    assert not (told.space / ".guestlist" / "unconnected").exists()
+    assert told("audiences", "preview", "both", "--as-of", "2026-01-01", "--json").facts["sendable"] is None
+
+
 def test_preview_records_nobody(told: Typed) -> None:
     told("audiences", "preview", "both")
     with open_space(told.space).open_warehouse() as warehouse:
