@@ -1,12 +1,12 @@
 """An audience looked at before it is sent, beside another, and over time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from guestlist.asking import together
+from guestlist.asking import lines_of_nobody, together
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.insight import difference, overlaps, parts_alone, reach
@@ -56,7 +56,7 @@ class Overlap(Value):
 
 
 class Preview(Answer):
-    """What there is to tell of an audience before anything is sent. `notes`: what it names and nobody has.
+    """What there is to tell of an audience before anything is sent. `notes`: what is in it and holds of nobody.
 
     `sendable` is told where no destination of its syncs is connected. Neither is told of a day gone by.
     """
@@ -97,6 +97,8 @@ class PreviewAudience(Operation[Preview]):
             seconds = gone()
             inline = evaluating.with_others(question, definitions)
             identifier = warehouse.table("identifier")
+            # Of an audience whose file is gone the last stays may still be open.
+            others = {each.key for each in definitions} - {one.key}
             told = {
                 "audience": one.key,
                 "name": one.name,
@@ -112,7 +114,7 @@ class PreviewAudience(Operation[Preview]):
                 ),
                 "known_by": warehouse.read(reach(found, identifier, CONSUMER_DOMAINS)).to_pylist()[0],
                 "overlaps": sorted(
-                    warehouse.read(overlaps(one.key, found, warehouse.table("membership"))).to_pylist(),
+                    warehouse.read(overlaps(others, found, warehouse.table("membership"))).to_pylist(),
                     key=lambda line: (-line["both"], line["audience"]),
                 ),
                 "sample": tuple(
@@ -128,10 +130,17 @@ class PreviewAudience(Operation[Preview]):
                 ),
                 "seconds": round(seconds, 3),
                 "time_zone": desk.space.settings.time_zone,
-                "notes": slips.unheard_of(warehouse, together(definitions, one), read_traits(desk.space.traits)),
+                "notes": tuple(_notes(desk, warehouse, together(definitions, one), plain)),
             }
         syncs, sendable = ((), None) if self.as_of else sending(desk, self.key)
         return Preview.model_validate({**told, "syncs": syncs, "sendable": sendable})
+
+
+def _notes(desk: Desk, warehouse: Warehouse, about: Sequence[Definition], question: Question) -> Iterator[str]:
+    yield from slips.unheard_of(warehouse, about, read_traits(desk.space.traits))
+    trait = question.relations.trait
+    yield from slips.unread_dates(warehouse, trait.filter(trait["at"] <= stamp(trait["at"], question.as_of)), about)
+    yield from lines_of_nobody(desk.space, warehouse, about, at=question.as_of)
 
 
 class PersonOnSide(Person):

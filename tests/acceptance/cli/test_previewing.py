@@ -82,6 +82,15 @@ def test_preview_says_who_could_be_sent_before_anything_is_connected(told: Typed
     assert told("audiences", "preview", "both", "--as-of", "2026-01-01", "--json").facts["sendable"] is None
 
 
+def test_an_audience_whose_file_is_gone_overlaps_nobody(told: Typed) -> None:
+    assert [line["audience"] for line in told("audiences", "preview", "both", "--json").facts["overlaps"]] == [
+        "win_back"
+    ]
+    for name in ("win_back", "germans"):
+        (told.space / "audiences" / f"{name}.yaml").unlink()
+    assert told("audiences", "preview", "both", "--json").facts["overlaps"] == []
+
+
 def test_preview_records_nobody(told: Typed) -> None:
     told("audiences", "preview", "both")
     with open_space(told.space).open_warehouse() as warehouse:
