@@ -23,7 +23,7 @@ from guestlist.store.vault import Vault
 
 JOURNAL_FILE, KEY_FILE = "journal.sqlite", "key"
 # Raise when a rule of identity changes: people are then found anew.
-_IDENTITY_VERSION = 4
+_IDENTITY_VERSION = 5
 
 
 @dataclass(frozen=True, kw_only=True)

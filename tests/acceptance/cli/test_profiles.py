@@ -218,6 +218,25 @@ def test_try_in_words(typed: Typed, space: Path) -> None:
     assert "3 people now, 2 people by these rules." in out
 
 
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("", "a profile keeps 1 user_id, ever"),
+        ("identity: { limits: { user_id: 1 per week } }", "a profile keeps 1 user_id first seen within 7 days"),
+        ("identity: { limits: { user_id: none }, caps: { identifiers: 3 } }", "a profile keeps 3 identifiers"),
+        ("identity: { limits: { user_id: none }, caps: { merges: 0 } }", "a profile comes of 0 mergers at most"),
+    ],
+)
+def test_what_is_set_aside_names_the_rule(typed: Typed, space: Path, rules: str, told: str) -> None:
+    with (space / "guestlist.yaml").open("a") as settings:
+        settings.write(rules + "\n")
+    assert told in " ".join(typed("profile", "show", "email:jane.doe@example.org")[1].split())
+    facts = _facts(typed, "profile", "show", "email:jane.doe@example.org")
+    assert told.removeprefix("a profile keeps ").removeprefix("a profile comes of ").removesuffix(" at most") in {
+        one["rule"] for one in facts["set_aside"]
+    }
+
+
 BY_LOYALTY = "identity: { identifiers: { loyalty_id: { from: traits.loyalty_id } }, limits: { email: 3, phone: 2 } }\n"
 
 
