@@ -145,6 +145,8 @@ _SIDES = {"first": "Only in {0}", "second": "Only in {1}", "both": "In both"}
 def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it.
 
+    The first evaluation and the last are there too, though nobody came or went.
+
     guestlist audiences history win_back
     """
     told = space.whole(ShowHistory(key=key, limit=MOST), "evaluations")
@@ -152,7 +154,7 @@ def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None
         answer(told)
         return
     if not told.evaluations:
-        say(f"{told.name} was never evaluated, or nobody ever was in it. It is with each: guestlist sync")
+        say(f"{told.name} was never evaluated yet. It is with each: guestlist sync")
         return
     numbers = ("people", "entered", "exited")
     shown = table("evaluated", *numbers, right=numbers)

@@ -221,7 +221,7 @@ def _sides(warehouse: Warehouse, both: tuple[Definition, Definition], question: 
 
 
 class Evaluation(Value):
-    """One evaluation that changed something."""
+    """One evaluation: the first, one that changed something, or the last, which shows since when nothing changed."""
 
     at: datetime
     members: int
@@ -240,7 +240,10 @@ class History(Page):
 
 
 class ShowHistory(Operation[History]):
-    """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it."""
+    """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it.
+
+    The first evaluation and the last are there too, though nobody came or went.
+    """
 
     route = get("/audiences/{key}/history")
     key: Key

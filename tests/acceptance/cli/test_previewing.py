@@ -122,7 +122,8 @@ def test_history_and_changes(told: Typed, tmp_path: Path) -> None:
             find_members(warehouse, [definition], at=datetime(2030, month, 1, 12, tzinfo=UTC), zone=here.settings.zone)
 
     lines = told("audiences", "history", "everybody", "--json").facts["evaluations"]
-    assert [(line["members"], line["entered"], line["exited"]) for line in lines] == [(1, 0, 2), (3, 3, 0)]
+    numbers = [(line["at"][:7], line["members"], line["entered"], line["exited"]) for line in lines]
+    assert numbers == [("2030-05", 1, 0, 0), ("2030-04", 1, 0, 2), ("2030-03", 3, 3, 0)]
     shown = told("audiences", "history", "everybody").out
     assert shown.index("2030-03-01") < shown.index("2030-04-01")  # read downwards, as time goes
 
@@ -132,6 +133,24 @@ def test_history_and_changes(told: Typed, tmp_path: Path) -> None:
     assert [(row["change"], row["profile_id"]) for row in rows] == [("exited", JANE[:8]), ("exited", SHEET[:8])]
     assert nothing_personal(file.read_text("utf-8"))
     assert len(told("audiences", "changes", "everybody", "--json").lines) == 5
+
+
+def test_history_tells_evaluations_that_found_nobody(told: Typed) -> None:
+    here = open_space(told.space)
+    nobody, somebody = (read(f"key: everybody\nwho: {{ event: {event} }}") for event in ("Nothing", "Product Added"))
+    with here.open_warehouse() as warehouse:
+        for day, definition in enumerate([nobody, nobody, nobody, somebody, somebody, somebody], start=1):
+            find_members(warehouse, [definition], at=datetime(2030, 3, day, tzinfo=UTC), zone=here.settings.zone)
+            find_members(warehouse, [definition], at=datetime(2030, 3, day, tzinfo=UTC), zone=here.settings.zone)
+
+    lines = told("audiences", "history", "everybody", "--json").facts["evaluations"]
+    numbers = [(line["at"][:10], line["members"], line["entered"], line["exited"]) for line in lines]
+    assert numbers == [("2030-03-06", 3, 0, 0), ("2030-03-04", 3, 3, 0), ("2030-03-01", 0, 0, 0)]
+    assert told("audiences", "history", "everybody").out.count("2030-03-") == 3
+    assert (
+        told("audiences", "history", "germans").out
+        == "germans was never evaluated yet. It is with each: guestlist sync\n"
+    )
 
 
 def known(key: str, *, of: int | None, lower: int | None = None, upper: int | None = None) -> Sync:

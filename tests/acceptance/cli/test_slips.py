@@ -168,8 +168,8 @@ def test_dates_that_cannot_be_read_are_told(shop: Typed) -> None:
     assert "; no date, so this is not true: dates are written as 2023-12-31" in told
     assert "31/12/2023" not in told
     assert notes(shop, "{ trait: born, exists: true }") == []
-    told = shop("audiences", "explain", "slip", "user_id:u1", "--json").facts
-    assert [seen["no_date"] for seen in told["reason"]["traits"]] == [False]
+    reason = shop("audiences", "explain", "slip", "user_id:u1", "--json").facts["reason"]
+    assert [seen["no_date"] for seen in reason["traits"]] == [False]
 
 
 def test_lines_of_lists_that_name_nobody_are_told(shop: Typed) -> None:
