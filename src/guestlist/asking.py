@@ -19,6 +19,7 @@ from guestlist.audiences.question import Question, only, stamp
 from guestlist.audiences.traits.definition import SqlTrait, TraitDefinition
 from guestlist.audiences.traits.querying import LARGEST_LINE, identifier_column
 from guestlist.audiences.traits.working import Ways, needed, with_traits
+from guestlist.counts import counted
 from guestlist.errors import GuestlistError
 from guestlist.identity_rules import identity_rules
 from guestlist.profiles.lookup import owned
@@ -157,6 +158,20 @@ def check_lists(
                 yield Mistake(path=path, message=error.message, suggestion=error.next_step)
 
 
+def lines_of_nobody(
+    space: Space, warehouse: Warehouse, definitions: Iterable[Definition], *, at: datetime, ask: bool = True
+) -> Iterator[str]:
+    """How many lines of lists name nobody who is known, in words. `ask`: whether queries are run for that."""
+    asked = Question(relations=evaluating.relations(warehouse), as_of=at, zone=space.settings.zone)
+    reading = _Reading(space=space, warehouse=warehouse)
+    for definition in definitions:
+        for one in _lists_of(definition):
+            if one.file or ask:
+                told = reading.lines_of_nobody(one, asked)
+                if told:
+                    yield f"{definition.key}: {told}"
+
+
 def _lists_of(definition: Definition) -> list[IdentifierList]:
     return sorted(asked_lists(definition.who), key=repr)
 
@@ -260,7 +275,28 @@ class _Reading:
         answer = self.ask(question, one.query, of, limits=replace(queries.LIMITS, rows=0))
         _check_column(one, answer.rows.columns, of)
 
+    def lines_of_nobody(self, one: IdentifierList, question: Question) -> str:
+        """How many lines of a list name nobody who is known by then, in words; empty where all name somebody."""
+        rows, values, whose = self._read(one, question)
+        then = whose.filter(whose.known_since <= stamp(whose.known_since, question.as_of))
+        raw = rows.select(raw=rows[one.column].cast("string"))
+        lines, nobody, unread = (
+            int(self.warehouse.read(some.count()).as_py())
+            for some in (raw, raw.anti_join(then, "raw"), raw.anti_join(values, "raw"))
+        )
+        if not nobody:
+            return ""
+        verb = "names" if nobody == 1 else "name"
+        why = f"; in {unread:,} there is nothing that can be read as {one.identifier}" if unread else ""
+        return f"{nobody:,} of {counted(lines, 'line')} of {_list_named(one)} {verb} nobody who is known{why}."
+
     def _people(self, one: IdentifierList, question: Question, into: str) -> Table:
+        _, _, whose = self._read(one, question)
+        since = whose.group_by("profile_id").aggregate(known_since=whose.known_since.min())
+        return self.warehouse.materialise(into, since)
+
+    def _read(self, one: IdentifierList, question: Question) -> tuple[Table, Table, Table]:
+        """The lines of a list, what of them can be read (raw, value), and whose that is (raw, profile_id, known_since)."""
         of = _list_named(one)
         if one.file:
             _check_named(one, _file_of(self.space, str(one.file), of), of)
@@ -272,8 +308,7 @@ class _Reading:
         if one.file and not self.warehouse.read(values.limit(1)).num_rows:
             told = f"{_named(of)} has nothing in its column `{one.column}` that can be read as {one.identifier}."
             raise NotThereError("list_values", told, "Check the column and the type.")
-        since = whose.group_by("profile_id").aggregate(known_since=whose.known_since.min())
-        return self.warehouse.materialise(into, since)
+        return rows, values, whose
 
     @property
     def _rules(self) -> IdentityRules:

@@ -138,6 +138,12 @@ def resolved_mark(warehouse: Warehouse) -> str | None:
     return None if resolved is None else f"{resolved.messages} {resolved.known.ordinal} {resolved.rules}"
 
 
+def resolved_under(warehouse: Warehouse) -> str | None:
+    """The fingerprint of the rules by which people were last found; None where there is no place to go on from."""
+    resolved = _resolved(warehouse)
+    return None if resolved is None else resolved.rules
+
+
 def _resolved(warehouse: Warehouse) -> _Resolved | None:
     # Earlier versions left other relations to begin from: there all is read anew.
     begun_from = ("resolved", "message_owner", "external_membership")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from guestlist.identity_rules import identity_rules
-from guestlist.pipeline import resolve
+from guestlist.pipeline import resolve, resolved_under
 from guestlist.profiles.external import count_external
 from guestlist.profiles.rules import IdentityRules
 from guestlist.profiles.settings import IdentitySettings, read_identity
@@ -23,7 +23,7 @@ from guestlist.store.vault import Vault
 
 JOURNAL_FILE, KEY_FILE = "journal.sqlite", "key"
 # Raise when a rule of identity changes: people are then found anew.
-_IDENTITY_VERSION = 4
+_IDENTITY_VERSION = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,11 @@ def find_people(space: Space, warehouse: Warehouse, records: Records) -> bool:
         told = warehouse.read(count_external(warehouse.table("external_membership"))).to_pylist()
         records.journal.note_externals(ExternalAudience(**one) for one in told)
     return found
+
+
+def rules_changed(space: Space, warehouse: Warehouse, records: Records) -> bool:
+    """Whether people who are known were found by other rules than those that hold now."""
+    return resolved_under(warehouse) != _fingerprint(space, records)
 
 
 def rules_of(space: Space, records: Records, settings: IdentitySettings | None = None) -> IdentityRules:

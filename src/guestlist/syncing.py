@@ -192,11 +192,14 @@ class Syncing:
         self._doubt(bound, listed)
         return self._want(bound, self._members([bound]), listed)
 
-    def reach(self, bound: Bound) -> tuple[Wanted, dict[str, int]]:
-        """What Meta should have if the definition as it is now were evaluated, and `not_chosen`; nothing is recorded."""
-        listed, about = self._do_not_send(), asking.together(self.definitions, bound.definition)
+    def reach(self, bound: Bound, definitions: Sequence[Definition]) -> tuple[Wanted, dict[str, int]]:
+        """What Meta should have if the definition as it is now were evaluated, and `not_chosen`; nothing is recorded.
+
+        `definitions`: of all audiences.
+        """
+        listed, about = self._do_not_send(), asking.together(definitions, bound.definition)
         asked = (self.space, self.warehouse, about, read_traits(self.space.traits))
-        found = members(bound.definition, asking.question(*asked, at=self.clock.now()), self.definitions)
+        found = members(bound.definition, asking.question(*asked, at=self.clock.now()), definitions)
         found = self.warehouse.materialise("reached", found)
         by_lot = (self.warehouse, found, bound.definition, bound.wish.groups)
         self._make_rows([bound], listed, sent := sent_to(*by_lot))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import ibis
 from filelock import FileLock, Timeout
 
 from guestlist import asking, pipeline
@@ -16,30 +17,43 @@ from guestlist.audiences.traits.document import read_folder as read_traits
 from guestlist.errors import GuestlistError
 from guestlist.profiles.rules import IdentityRules
 from guestlist.space import Space, make_private
-from guestlist.store import Warehouse
+from guestlist.store import Table, Warehouse
 
 _TRIAL = "trial"
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudienceChange:
-    """Of one audience: how many people are in, and how many would come and go."""
+    """Of one audience: how many people are in, and how many would come and go.
+
+    `joined`: by how many there would be fewer because members are one person then; so
+    after = before + entering - leaving - joined.
+    """
 
     key: str
     before: int
     after: int
     entering: int
     leaving: int
+    joined: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """`merged`: people of today who would become one with others; `split`: people who would become several."""
+    """`merged`: people of today who would be one with others, as `merged_into` people. `split`: who would be several.
+
+    `split_off`: who comes of them beside themselves; `vanishing`: of whom nothing would count; `appearing`: of whom
+    nothing counts today. So after = before - merged + merged_into + split_off - vanishing + appearing.
+    """
 
     before: int
     after: int
     merged: int
+    merged_into: int
     split: int
+    split_off: int
+    vanishing: int
+    appearing: int
     audiences: tuple[AudienceChange, ...]
 
 
@@ -54,7 +68,7 @@ def difference(
     """Resolve a copy by these rules and compare. `people`: opens what is copied, to be read only."""
     with _copy(space, people) as warehouse:
         _keep_members(warehouse, definitions, space, at, "before")
-        warehouse.replace("trial_identifier", warehouse.table("identifier").select("type", "value", "profile_id"))
+        warehouse.replace("trial_identifier", _before(warehouse))
         unified = space.settings.traits.unify_spellings
         pipeline.resolve(warehouse, rules, fingerprint=_TRIAL, unify_spellings=unified)
         _keep_members(warehouse, definitions, space, at, "after")
@@ -111,33 +125,56 @@ def _name(key: str, when: str) -> str:
     return f"trial_{when}_{key}"
 
 
+def _before(warehouse: Warehouse) -> Table:
+    return warehouse.table("identifier").select("type", "value", "profile_id", "first_seen")
+
+
 def _people(warehouse: Warehouse) -> dict[str, int]:
-    old = warehouse.table("trial_identifier").select("type", "value", old="profile_id")
+    old = warehouse.table("trial_identifier")
     new = warehouse.table("identifier").select("type", "value", new="profile_id")
-    pair = warehouse.materialise("trial_pair", old.join(new, ["type", "value"]).select("old", "new").distinct())
-    joined = pair.group_by("new").having(pair.count() > 1).aggregate(n=pair.count())
-    parted = pair.group_by("old").having(pair.count() > 1).aggregate(n=pair.count())
+    whose = warehouse.materialise("trial_whose", old.join(new, ["type", "value"]))
+    then = warehouse.materialise("trial_then", _then(old, whose, warehouse.table("alias")))
+    pair = whose.select("profile_id", "new").distinct()
+    joined = then.group_by("new").aggregate(n=then.count()).filter(lambda t: t.n > 1)
+    parted = pair.group_by("profile_id").aggregate(n=pair.count()).filter(lambda t: t.n > 1)
+    people, anew = new.select("new").distinct(), new.select("new").distinct().anti_join(then, "new")
     return {
-        "before": _number(warehouse, old.select("old").distinct()),
-        "after": _number(warehouse, new.select("new").distinct()),
-        "merged": _number(warehouse, pair.semi_join(joined, "new").select("old").distinct()),
+        "before": _number(warehouse, old.select("profile_id").distinct()),
+        "after": _number(warehouse, people),
+        "merged": _number(warehouse, then.semi_join(joined, "new")),
+        "merged_into": _number(warehouse, joined),
         "split": _number(warehouse, parted),
+        "split_off": _number(warehouse, anew.semi_join(whose, "new")),
+        "vanishing": _number(warehouse, old.select("profile_id").distinct().anti_join(then, "profile_id")),
+        "appearing": _number(warehouse, anew.anti_join(whose, "new")),
     }
 
 
+def _then(old: Table, whose: Table, alias: Table) -> Table:
+    """(profile_id, new): who each person of today would be, so everybody of whom anything counts is somebody.
+
+    That is whoever has their oldest identifier then, or else the oldest of those that count then.
+    """
+    at_home = old.select("profile_id").distinct().join(alias, "profile_id").select("profile_id", new="survivor")
+    left = whose.anti_join(at_home, "profile_id")
+    place = ibis.row_number().over(group_by=left.profile_id, order_by=[left.first_seen, left.type, left.value])
+    return at_home.union(left.mutate(place=place).filter(lambda t: t.place == 0).select("profile_id", "new"))
+
+
 def _changes(warehouse: Warehouse, key: str) -> AudienceChange:
-    """Somebody of today stays in if the person who has the oldest identifier then is in."""
+    """Somebody of today stays in if the person who they would be is in."""
     before, after = (warehouse.table(_name(key, when)) for when in ("before", "after"))
-    alias = warehouse.table("alias")
-    told = before.left_join(alias, "profile_id")
-    # Who has no identifier any more that counts is nobody, and leaves.
-    there = told.select(profile_id=told.survivor.fill_null(told.profile_id)).distinct()
+    then = warehouse.table("trial_then").semi_join(before, "profile_id")
+    staying = then.semi_join(after.select(new="profile_id"), "new")
+    stay, as_people = _number(warehouse, staying), _number(warehouse, staying.select("new").distinct())
+    inside, now_in = _number(warehouse, before), _number(warehouse, after)
     return AudienceChange(
         key=key,
-        before=_number(warehouse, before),
-        after=_number(warehouse, after),
-        entering=_number(warehouse, after.anti_join(there, "profile_id")),
-        leaving=_number(warehouse, there.anti_join(after, "profile_id")),
+        before=inside,
+        after=now_in,
+        entering=now_in - as_people,
+        leaving=inside - stay,
+        joined=stay - as_people,
     )
 
 

@@ -310,6 +310,16 @@ def _relative(value: Value, test: Relative, as_of: datetime, zone: ZoneInfo) -> 
     return _any_date(value, passing[test.comparator])
 
 
+def is_date(value: Value) -> ir.BooleanValue:
+    """Whether there is a date or an instant, of which a test of dates can be true."""
+
+    def reads(text: ir.StringValue) -> ir.BooleanValue:
+        bare, zoned = text.try_cast("timestamp").notnull(), text.try_cast(INSTANT).notnull()
+        return ibis.cases((text.re_search(WITHOUT_OFFSET), bare), (text.re_search(WITH_OFFSET), zoned), else_=False)
+
+    return _any_date(value, reads)
+
+
 def _any_date(value: Value, passing: Callable[[ir.StringValue], ir.BooleanValue]) -> ir.BooleanValue:
     several = value.elements.filter(passing).length() > 0
     return ibis.ifelse(value.is_list, several, passing(value.text))

@@ -30,7 +30,7 @@ EVALUATION = {
     "entered": "int64",
     "exited": "int64",
 }
-"""Key (audience, at): every evaluation by which somebody entered or exited."""
+"""Key (audience, at): the first evaluation, every one by which somebody entered or exited, and the last one."""
 MOVE = {
     "number": "int64",
     "audience": "string",
@@ -56,6 +56,7 @@ class Warehouse(Protocol):
     def merge(self, name: str, rows: Any, on: Sequence[str]) -> Any: ...
     def create(self, name: str, schema: Mapping[str, str]) -> None: ...
     def append(self, name: str, rows: Any) -> Any: ...
+    def delete_keys(self, name: str, keys: Any, on: Sequence[str]) -> Any: ...
     def read(self, rows: Any) -> Any: ...
 
 
@@ -132,6 +133,7 @@ def evaluate(
     )
     question = scanned(question, known, warehouse.materialise)
     told = warehouse.has("move")
+    newest = _forget_idle(warehouse, known)
     for definition in known:
         question = replace(question, relations=replace(question.relations, membership=warehouse.table("membership")))
         found = warehouse.materialise("members_now", compiling.members(definition, question))
@@ -139,7 +141,8 @@ def evaluate(
         # Written down first: the changes read the relation that they are merged into.
         changed = warehouse.materialise("membership_changes", changed)
         warehouse.merge("membership", changed, INTERVAL)
-        _note(warehouse, definition.key, found, changed, at)
+        later = definition.key not in newest or newest[definition.key] < at
+        _note(warehouse, definition.key, found, changed, at, idle=later)
         if told:
             _keep_moves(warehouse, changed, at)
         if definition.split:
@@ -147,12 +150,26 @@ def evaluate(
         yield definition
 
 
-def _note(warehouse: Warehouse, audience: str, found: ir.Table, changed: ir.Table, at: datetime) -> None:
-    """Keep how many there are, and how many came and went, where any did."""
+def _forget_idle(warehouse: Warehouse, definitions: Sequence[Definition]) -> Mapping[str, datetime]:
+    """Of evaluations that changed nothing only the first and the last are kept; gives when each audience's last one was.
+
+    Every few minutes one comes: kept for good they would be all there is.
+    """
+    every = warehouse.table("evaluation").filter(lambda t: t.audience.isin(sorted(one.key for one in definitions)))
+    span = every.group_by("audience").aggregate(first=every["at"].min(), last=every["at"].max())
+    idle = every.filter(every.entered == 0, every.exited == 0).join(span, "audience")
+    idle = warehouse.materialise("idle_evaluations", idle.filter(idle["at"] > idle["first"]).select("audience", "at"))
+    warehouse.delete_keys("evaluation", idle, ["audience", "at"])
+    return {line["audience"]: line["last"] for line in warehouse.read(span).to_pylist()}
+
+
+def _note(warehouse: Warehouse, audience: str, found: ir.Table, changed: ir.Table, at: datetime, *, idle: bool) -> None:
+    """Keep how many there are, and how many came and went; `idle`: also where nobody did."""
     left = changed.exited_at.notnull()
     numbers = changed.agg(entered=changed.count(where=~left), exited=changed.count(where=left))
     line = numbers.cross_join(found.agg(members=found.count()))
-    line = line.filter((line.entered > 0) | (line.exited > 0))
+    if not idle:
+        line = line.filter((line.entered > 0) | (line.exited > 0))
     line = line.mutate(audience=ibis.literal(audience), at=ibis.literal(at.astimezone(UTC), "timestamp('UTC')"))
     warehouse.append("evaluation", line.select(*EVALUATION).cast(EVALUATION))
 

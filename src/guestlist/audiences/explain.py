@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.comparing import as_text
+from guestlist.audiences.comparing import as_text, is_date, trait_value
 from guestlist.audiences.compile import WHOLE, People, counting_from, in_sample, named, people
 from guestlist.audiences.matching import PARENT, SEEN, Asked, Judged, event_rows, followers, judged
 from guestlist.audiences.measuring import OF_VALUES, numbers, values
@@ -49,10 +49,13 @@ class Followed:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TraitSeen:
+    """`no_date`: a date was asked for, and the value is none."""
+
     trait: str
     value: str | None
     at: datetime
     source: str | None
+    no_date: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -358,7 +361,10 @@ class _Explaining:
         return tuple(Said(**row) for row in self._rows(newest))
 
     def _facts(self, condition: d.Trait) -> list[dict[str, Any]]:
-        return self._rows(trait_rows(condition.trait, self.question).select("key", "value", "at", "source"))
+        rows = trait_rows(condition.trait, self.question)
+        asks_date = isinstance(condition.test, d.Moment | d.Relative)
+        no_date = ~is_date(trait_value(rows.value, rows.number)) if asks_date else ibis.literal(False)
+        return self._rows(rows.select("key", "value", "at", "source", no_date=rows.value.notnull() & no_date))
 
     def _rows(self, table: ir.Table) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.store.read(table).to_pylist()

@@ -64,9 +64,9 @@ def reach(found: ir.Table, identifier: ir.Table, consumer_domains: Iterable[str]
     return told.cross_join(found.agg(members=found.count()))
 
 
-def overlaps(audience: str, found: ir.Table, membership: ir.Table) -> ir.Table:
-    """(audience, people, both): every other audience as last evaluated, how many it has, how many of these are here."""
-    inside = membership.filter(membership.audience != audience, membership.exited_at.isnull())
+def overlaps(others: Iterable[str], found: ir.Table, membership: ir.Table) -> ir.Table:
+    """(audience, people, both): other audiences as last evaluated, how many each has, how many of these are here."""
+    inside = membership.filter(membership.audience.isin(sorted(others)), membership.exited_at.isnull())
     here = found.select("profile_id", here=ibis.literal(1, "int64"))
     beside = inside.select("audience", "profile_id").left_join(here, "profile_id")
     return beside.group_by("audience").agg(people=beside.count(), both=beside.here.count())

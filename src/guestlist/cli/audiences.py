@@ -104,10 +104,11 @@ def show_audience(
     say("", "Who:", *(f"  {line}" for line in one.in_words), "")
     if one.beside:
         say("Beside that:", *(f"  {line}" for line in one.beside), "")
-    if one.notes:
-        say("People: not known", *(f"Note: {note}" for note in one.notes))
+    if one.people is None:
+        say("People: not known" if one.notes else "People: no data yet")
     else:
-        say("People: no data yet" if one.people is None else f"People: {one.people:,}")
+        say(f"People: {one.people:,}")
+    say(*(f"Note: {note}" for note in one.notes))
     goes = [f"Goes to: {where}" for where in one.syncs_in_words]
     say(*(goes or ["Goes to: nowhere; add `sync: DESTINATION`."]))
 

@@ -18,6 +18,7 @@ from guestlist.operations.insights import (
     ShowHistory,
 )
 from guestlist.operations.operation import MOST
+from guestlist.operations.sending import Sendable, Sending
 from guestlist.telling import people
 from guestlist.telling.explaining import clock
 
@@ -79,17 +80,23 @@ def _tell_reach(told: Preview) -> None:
     if has.company:
         share = f"{_share(has.company, has.email)} of those with an e-mail"
         say(f"{has.company:,} have company addresses only ({share}), which Facebook seldom knows.")
-    if not told.syncs and told.syncs_wished:
-        say("Who of them can be sent, and who cannot and why, is known after the first: guestlist plan")
+    if told.sendable is not None:
+        _tell_sendable("With the usual settings", told.sendable, told)
+        if told.syncs_wished:
+            say("No destination of its syncs is connected yet: guestlist destinations connect")
     for one in told.syncs:
-        cannot = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.cannot.items()))
-        say(f"{one.sync}: {one.people:,} can be sent" + (f" ({cannot})." if cannot else "."))
-        if one.not_chosen:
-            say(f"{one.sync}: {left_by_lot(one.not_chosen)}. Who: guestlist audiences members {told.audience}")
+        _tell_sendable(one.sync, one, told)
         if one.expected_at_meta is not None:
             say(
                 f"{one.sync}: expect about {one.expected_at_meta:,} at Meta, going by the sizes it shows of past syncs."
             )
+
+
+def _tell_sendable(where: str, one: Sending | Sendable, told: Preview) -> None:
+    cannot = "; ".join(f"{n:,} {CANNOT.get(reason, reason)}" for reason, n in sorted(one.cannot.items()))
+    say(f"{where}: {one.people:,} can be sent" + (f" ({cannot})." if cannot else "."))
+    if one.not_chosen:
+        say(f"{where}: {left_by_lot(one.not_chosen)}. Who: guestlist audiences members {told.audience}")
 
 
 def _tell_overlaps(told: Preview) -> None:
@@ -138,6 +145,8 @@ _SIDES = {"first": "Only in {0}", "second": "Only in {1}", "both": "In both"}
 def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it.
 
+    The first evaluation and the last are there too, though nobody came or went.
+
     guestlist audiences history win_back
     """
     told = space.whole(ShowHistory(key=key, limit=MOST), "evaluations")
@@ -145,7 +154,7 @@ def history(key: Key, *, space: SpaceAt = HERE, as_json: AsJson = False) -> None
         answer(told)
         return
     if not told.evaluations:
-        say(f"{told.name} was never evaluated, or nobody ever was in it. It is with each: guestlist sync")
+        say(f"{told.name} was never evaluated yet. It is with each: guestlist sync")
         return
     numbers = ("people", "entered", "exited")
     zone = ZoneInfo(told.time_zone)

@@ -1,5 +1,6 @@
 """`guestlist profile` and `guestlist identity`: one person in full, and the rules by which people are told apart."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,6 +22,7 @@ from guestlist.operations.people import (
     SplitProfile,
     TryRules,
 )
+from guestlist.profiles.settings import read_identity
 from guestlist.telling.people import IDS
 
 commands = typer.Typer(
@@ -126,15 +128,23 @@ def try_rules(
 ) -> None:
     """Show what other rules would do: how many people would merge or split, who would enter and leave which audience.
 
+    The file stands for all of identity: what it is without is as usual, and rules that it leaves out are named.
     Works on a copy, which needs as much room on the disk as the data has. Nothing is changed.
 
     guestlist identity try rules.yaml
     """
-    told = space.ask(TryRules(rules=_document(rules)))
+    told = space.ask(TryRules(rules=_rules(rules)))
     if as_json:
         answer(told)
     else:
         _tell_difference(told)
+
+
+def _rules(place: Path) -> dict[str, Any]:
+    """Read here too, as an error then names the file."""
+    document = _document(place)
+    read_identity(document, str(place))
+    return document
 
 
 def _document(place: Path) -> dict[str, Any]:
@@ -155,11 +165,30 @@ def _document(place: Path) -> dict[str, Any]:
 
 def _tell_difference(told: RulesTried) -> None:
     say(f"{counted(told.people.before, 'person')} now, {counted(told.people.after, 'person')} by these rules.")
-    merged, split = counted(told.merged, "person"), counted(told.split, "person")
-    say(f"{merged} would become one with others, {split} would become several.")
+    say(*_difference(told))
     if told.audiences:
-        shown = table("audience", "now", "then", "entering", "leaving", right=("now", "then", "entering", "leaving"))
+        numbers = ("now", "entering", "leaving", "joined", "then")
+        shown = table("audience", *numbers, right=numbers)
         for one in told.audiences:
-            add_row(shown, (one.key, f"{one.before:,}", f"{one.after:,}", f"{one.entering:,}", f"{one.leaving:,}"))
+            cells = (one.before, one.entering, one.leaving, one.joined, one.after)
+            add_row(shown, (one.key, *(f"{number:,}" for number in cells)))
         show(shown)
-    say("Nothing was changed. To make it so, put these rules under identity: in guestlist.yaml.")
+        if any(one.joined for one in told.audiences):
+            say("joined: by how many there are fewer because members are one person then")
+    if told.left_out:
+        say(f"Left out here, though in guestlist.yaml: {', '.join(told.left_out)}. There the usual rules were tried.")
+    say("Nothing was changed. To make it so, let these rules be all that stands under identity: in guestlist.yaml.")
+
+
+def _difference(told: RulesTried) -> Iterator[str]:
+    """Whatever differs, so that the numbers add up."""
+    if told.merged:
+        yield f"{counted(told.merged, 'person')} would merge into {told.merged_into:,}."
+    if told.split:
+        yield f"{counted(told.split, 'person')} would be taken apart, and {told.split_off:,} more come of that."
+    if told.vanishing:
+        yield f"{counted(told.vanishing, 'person')} would be known by nothing that counts, and be nobody."
+    if told.appearing:
+        yield f"{counted(told.appearing, 'person')} would be known of whom nothing counts now."
+    if not (told.merged or told.split or told.vanishing or told.appearing):
+        yield "Nobody would merge with others or be taken apart."

@@ -11,9 +11,9 @@ from guestlist.profiles.biography import DecisionKnown
 from guestlist.telling.explaining import clock
 
 _WHY = {
-    "limit": "the profile would have had too many of a type",
-    "merge_cap": "the profile has been merged too often",
-    "identifier_cap": "the profile would have had too many identifiers",
+    "limit": "a profile keeps {}",
+    "merge_cap": "a profile comes of {} at most",
+    "identifier_cap": "a profile keeps {}",
     "hub": "too many people share it",
     "split": "it was split off by hand",
     "blocked_value": "such a value points at nobody",
@@ -58,7 +58,7 @@ def _decisions(title: str, decisions: Sequence[DecisionKnown], zone: ZoneInfo) -
             (
                 *(one.type, one.value, clock(one.at, zone) if one.at else ""),
                 f"{one.message_id} of {one.source}" if one.message_id else "",
-                _WHY.get(one.reason, "one message carried it and an older one"),
+                _WHY.get(one.reason, "one message carried it and an older one").format(one.rule),
             )
             for one in decisions
         ),

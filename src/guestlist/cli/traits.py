@@ -38,6 +38,8 @@ def check(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
 def list_traits(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     """List the traits that are worked out, with how many people have each, as of the last sync.
 
+    What nobody had by then, or was not there yet, is worked out as of now.
+
     guestlist traits list
     """
     told = space.ask(ListTraits())
@@ -49,9 +51,11 @@ def list_traits(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
         return
     shown = table("key", "what it is", "people", right=["people"])
     for one in told.traits:
-        add_row(shown, (one.key, one.in_words, f"{one.people:,}"))
+        add_row(shown, (one.key, one.in_words, "-" if one.people is None else f"{one.people:,}"))
     show(shown)
     say(*(f"Note: {note}" for note in told.notes))
+    if not told.notes and all(one.people is None for one in told.traits):
+        say("There is no data yet, so nobody is counted. Import some: guestlist import FILE")
 
 
 @commands.command("show")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from guestlist.asking import check_lists, together
+from guestlist.asking import check_lists, lines_of_nobody, together
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition, asked_lists, references
 from guestlist.audiences.document import read_folder
@@ -138,6 +138,8 @@ def _notes(desk: Desk, definitions: Sequence[Definition]) -> Iterator[str]:
         with desk.people() as warehouse:
             yield from slips.unheard_of(warehouse, definitions, read_traits(desk.space.traits))
             yield from slips.unknown_properties(warehouse, definitions)
+            yield from slips.unread_dates(warehouse, evaluating.relations(warehouse).trait, definitions)
+            yield from lines_of_nobody(desk.space, warehouse, definitions, at=desk.clock.now(), ask=False)
     except GuestlistError as error:  # definitions can be checked all the same
         desk.without_stores(error)
 
@@ -195,7 +197,10 @@ def _number(warehouse: Warehouse, one: Definition, question: Question, definitio
 
 
 class AudienceInFull(Answer, Audience):
-    """One audience in full. `syncs_in_words`: where it goes and how often. `notes`: why its people are not counted."""
+    """One audience in full. `syncs_in_words`: where it goes and how often.
+
+    `notes`: how many lines of its lists name nobody; or why its people are not counted.
+    """
 
     syncs_in_words: tuple[str, ...]
     notes: tuple[str, ...]
@@ -210,6 +215,9 @@ class ShowAudience(Operation[AudienceInFull]):
     def run(self, desk: Desk) -> AudienceInFull:
         definitions, one = read_one(desk.space, self.key)
         numbers, notes = _numbers(desk, [one], definitions)
+        if one.key in numbers:
+            with desk.people() as warehouse, warehouse.transaction():
+                notes = tuple(lines_of_nobody(desk.space, warehouse, [one], at=desk.clock.now()))
         return AudienceInFull(
             **_audience(one, numbers.get(one.key)),
             syncs_in_words=tuple(wording.sync(sync) for sync in one.syncs),

@@ -11,7 +11,7 @@ from guestlist.connected.connections import clock_of
 from guestlist.erasures.erasing import carry_out
 from guestlist.errors import IN_USE, GuestlistError
 from guestlist.operations.operation import Role, Scope
-from guestlist.records import Records, open_records
+from guestlist.records import Records, find_people, open_records, rules_changed
 from guestlist.space import Space
 from guestlist.store import Warehouse
 from guestlist.store.ledger import Ledger
@@ -72,7 +72,7 @@ class Desk(ABC):
 
     @abstractmethod
     def people(self) -> AbstractContextManager[Warehouse]:
-        """The warehouse, to be read only; an error where nobody is known yet."""
+        """The warehouse, to be read only, with people by the rules of now; an error where nobody is known yet."""
 
     @abstractmethod
     def ledger(self) -> AbstractContextManager[Ledger | None]:
@@ -135,8 +135,12 @@ class OnDisk(Desk):
             self._records = self._open.enter_context(open_records(self._space))
         return self._records
 
-    def people(self) -> AbstractContextManager[Warehouse]:
-        return known_people(self._space)
+    @contextmanager
+    def people(self) -> Iterator[Warehouse]:
+        with known_people(self._space) as warehouse:
+            if rules_changed(self._space, warehouse, self.records):
+                find_people(self._space, warehouse, self.records)
+            yield warehouse
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger | None]:

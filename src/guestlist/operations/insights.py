@@ -1,12 +1,12 @@
 """An audience looked at before it is sent, beside another, and over time."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, Field
 
-from guestlist.asking import together
+from guestlist.asking import lines_of_nobody, together
 from guestlist.audiences import evaluate as evaluating
 from guestlist.audiences.definition import Definition
 from guestlist.audiences.insight import difference, overlaps, parts_alone, reach
@@ -18,9 +18,8 @@ from guestlist.operations.audiences import AsOf, Key, Reveal, groups_of
 from guestlist.operations.desk import Desk
 from guestlist.operations.operation import FIRST, Export, Limit, Operation, Scope, get
 from guestlist.operations.questions import asked, instant_of, read_one
-from guestlist.operations.standing import expected_size
+from guestlist.operations.sending import Sendable, Sending, sending
 from guestlist.store import Warehouse
-from guestlist.syncing import LEDGER_FILE
 from guestlist.telling import people, slips, wording
 from guestlist.telling.answer import Answer, Page, Value
 from guestlist.telling.people import Person
@@ -35,19 +34,6 @@ class ConditionAlone(Value):
     in_words: tuple[str, ...]
     people: int
     keeps_out: int
-
-
-class Sending(Value):
-    """Of one sync: how many can be sent, who cannot and why, and what size that should come to at Meta.
-
-    `not_chosen`: members of groups that it does not send, such as `holdout`.
-    """
-
-    sync: str
-    people: int
-    cannot: dict[str, int]
-    not_chosen: dict[str, int]
-    expected_at_meta: int | None
 
 
 class KnownBy(Value):
@@ -70,7 +56,10 @@ class Overlap(Value):
 
 
 class Preview(Answer):
-    """What there is to tell of an audience before anything is sent. `notes`: what it names and nobody has."""
+    """What there is to tell of an audience before anything is sent. `notes`: what is in it and holds of nobody.
+
+    `sendable` is told where no destination of its syncs is connected. Neither is told of a day gone by.
+    """
 
     audience: str
     name: str
@@ -81,6 +70,7 @@ class Preview(Answer):
     conditions: tuple[ConditionAlone, ...]
     known_by: KnownBy
     syncs: tuple[Sending, ...]
+    sendable: Sendable | None
     overlaps: tuple[Overlap, ...]
     sample: tuple[Person, ...]
     seconds: float
@@ -107,6 +97,8 @@ class PreviewAudience(Operation[Preview]):
             seconds = gone()
             inline = evaluating.with_others(question, definitions)
             identifier = warehouse.table("identifier")
+            # Of an audience whose file is gone the last stays may still be open.
+            others = {each.key for each in definitions} - {one.key}
             told = {
                 "audience": one.key,
                 "name": one.name,
@@ -122,7 +114,7 @@ class PreviewAudience(Operation[Preview]):
                 ),
                 "known_by": warehouse.read(reach(found, identifier, CONSUMER_DOMAINS)).to_pylist()[0],
                 "overlaps": sorted(
-                    warehouse.read(overlaps(one.key, found, warehouse.table("membership"))).to_pylist(),
+                    warehouse.read(overlaps(others, found, warehouse.table("membership"))).to_pylist(),
                     key=lambda line: (-line["both"], line["audience"]),
                 ),
                 "sample": tuple(
@@ -138,30 +130,17 @@ class PreviewAudience(Operation[Preview]):
                 ),
                 "seconds": round(seconds, 3),
                 "time_zone": desk.space.settings.time_zone,
-                "notes": slips.unheard_of(warehouse, together(definitions, one), read_traits(desk.space.traits)),
+                "notes": tuple(_notes(desk, warehouse, together(definitions, one), plain)),
             }
-        return Preview.model_validate({**told, "syncs": () if self.as_of else _sending(desk, self.key)})
+        syncs, sendable = ((), None) if self.as_of else sending(desk, self.key)
+        return Preview.model_validate({**told, "syncs": syncs, "sendable": sendable})
 
 
-def _sending(desk: Desk, key: str) -> tuple[Sending, ...]:
-    """What would become of the people at each destination that is connected."""
-    space, one = desk.space, read_one(desk.space, key)[1]
-    connected = [sync.to for sync in one.syncs if sync.to in space.settings.destinations]
-    if not connected or not (space.private / LEDGER_FILE).exists():
-        return ()
-    with desk.stores() as syncing:
-        reached = [(bound, syncing.reach(bound)) for bound in syncing.bound() if bound.definition.key == key]
-        known = syncing.records.journal.syncs()
-        return tuple(
-            Sending(
-                sync=bound.key,
-                people=wanted.people,
-                cannot=dict(wanted.cannot),
-                not_chosen=dict(not_chosen),
-                expected_at_meta=expected_size(known, bound.wish.to, wanted.people),
-            )
-            for bound, (wanted, not_chosen) in reached
-        )
+def _notes(desk: Desk, warehouse: Warehouse, about: Sequence[Definition], question: Question) -> Iterator[str]:
+    yield from slips.unheard_of(warehouse, about, read_traits(desk.space.traits))
+    trait = question.relations.trait
+    yield from slips.unread_dates(warehouse, trait.filter(trait["at"] <= stamp(trait["at"], question.as_of)), about)
+    yield from lines_of_nobody(desk.space, warehouse, about, at=question.as_of)
 
 
 class PersonOnSide(Person):
@@ -242,7 +221,7 @@ def _sides(warehouse: Warehouse, both: tuple[Definition, Definition], question: 
 
 
 class Evaluation(Value):
-    """One evaluation that changed something."""
+    """One evaluation: the first, one that changed something, or the last, which shows since when nothing changed."""
 
     at: datetime
     members: int
@@ -261,7 +240,10 @@ class History(Page):
 
 
 class ShowHistory(Operation[History]):
-    """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it."""
+    """Show how an audience grew and shrank: its size, who entered and exited, at each evaluation that changed it.
+
+    The first evaluation and the last are there too, though nobody came or went.
+    """
 
     route = get("/audiences/{key}/history")
     key: Key

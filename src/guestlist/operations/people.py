@@ -24,7 +24,7 @@ from guestlist.profiles.biography import (
     biography,
     find_by_text,
 )
-from guestlist.profiles.settings import read_identity
+from guestlist.profiles.settings import left_out, read_identity
 from guestlist.profiles.views import known_identifiers
 from guestlist.records import rules_of
 from guestlist.space import Space
@@ -216,12 +216,21 @@ class NumberOfPeople(Value):
 
 
 class RulesTried(Answer):
-    """What other rules would do. `merged`: people of today who would become one with others; `split`: several."""
+    """What other rules would do. `merged`: people of today who would be one with others, as `merged_into` people.
+
+    `split`: people who would be several; `split_off`: who comes of them beside themselves. `vanishing`: of whom nothing
+    would count; `appearing`: of whom nothing counts today. `left_out`: rules of guestlist.yaml that these are without.
+    """
 
     people: NumberOfPeople
     merged: int
+    merged_into: int
     split: int
+    split_off: int
+    vanishing: int
+    appearing: int
     audiences: tuple[AudienceChange, ...]
+    left_out: tuple[str, ...]
 
 
 class TryRules(Operation[RulesTried]):
@@ -231,15 +240,23 @@ class TryRules(Operation[RulesTried]):
     """
 
     route = ask("/identity/try", Scope.DATA)
-    rules: Annotated[dict[str, Any], Field(description="What would stand under identity: in guestlist.yaml.")]
+    rules: Annotated[
+        dict[str, Any],
+        Field(description="All that would stand under identity: in guestlist.yaml; the usual rules hold for the rest."),
+    ]
 
     def run(self, desk: Desk) -> RulesTried:
-        rules = rules_of(desk.space, desk.records, read_identity(self.rules))
+        rules = rules_of(desk.space, desk.records, read_identity(self.rules, "What is to be tried"))
         definitions = in_order(read_folder(desk.space.audiences))
         told = difference(desk.space, desk.people, rules, definitions, at=desk.clock.now())
         return RulesTried(
             people=NumberOfPeople(before=told.before, after=told.after),
             merged=told.merged,
+            merged_into=told.merged_into,
             split=told.split,
+            split_off=told.split_off,
+            vanishing=told.vanishing,
+            appearing=told.appearing,
             audiences=told.audiences,
+            left_out=tuple(left_out(desk.space.settings.identity, self.rules)),
         )

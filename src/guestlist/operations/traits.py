@@ -1,6 +1,7 @@
 """Traits that are worked out: their definitions and mistakes, how many people have each, what stands in them."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -76,50 +77,73 @@ def _left_out(definitions: Sequence[TraitDefinition], numbers: Mapping[str, int]
 
 
 class TraitKnown(Value):
-    """A trait that is worked out, and how many people have it."""
+    """A trait that is worked out, and how many people have it; null where that cannot be told, see `notes`."""
 
     key: str
     name: str
     in_words: str
-    people: int
+    people: int | None
 
 
 class TraitList(Answer):
-    """All of them, as of the last sync."""
+    """All of them, as of the last sync; those that nobody had by then, or that came later, as of now."""
 
     traits: tuple[TraitKnown, ...]
     notes: tuple[str, ...]
 
 
 class ListTraits(Operation[TraitList]):
-    """List the traits that are worked out, with how many people have each, as of the last sync."""
+    """List the traits that are worked out, with how many people have each, as of the last sync.
+
+    What nobody had by then, or was not there yet, is worked out as of now.
+    """
 
     route = get("/traits")
 
     def run(self, desk: Desk) -> TraitList:
         definitions = read_folder(desk.space.traits)
-        numbers, too_large = _standing(desk)
+        standing = _standing(desk, definitions)
         known = (
-            TraitKnown(key=key, name=one.name, in_words=wording.trait(one), people=numbers.get(key, 0))
+            TraitKnown(key=key, name=one.name, in_words=wording.trait(one), people=standing.people.get(key))
             for one in definitions
             for key in one.keys
         )
-        return TraitList(traits=tuple(known), notes=tuple(_left_out(definitions, too_large)))
+        return TraitList(traits=tuple(known), notes=standing.notes)
 
 
-def _standing(desk: Desk) -> tuple[Mapping[str, int], Mapping[str, int]]:
-    """How many people have each trait, and how many lines of queries were too large, as they were worked out last."""
+@dataclass(frozen=True, kw_only=True)
+class _Standing:
+    """How many people have each trait, without those of which that cannot be told, and why."""
+
+    people: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def _standing(desk: Desk, definitions: Sequence[TraitDefinition]) -> _Standing:
     try:
-        with desk.people() as warehouse:
-            if not warehouse.has("computed_trait"):
-                return {}, {}
-            kept = warehouse.table("computed_trait")
-            lines = warehouse.read(kept.group_by("key").aggregate(people=kept.count())).to_pylist()
-            return {line["key"]: line["people"] for line in lines}, dropped(warehouse)
+        with desk.people() as warehouse, warehouse.transaction():
+            numbers, too_large = _kept(warehouse), dropped(warehouse)
+            notes = list(_left_out(definitions, too_large))
+            for key in [key for one in definitions for key in one.keys if key not in numbers]:
+                try:
+                    held = worked_out(desk.space, warehouse, definitions, key, at=desk.clock.now())
+                    numbers[key] = people.count(warehouse, held)
+                except GuestlistError as error:
+                    notes.append(f"{key} cannot be worked out. {error.message} {error.next_step}".rstrip())
+            return _Standing(people=numbers, notes=tuple(notes))
     except GuestlistError as error:
         if error.code != people.NO_DATA:
             raise
-        return {}, {}
+        return _Standing()
+
+
+def _kept(warehouse: Warehouse) -> dict[str, int]:
+    """How many people have each trait, as they were worked out last."""
+    if not warehouse.has("computed_trait"):
+        return {}
+    kept = warehouse.table("computed_trait")
+    lines = warehouse.read(kept.group_by("key").aggregate(people=kept.count())).to_pylist()
+    return {line["key"]: line["people"] for line in lines}
 
 
 class Holder(Value):

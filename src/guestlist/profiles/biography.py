@@ -33,12 +33,13 @@ class TraitKnown:
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionKnown:
-    """Why an identifier was joined or not, and the message that caused it."""
+    """Why an identifier was joined or not, and the message that caused it. `rule`: of a limit or cap, what it allows."""
 
     type: str
     value: str
     decision: str
     reason: str
+    rule: str | None
     at: datetime | None
     source: str | None
     message_id: str | None
@@ -194,6 +195,7 @@ def _decision(line: dict[str, Any], cause: dict[str, Any]) -> DecisionKnown:
         value=line["value"],
         decision=line["decision"],
         reason=line["reason"],
+        rule=line.get("rule"),  # earlier versions did not keep it
         at=cause.get("at"),
         source=cause.get("source"),
         message_id=cause.get("message_id"),

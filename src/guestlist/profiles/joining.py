@@ -18,7 +18,7 @@ from guestlist.store import Warehouse
 from guestlist.store.in_memory import in_memory, no_lines
 
 _PLACED = {"strength": "int64", "oldest": "int64", "merged_by": "int64"}
-_ASIDE = {"strength": "int64", "kept": "int64", "ordinal": "int64", "reason": "string"}
+_ASIDE = {"strength": "int64", "kept": "int64", "ordinal": "int64", "reason": "string", "rule": "string"}
 _KINDS_APART = 63
 
 
@@ -38,7 +38,7 @@ class People:
 
     `person(node, component, oldest, merged_by)`: `oldest` is the oldest identifier of the profile, whose own id is the
     profile's; `merged_by` is the ordinal of the message by which this one ceased to be the oldest of a profile.
-    `owner(ordinal, oldest)` says whose a message is; `aside(node, kept, ordinal, reason)` what was set aside.
+    `owner(ordinal, oldest)` says whose a message is; `aside(node, kept, ordinal, reason, rule)` what was set aside.
     """
 
     person: Table
@@ -163,7 +163,7 @@ def _with_replayed(
     deciding = deciding.join(oldest.select("strength", oldest="oldest_node"), "strength").select("ordinal", "oldest")
     aside = warehouse.materialise("identity_aside", _aside(result)).join(by_strength, "strength")
     kept = by_strength.select(kept="strength", kept_node="node")
-    aside = aside.join(kept, "kept").select("node", "ordinal", "reason", kept="kept_node")
+    aside = aside.join(kept, "kept").select("node", "ordinal", "reason", "rule", kept="kept_node")
     person = placed.union(parted.select(*placed.columns))
     return People(person=warehouse.materialise("identity_person", person), owner=owner.union(deciding), aside=aside)
 
@@ -225,5 +225,6 @@ def _aside(result: Replayed) -> Table:
         "kept": [one.kept for one in result.set_aside],
         "ordinal": [one.message for one in result.set_aside],
         "reason": [one.reason for one in result.set_aside],
+        "rule": [one.rule for one in result.set_aside],
     }
     return in_memory(columns, _ASIDE)

@@ -44,6 +44,7 @@ IDENTITY_DECISION: Mapping[str, str] = {
     "value": "string",
     "decision": "string",  # merged | set_aside | blocked
     "reason": "string",  # shared_message | limit | merge_cap | identifier_cap | hub | split | blocked_value | not_valid
+    "rule": "string",  # limit, merge_cap, identifier_cap: what would have been broken, such as `1 user_id, ever`
     "people": "int64",  # of a hub: how many it would have joined
     "profile_id": "string",  # merged: the profile; set aside by a limit: the profile that the message went to
     "ordinal": "int64",  # of the message that caused it

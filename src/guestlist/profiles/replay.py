@@ -29,12 +29,16 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SetAside:
-    """An identifier that a message, the first of such, carried and that was not joined to `kept`, its strongest."""
+    """An identifier that a message, the first of such, carried and that was not joined to `kept`, its strongest.
+
+    `rule`: what would have been broken, in words, such as `1 user_id, ever`.
+    """
 
     node: int
     kept: int
     message: int
     reason: str
+    rule: str
 
 
 class Merged(NamedTuple):
@@ -70,12 +74,15 @@ def replay(messages: Iterable[Told], nodes: Nodes, limits: Limits, caps: Caps) -
             root = profiles.find(node)
             if root in kept:
                 continue
-            reason = profiles.breach(kept, root, told.at)
-            if reason is None:
+            breach = profiles.breach(kept, root, told.at)
+            if breach is None:
                 kept.append(root)
             elif (node, told.nodes[0]) not in known:
                 known.add((node, told.nodes[0]))
-                result.set_aside.append(SetAside(node=node, kept=told.nodes[0], message=told.key, reason=reason))
+                reason, rule = breach
+                result.set_aside.append(
+                    SetAside(node=node, kept=told.nodes[0], message=told.key, reason=reason, rule=rule)
+                )
         if len(kept) > 1:
             result.merged += (Merged(node=node, message=told.key) for node in profiles.join(kept, told.at))
     result.oldest = [profiles.find(node) for node in range(len(nodes.kinds))]
@@ -105,18 +112,18 @@ class _Profiles:
             parent[node], node = root, parent[node]
         return root
 
-    def breach(self, kept: Sequence[int], root: int, at: int) -> str | None:
-        """Why this profile cannot be one with those kept, which can be one; None if it can."""
+    def breach(self, kept: Sequence[int], root: int, at: int) -> tuple[str, str] | None:
+        """Why this profile cannot be one with those kept, which can be one, and by which rule; None if it can."""
         size = self._size[root]
         for one in kept:
             size += self._size[one]
         if size > self._caps.identifiers:
-            return IDENTIFIER_CAP
+            return IDENTIFIER_CAP, f"{self._caps.identifiers:,} identifiers"
         if self._merges_of((*kept, root), at) > self._caps.merges:
-            return MERGE_CAP
+            return MERGE_CAP, f"{self._caps.merges:,} mergers"
         for held in self._limits:
             if held.count[root] and self._held(held, (*kept, root), at) > held.most:
-                return LIMIT
+                return LIMIT, held.rule
         return None
 
     def _held(self, held: "_Held", roots: Iterable[int], at: int) -> int:
@@ -164,6 +171,7 @@ class _Held:
 
     def __init__(self, kind: str, limit: Limit, nodes: Nodes) -> None:
         self.most = limit.count
+        self.rule = limit.words(kind)
         self.span = microseconds(limit)
         self.count = [int(one == kind) for one in nodes.kinds]
         self.own = frozenset() if limit.within is None else {node for node, one in enumerate(self.count) if one}

@@ -52,6 +52,11 @@ class Limit:
     count: int
     within: timedelta | None = None
 
+    def words(self, kind: str) -> str:
+        """What it allows of a type, such as `5 email, ever`."""
+        span = ", ever" if self.within is None else f" first seen within {self.within.days} days"
+        return f"{self.count:,} {kind}{span}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:

@@ -1,7 +1,7 @@
 """What `identity:` in `guestlist.yaml` may say; every mistake is told with its path, and what was probably meant."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any, Literal
@@ -174,18 +174,27 @@ class IdentitySettings(_Part):
         )
 
 
-def read_identity(written: Mapping[str, Any]) -> IdentitySettings:
-    """The section as values."""
+def read_identity(written: Mapping[str, Any], place: str = "guestlist.yaml") -> IdentitySettings:
+    """The section as values; `place` is what an error names."""
     try:
         return IdentitySettings.model_validate(dict(written))
     except ValidationError as error:
         told = "; ".join(dict.fromkeys(_mistake(one) for one in error.errors(include_input=False, include_url=False)))
         raise GuestlistError(
             "identity_settings",
-            f"guestlist.yaml cannot be used: {told}.",
+            f"{place} cannot be used: {told}.",
             nothing_lost="Nothing was changed or sent.",
             next_step="Correct it and try again.",
         ) from None
+
+
+def left_out(now: Mapping[str, Any], other: Mapping[str, Any], path: str = "identity") -> Iterator[str]:
+    """The paths that one writing of the section has and another has not, so that the usual rules hold there."""
+    for key, rule in now.items():
+        if key not in other:
+            yield f"{path}.{key}"
+        elif isinstance(rule, Mapping) and isinstance(other[key], Mapping):
+            yield from left_out(rule, other[key], f"{path}.{key}")
 
 
 _KNOWN: Mapping[str, type[BaseModel]] = {

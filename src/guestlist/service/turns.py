@@ -18,6 +18,7 @@ from guestlist.edits import note_edits
 from guestlist.emptying import keep_empty
 from guestlist.erasures.forgetting import settle
 from guestlist.errors import GuestlistError
+from guestlist.records import rules_changed
 from guestlist.results import renew_results
 from guestlist.runs.ending import waiting_cures
 from guestlist.runs.freshness import count_acknowledged, note_moves, removal_since
@@ -217,10 +218,20 @@ class Turns:
         By the memory of the process: to open the stores anew is no reason.
         """
         changed, hooks = self._memory.evaluated != self._memory.data, bool(self._journal.hooks())
-        if self._memory.evaluated < 0 and hooks:
+        if self._memory.evaluated < 0 and (hooks or self._rules_changed()):
             return True
         soon = changed and (hooks or not self.bounds)
         return (changed or hooks) and self._memory.since() > (GATHERING if soon else length(USUAL)).total_seconds()
+
+    def _rules_changed(self) -> bool:
+        """Whether people are to be found anew, by other rules: else who looks would be shown those of before."""
+        syncing = self._syncing
+        if not syncing.warehouse.has("identifier"):
+            return False
+        try:
+            return rules_changed(syncing.space, syncing.warehouse, syncing.records)
+        except GuestlistError:  # the evaluation tells what is wrong with them
+            return True
 
     def _is_due(self, bound: Bound, known: Timing | None, now: datetime) -> bool:
         timing = known or Timing(sync=bound.key, at=microseconds(now))

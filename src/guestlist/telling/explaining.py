@@ -222,7 +222,8 @@ class Told:
         return f"{clock(said.at, self.zone)}  {change}, by message {said.message_id} of {said.source}"
 
     def _trait(self, seen: TraitSeen) -> str:
-        return f"{self._value(seen) or 'taken away'}, since {clock(seen.at, self.zone)}"
+        no_date = "; no date, so this is not true: dates are written as 2023-12-31" if seen.no_date else ""
+        return f"{self._value(seen) or 'taken away'}, since {clock(seen.at, self.zone)}{no_date}"
 
     def _value(self, seen: TraitSeen) -> str | None:
         return seen.value if self.reveal or seen.value is None else masking.trait(seen.trait, seen.value)
@@ -271,7 +272,13 @@ class Told:
             facts["said"] = [asdict(said) for said in reason.said]
         if isinstance(reason.condition, d.Trait):
             facts["traits"] = [
-                {"trait": seen.trait, "value": self._value(seen), "at": seen.at, "source": seen.source}
+                {
+                    "trait": seen.trait,
+                    "value": self._value(seen),
+                    "at": seen.at,
+                    "source": seen.source,
+                    "no_date": seen.no_date,
+                }
                 for seen in reason.traits
             ]
         return facts

@@ -11,12 +11,13 @@ from typing import Any
 import orjson
 
 from guestlist.audiences import definition as d
-from guestlist.audiences.comparing import property_value
+from guestlist.audiences.comparing import is_date, property_value, trait_value
 from guestlist.audiences.identifier_lists import IDENTIFIERS
 from guestlist.audiences.mistakes import OTHER_NAMES, did_you_mean, nearest
 from guestlist.audiences.steps import EACH, split_path
 from guestlist.audiences.traits.definition import ComputedTrait, SqlTrait, TraitDefinition, compared_with
 from guestlist.audiences.traits.document import REFUNDED
+from guestlist.counts import counted
 from guestlist.profiles.lookup import PROFILE
 from guestlist.store import Warehouse
 from guestlist.telling import wording
@@ -215,6 +216,32 @@ def _meant_path(path: str, known: frozenset[str]) -> str:
     if ours != path and _anywhere(ours) in known:
         return f"Did you mean `{ours}`?"
     return did_you_mean(ours, known)
+
+
+# Dates that cannot be read
+
+
+def unread_dates(warehouse: Warehouse, trait: Any, definitions: Iterable[d.Definition]) -> Iterator[str]:
+    """Traits of which audiences ask for dates, and how many people have something else there; by relation `trait`."""
+    asked = {one.key: sorted(set(_dated(one.who))) for one in definitions}
+    wanted = sorted({name for names in asked.values() for name in names})
+    if not wanted:
+        return
+    held = trait.filter(trait.key.isin(wanted), trait.value.notnull())
+    held = held.filter(~is_date(trait_value(held.value, held.number)).fill_null(False))
+    lines = warehouse.read(held.group_by("key").aggregate(people=held.profile_id.nunique())).to_pylist()
+    people = {line["key"]: line["people"] for line in lines}
+    for key, names in asked.items():
+        for name in (name for name in names if name in people):
+            whose = f"{counted(people[name], 'person')} {'has' if people[name] == 1 else 'have'}"
+            yield f"{key}: {whose} a `{name}` that is no date, so no test of it is true. Dates are written as 2023-12-31."
+
+
+def _dated(who: d.Condition) -> Iterator[str]:
+    """The traits of which a date is asked."""
+    for condition in d.every(who):
+        if isinstance(condition, d.Trait) and isinstance(condition.test, d.Moment | d.Relative):
+            yield condition.trait
 
 
 # Comparators in quotes

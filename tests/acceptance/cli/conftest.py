@@ -57,6 +57,16 @@ RELATIONS: Mapping[str, pa.Schema] = {
     ),
     "message_profile": pa.schema([("ordinal", pa.int64()), ("profile_id", TEXT)]),
     "alias": pa.schema([("profile_id", TEXT), ("survivor", TEXT)]),
+    "identity_decision": pa.schema(
+        [
+            ("type", TEXT),
+            ("value", TEXT),
+            ("profile_id", TEXT),
+            ("ordinal", pa.int64()),
+            ("decision", TEXT),
+            ("reason", TEXT),
+        ]
+    ),
 }
 JANE, JOSE, SHEET = "a1b2c3d4" * 4, "b2c3d4e5" * 4, "c3d4e5f6" * 4
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
@@ -192,5 +202,6 @@ def peopled(tmp_path_factory: pytest.TempPathFactory) -> Path:
         alias=[{"profile_id": "ffff0000" * 4, "survivor": JANE}],
         message=[],
         message_profile=[],
+        identity_decision=[],
     )
     return folder

@@ -67,6 +67,30 @@ def test_preview_as_a_person_reads_it(told: Typed) -> None:
     assert "jane@example.org" in told("audiences", "preview", "both", "--reveal").out
 
 
+def test_preview_says_who_could_be_sent_before_anything_is_connected(told: Typed) -> None:
+    facts = told("audiences", "preview", "both", "--json").facts
+    assert facts["syncs"] == []
+    assert facts["sendable"] == {"people": 1, "cannot": {"has_none": 1}, "not_chosen": {}}
+    out = told("audiences", "preview", "both").out
+    assert "With the usual settings: 1 can be sent (1 no e-mail, phone or ad id)." in out
+    assert "No destination of its syncs" not in out
+    (told.space / "audiences" / "both.yaml").write_text(BOTH + "sync: main\nholdout: 100%\n")
+    facts = told("audiences", "preview", "both", "--json").facts
+    assert facts["sendable"] == {"people": 0, "cannot": {}, "not_chosen": {"holdout": 2}}
+    assert "No destination of its syncs is connected yet" in told("audiences", "preview", "both").out
+    assert not (told.space / ".guestlist" / "unconnected").exists()
+    assert told("audiences", "preview", "both", "--as-of", "2026-01-01", "--json").facts["sendable"] is None
+
+
+def test_an_audience_whose_file_is_gone_overlaps_nobody(told: Typed) -> None:
+    assert [line["audience"] for line in told("audiences", "preview", "both", "--json").facts["overlaps"]] == [
+        "win_back"
+    ]
+    for name in ("win_back", "germans"):
+        (told.space / "audiences" / f"{name}.yaml").unlink()
+    assert told("audiences", "preview", "both", "--json").facts["overlaps"] == []
+
+
 def test_preview_records_nobody(told: Typed) -> None:
     told("audiences", "preview", "both")
     with open_space(told.space).open_warehouse() as warehouse:
@@ -98,7 +122,8 @@ def test_history_and_changes(told: Typed, tmp_path: Path) -> None:
             find_members(warehouse, [definition], at=datetime(2030, month, 1, 12, tzinfo=UTC), zone=here.settings.zone)
 
     lines = told("audiences", "history", "everybody", "--json").facts["evaluations"]
-    assert [(line["members"], line["entered"], line["exited"]) for line in lines] == [(1, 0, 2), (3, 3, 0)]
+    numbers = [(line["at"][:7], line["members"], line["entered"], line["exited"]) for line in lines]
+    assert numbers == [("2030-05", 1, 0, 0), ("2030-04", 1, 0, 2), ("2030-03", 3, 3, 0)]
     shown = told("audiences", "history", "everybody").out
     assert shown.index("2030-03-01") < shown.index("2030-04-01")  # read downwards, as time goes
 
@@ -108,6 +133,24 @@ def test_history_and_changes(told: Typed, tmp_path: Path) -> None:
     assert [(row["change"], row["profile_id"]) for row in rows] == [("exited", JANE[:8]), ("exited", SHEET[:8])]
     assert nothing_personal(file.read_text("utf-8"))
     assert len(told("audiences", "changes", "everybody", "--json").lines) == 5
+
+
+def test_history_tells_evaluations_that_found_nobody(told: Typed) -> None:
+    here = open_space(told.space)
+    nobody, somebody = (read(f"key: everybody\nwho: {{ event: {event} }}") for event in ("Nothing", "Product Added"))
+    with here.open_warehouse() as warehouse:
+        for day, definition in enumerate([nobody, nobody, nobody, somebody, somebody, somebody], start=1):
+            find_members(warehouse, [definition], at=datetime(2030, 3, day, tzinfo=UTC), zone=here.settings.zone)
+            find_members(warehouse, [definition], at=datetime(2030, 3, day, tzinfo=UTC), zone=here.settings.zone)
+
+    lines = told("audiences", "history", "everybody", "--json").facts["evaluations"]
+    numbers = [(line["at"][:10], line["members"], line["entered"], line["exited"]) for line in lines]
+    assert numbers == [("2030-03-06", 3, 0, 0), ("2030-03-04", 3, 3, 0), ("2030-03-01", 0, 0, 0)]
+    assert told("audiences", "history", "everybody").out.count("2030-03-") == 3
+    assert (
+        told("audiences", "history", "germans").out
+        == "germans was never evaluated yet. It is with each: guestlist sync\n"
+    )
 
 
 def known(key: str, *, of: int | None, lower: int | None = None, upper: int | None = None) -> Sync:

@@ -204,8 +204,9 @@ def test_try(typed: Typed, space: Path, document: str) -> None:
     before = (space / ".guestlist" / "warehouse.duckdb").read_bytes()
     facts = _facts(typed, "identity", "try", str(space / "rules.yaml"))
     assert facts["people"] == {"before": 3, "after": 2}
-    assert (facts["merged"], facts["split"]) == (2, 0)
-    assert facts["audiences"] == [{"key": "buyers", "before": 2, "after": 2, "entering": 0, "leaving": 0}]
+    assert (facts["merged"], facts["merged_into"], facts["split"], facts["left_out"]) == (2, 1, 0, [])
+    buyers = {"key": "buyers", "before": 2, "after": 2, "entering": 0, "leaving": 0, "joined": 0}
+    assert facts["audiences"] == [buyers]
     assert (space / ".guestlist" / "warehouse.duckdb").read_bytes() == before
     assert not (space / ".guestlist" / "trial").exists()
 
@@ -217,12 +218,97 @@ def test_try_in_words(typed: Typed, space: Path) -> None:
     assert "3 people now, 2 people by these rules." in out
 
 
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("", "a profile keeps 1 user_id, ever"),
+        ("identity: { limits: { user_id: 1 per week } }", "a profile keeps 1 user_id first seen within 7 days"),
+        ("identity: { limits: { user_id: none }, caps: { identifiers: 3 } }", "a profile keeps 3 identifiers"),
+        ("identity: { limits: { user_id: none }, caps: { merges: 0 } }", "a profile comes of 0 mergers at most"),
+    ],
+)
+def test_what_is_set_aside_names_the_rule(typed: Typed, space: Path, rules: str, told: str) -> None:
+    with (space / "guestlist.yaml").open("a") as settings:
+        settings.write(rules + "\n")
+    assert told in " ".join(typed("profile", "show", "email:jane.doe@example.org")[1].split())
+    facts = _facts(typed, "profile", "show", "email:jane.doe@example.org")
+    assert told.removeprefix("a profile keeps ").removeprefix("a profile comes of ").removesuffix(" at most") in {
+        one["rule"] for one in facts["set_aside"]
+    }
+
+
+BY_LOYALTY = "identity: { identifiers: { loyalty_id: { from: traits.loyalty_id } }, limits: { email: 3, phone: 2 } }\n"
+
+
+@pytest.mark.parametrize(
+    ("now", "tried", "told"),
+    [
+        ("", "limits: { user_id: none }", {"merged": 2, "merged_into": 1, "joined": 1}),
+        (BY_LOYALTY, "{}", {"split": 1, "split_off": 1, "joined": 0}),
+        (
+            BY_LOYALTY,
+            "limits: { user_id: none }",
+            {"merged": 2, "merged_into": 1, "split": 1, "split_off": 1, "joined": 1},
+        ),
+        ("", "blocked: { by_type: { user_id: { values: [u9] } } }", {"vanishing": 1, "split": 0}),
+        ("identity: { blocked: { values: [u9] } }\n", "{}", {"appearing": 1, "vanishing": 0}),
+    ],
+)
+def test_what_is_tried_adds_up(typed: Typed, space: Path, now: str, tried: str, told: dict[str, int]) -> None:
+    with (space / "guestlist.yaml").open("a") as settings:
+        settings.write(now)
+    (space / "rules.yaml").write_text(tried)
+    facts = _facts(typed, "identity", "try", str(space / "rules.yaml"))
+    (buyers,) = facts["audiences"]
+    assert told.items() <= ({name: facts[name] for name in facts.keys() & told.keys()} | buyers).items()
+    after = facts["people"]["before"] - facts["merged"] + facts["merged_into"]
+    assert after + facts["split_off"] - facts["vanishing"] + facts["appearing"] == facts["people"]["after"]
+    assert buyers["before"] + buyers["entering"] - buyers["leaving"] - buyers["joined"] == buyers["after"]
+
+
+def test_who_keeps_anything_that_counts_stays_the_same_person(typed: Typed, space: Path) -> None:
+    (space / "rules.yaml").write_text("blocked: { by_type: { anonymous_id: { values: [device-of-jane] } } }\n")
+    facts = _facts(typed, "identity", "try", str(space / "rules.yaml"))
+    assert (facts["merged"], facts["split"], facts["split_off"], facts["vanishing"]) == (0, 0, 0, 0)
+    assert facts["audiences"] == [{"key": "buyers", "before": 2, "after": 2, "entering": 0, "leaving": 0, "joined": 0}]
+
+
+def test_rules_that_the_file_leaves_out_are_told(typed: Typed, space: Path) -> None:
+    with (space / "guestlist.yaml").open("a") as settings:
+        settings.write(BY_LOYALTY)
+    (space / "rules.yaml").write_text("limits: { email: 2 }\n")
+    facts = _facts(typed, "identity", "try", str(space / "rules.yaml"))
+    assert facts["left_out"] == ["identity.identifiers", "identity.limits.phone"]
+    code, out = typed("identity", "try", str(space / "rules.yaml"))
+    assert code == 0
+    assert "Left out here, though in guestlist.yaml: identity.identifiers, identity.limits.phone." in out
+
+
+def test_changed_rules_hold_for_whoever_looks(typed: Typed, space: Path) -> None:
+    def buyers() -> int:
+        (one,) = _facts(typed, "audiences", "list")["audiences"]
+        return int(one["people"])
+
+    settings = (space / "guestlist.yaml").read_text()
+    assert buyers() == 2
+    (space / "guestlist.yaml").write_text(settings + "identity: { limits: { user_id: none } }\n")
+    assert buyers() == 1
+    assert "1 person in Buyers" in typed("audiences", "members", "buyers")[1]
+    assert len(_facts(typed, "profile", "show", "user_id:u9")["identifiers"]) == 4
+    (space / "guestlist.yaml").write_text(settings)
+    assert buyers() == 2
+
+
 def test_rules_that_part_people_and_those_that_count(typed: Typed, space: Path) -> None:
     (space / "rules.yaml").write_text("blocked: { by_type: { user_id: { values: [u9] } } }\n")
     facts = _facts(typed, "identity", "try", str(space / "rules.yaml"))
-    assert facts["audiences"] == [{"key": "buyers", "before": 2, "after": 1, "entering": 0, "leaving": 1}]
+    buyers = {"key": "buyers", "before": 2, "after": 1, "entering": 0, "leaving": 1, "joined": 0}
+    assert facts["audiences"] == [buyers]
     (space / "rules.yaml").write_text("limits: { email: often }\n")
-    assert "[identity_settings]" in typed("identity", "try", str(space / "rules.yaml"))[1]
+    told = typed("identity", "try", str(space / "rules.yaml"))[1]
+    assert "[identity_settings]" in told
+    assert "rules.yaml cannot be used: identity.limits: email" in told
+    assert "guestlist.yaml" not in told
     (space / "rules.yaml").write_text("- a\n")
     assert "[rules_not_yaml]" in typed("identity", "try", str(space / "rules.yaml"))[1]
 

@@ -34,6 +34,7 @@ def shop(empty: Typed) -> Typed:
         alias=[],
         message=[],
         message_profile=[],
+        identity_decision=[],
     )
     return empty
 
@@ -69,7 +70,7 @@ LISTS = [
 @pytest.mark.parametrize(("listed", "kind", "meant"), LISTS)
 def test_a_type_of_identifier_that_nobody_has_is_told(shop: Typed, listed: str, kind: str, meant: str) -> None:
     (shop.space / "staff.csv").write_text("id\nu1\n")
-    told = notes(shop, f"{{ not_in_list: {listed} }}")
+    told = [note for note in notes(shop, f"{{ not_in_list: {listed} }}") if "nobody who is known" not in note]
     assert [note for note in told if note.startswith("slip: nobody is known by")] == told
     assert [f"`{kind}`" in note and meant in note for note in told] == ([True] if kind else [])
 
@@ -151,3 +152,41 @@ def test_a_lifetime_value_needs_no_refunds(shop: Typed) -> None:
         "key: paid\nevent: Order Completed\nsum: total\nless: { event: Order Complete, sum: total }\n"
     )
     assert shop("traits", "check", "--json").facts["notes"] == ["paid: nobody has done `Order Complete` yet."]
+
+
+def test_dates_that_cannot_be_read_are_told(shop: Typed) -> None:
+    others = [
+        trait(f"{n:032}", "born", value)
+        for n, value in enumerate(["2020-02-03", "2023-02-30", "soon", '["2020-01-01"]'])
+    ]
+    write(shop.space, trait=[trait(JANE, "born", "31/12/2023"), *others])
+    note = "slip: 3 people have a `born` that is no date, so no test of it is true. Dates are written as 2023-12-31."
+    for asked in ("before: 2024-01-01", "within_last: 10 years"):
+        assert notes(shop, f"{{ not: {{ trait: born, {asked} }} }}") == [note]
+        assert shop("audiences", "preview", "slip", "--json").facts["notes"] == [note]
+    told = shop("audiences", "explain", "slip", "user_id:u1").out
+    assert "; no date, so this is not true: dates are written as 2023-12-31" in told
+    assert "31/12/2023" not in told
+    assert notes(shop, "{ trait: born, exists: true }") == []
+    reason = shop("audiences", "explain", "slip", "user_id:u1", "--json").facts["reason"]
+    assert [seen["no_date"] for seen in reason["traits"]] == [False]
+
+
+def test_lines_of_lists_that_name_nobody_are_told(shop: Typed) -> None:
+    (shop.space / "staff.csv").write_text("id,n\nu1,1\nu2,2\n u3 ,3\n,4\n")
+    note = (
+        "slip: 3 of 4 lines of the list staff.csv name nobody who is known; "
+        "in 1 there is nothing that can be read as user_id."
+    )
+    assert notes(shop, "{ not_in_list: { file: staff.csv, type: user_id, column: id } }") == [note]
+    assert shop("audiences", "preview", "slip", "--json").facts["notes"] == [note]
+    assert shop("audiences", "show", "slip", "--json").facts["notes"] == [note]
+    shown = shop("audiences", "show", "slip").out
+    assert "People: 0" in shown
+    assert f"Note: {note}" in shown
+    (shop.space / "staff.csv").write_text("id\nu1\n")
+    assert notes(shop, "{ not_in_list: { file: staff.csv, type: user_id, column: id } }") == []
+    query = "SELECT 'jane@example.org' AS email UNION ALL SELECT 'else@example.org'"
+    write_audience(shop, f'{{ in_list: {{ query: "{query}", column: email }} }}')
+    note = "slip: 1 of 2 lines of a list names nobody who is known."
+    assert shop("audiences", "preview", "slip", "--json").facts["notes"] == [note]

@@ -96,7 +96,9 @@ def test_check_looks_at_queries_and_names_what_nobody_does(shop: Typed) -> None:
 def test_list_and_show(shop: Typed) -> None:
     facts = {one["key"]: one for one in shop("traits", "list", "--json").facts["traits"]}
     assert facts["spent"]["in_words"] == "sum of total of Order Completed where currency is EUR"
-    assert {one["people"] for one in facts.values()} == {0}  # nothing was synced yet
+    shown = {key: shop("traits", "show", key, "--json").facts["people"] for key in facts}
+    assert {key: one["people"] for key, one in facts.items()} == shown  # though nothing was synced yet
+    assert shown["spent"] == 1
     assert "what a query gives" in shop("traits", "list").out
 
     told = shop("traits", "show", "spent")
@@ -120,6 +122,16 @@ def test_lines_of_a_query_that_were_too_large_are_told(shop: Typed) -> None:
     for words in (("check",), ("list",)):
         assert note in shop("traits", *words).out
         assert [told.startswith(note) for told in shop("traits", *words, "--json").facts["notes"]] == [True]
+
+
+def test_a_trait_that_cannot_be_worked_out_is_not_told_as_nobody(shop: Typed) -> None:
+    (shop.space / "traits" / "gone.yaml").write_text("query: SELECT user_id, n AS gone FROM not_there\nkey: gone\n")
+    told = shop("traits", "list", "--json").facts
+    numbers = {one["key"]: one["people"] for one in told["traits"]}
+    assert (numbers["gone"], numbers["spent"]) == (None, 1)
+    (note,) = told["notes"]
+    assert note.startswith("gone cannot be worked out.")
+    assert "not_there" in note
 
 
 def test_times_without_a_zone_are_told(shop: Typed) -> None:

@@ -101,8 +101,8 @@ def test_a_new_name_follows_and_everything_again(synced: Shop) -> None:
 
 
 def test_preview_says_who_can_be_sent_and_what_to_expect_of_meta(new: Shop) -> None:
-    first = new.type("audiences", "preview", "vip", "--json").facts["syncs"]
-    assert first == []  # nothing was ever prepared here: a plan is needed first
+    (first,) = new.type("audiences", "preview", "vip", "--json").facts["syncs"]
+    assert (first["people"], first["cannot"]) == (len(new.wanted), {})  # though nothing was ever planned here
     assert new.sync()["code"] == 0
     new.list_person(4)
     new.want("t0", "t1", "t2")

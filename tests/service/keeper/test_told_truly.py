@@ -163,3 +163,13 @@ def test_without_a_service_there_is_nothing_to_cancel(shop: Shop) -> None:
     assert told.code == 1
     assert "No service keeps this space." in told.err
     assert "Ctrl-C" in told.err
+
+
+def test_changed_rules_of_identity_hold_soon(shop: Shop, told: httpx.Client) -> None:
+    def members() -> object:
+        return told.get("/audiences/vip").json()["people"]
+
+    assert members()
+    with (shop.space / "guestlist.yaml").open("a") as settings:
+        settings.write('identity: { blocked: { patterns: ["."] } }\n')
+    until(lambda: members() == 0)

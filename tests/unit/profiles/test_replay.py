@@ -42,7 +42,7 @@ def test_replay(messages: list[list[int]], together: list[set[int]], set_aside: 
         profiles.setdefault(oldest, set()).add(node)
     assert [each for each in profiles.values() if len(each) > 1] == together
     assert result.set_aside == [
-        SetAside(node=node, kept=kept, message=n, reason="limit") for node, kept, n in set_aside
+        SetAside(node=node, kept=kept, message=n, reason="limit", rule="1 user_id, ever") for node, kept, n in set_aside
     ]
 
 
