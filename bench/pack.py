@@ -5,8 +5,8 @@ import orjson
 from bench.figures import Figure, Target, clocked
 from bench.space import SYNC, Connections, Stopped, space, syncing
 from guestlist.destinations.meta.drawing import Drawer, Terms
+from guestlist.destinations.meta.manifest import KEYS
 from guestlist.destinations.meta.pack import Packer
-from guestlist.destinations.meta.prepare import KEYS
 
 
 def measure(profiles: int, events: int) -> list[Figure]:

@@ -33,8 +33,7 @@ def main() -> None:
     """The command."""
     asked = _arguments()
     if asked.inside:
-        figures = _measured(asked.inside, asked.profiles, asked.events)
-        print(json.dumps([figure.as_json() for figure in figures]))
+        print(json.dumps([figure.as_json() for figure in _measured(asked.inside, asked.profiles, asked.events)]))
         return
     told = machine()
     figures: list[Figure] = []

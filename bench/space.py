@@ -12,6 +12,7 @@ import orjson
 
 from bench import data
 from guestlist.clock import Clock
+from guestlist.connected import connections
 from guestlist.destinations.meta.client import Connection, MetaClient
 from guestlist.destinations.meta.schemas import RELATIONS
 from guestlist.records import open_records
@@ -46,17 +47,22 @@ class Stopped(Clock):
         return self._at
 
 
-class Connections:
-    """A client whose transport takes every row and says so, without a network."""
+class Connections(connections.Connections):
+    """One client for all, whose transport takes every row and says so, without a network."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock) -> None:  # and without the space where credentials are kept
         self.requests = self.rows = self.bytes = 0
         self._clock = clock
         at = Connection(ad_account="act_1", token=Secret("nobody"))
-        self._client = MetaClient(at, transport=httpx.MockTransport(self._answer))
+        self._one = MetaClient(at, transport=httpx.MockTransport(self._answer))
 
     def client(self, _destination: str) -> MetaClient:
-        return self._client
+        """The same for every destination."""
+        return self._one
+
+    def used(self, _destination: str) -> float | None:
+        """No answer says anything of calls."""
+        return None
 
     def clock(self) -> Clock:
         return self._clock
@@ -84,7 +90,7 @@ def space(profiles: int, events: int) -> Iterator[Space]:
 
 
 @contextmanager
-def syncing(at: Space, connections: Connections) -> Iterator[Syncing]:
+def syncing(at: Space, connected: Connections) -> Iterator[Syncing]:
     """The space opened as `guestlist sync` opens it, but for the network."""
     with (
         open_records(at) as records,
@@ -96,8 +102,8 @@ def syncing(at: Space, connections: Connections) -> Iterator[Syncing]:
             records=records,
             warehouse=warehouse,
             ledger=ledger,
-            clock=connections.clock(),
-            connections=connections,
+            clock=connected.clock(),
+            connections=connected,
         )
         records.journal.take_over("bench", now=opened.now)
         yield opened
