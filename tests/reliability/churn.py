@@ -211,7 +211,7 @@ class World:
 class Run:
     """Many worlds in one engine; each by its own variant."""
 
-    def __init__(self, worlds: list[World], pace: Pace) -> None:
+    def __init__(self, worlds: Sequence[World], pace: Pace) -> None:
         self.worlds, self.pace = worlds, pace
         self.groups: dict[Design, list[World]] = {}
         for w in worlds:
@@ -232,8 +232,9 @@ class Run:
             w.begin(now, noisy)
         self._put_wanted()
         before = now * TICK if full else None
+        scopes = self.scopes()
         for design, worlds in self.groups.items():
-            plans = self.engine.plan(design, {w.sync: (now * TICK, w.scope, before) for w in worlds})
+            plans = self.engine.plan(design, {w.sync: (now * TICK, scopes[w.sync], before) for w in worlds})
             for w in worlds:
                 w.take(plans[0][w.sync], plans[1][w.sync], noisy)
         already = {w.sync: w.requests for w in self.worlds}
@@ -242,6 +243,10 @@ class Run:
         if now >= self.pace.noisy + self.pace.quiet - DELAY and not full:
             for w in self.worlds:
                 w.late_requests += w.requests - already[w.sync]
+
+    def scopes(self) -> dict[int, Scope]:
+        """What each world's next plan may do."""
+        return {w.sync: w.scope for w in self.worlds}
 
     def _step(self, now: int, noisy: bool) -> None:
         """One batch of every world that has one: gate, intent, send, fold."""
@@ -299,8 +304,8 @@ class Run:
             "wanted_person",
             ((s, IDS.of(c), p) for s, rows in wanted.items() for c, people in rows.items() for p in people),
         )
-        self.engine.put("listed_key", (line for w in self.worlds for line in _listed_keys(w)))
-        self.engine.put("listed_person", (line for w in self.worlds for line in _listed_persons(w)))
+        self.engine.put("listed_key", (line for w in self.worlds for line in listed_keys(w)))
+        self.engine.put("listed_person", (line for w in self.worlds for line in listed_persons(w)))
 
     def judge(self) -> list[dict[str, set[int]]]:
         ledger, persons = self.engine.ledger(), self.engine.persons()
@@ -313,11 +318,11 @@ def _op(w: World, b: Batch, r: Row) -> tuple[Any, ...]:
     return (w.sync, r["row_key"], *keys, 0, b.direction, *extra)
 
 
-def _listed_keys(w: World) -> Iterator[tuple[int, str, int]]:
+def listed_keys(w: World) -> Iterator[tuple[int, str, int]]:
     return ((w.sync, KIND_OF[k], IDS.of((k, v))) for k, v in w.population.listed if k != "id")
 
 
-def _listed_persons(w: World) -> Iterator[tuple[int, int]]:
+def listed_persons(w: World) -> Iterator[tuple[int, int]]:
     ids = {v for k, v in w.population.listed if k == "id"} | {
         p for p in w.population.profiles if w.population.is_listed(p)
     }

@@ -1,10 +1,12 @@
 """`guestlist audiences`: check definitions, see who is in them and why, take people out as a file."""
 
+from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import typer
 
+from guestlist.audiences.schema import published
 from guestlist.cli.asking import AsOf, File, Key, list_people, write_people
 from guestlist.cli.at_meta import adopt
 from guestlist.cli.converting import Form, convert, show_definition
@@ -23,6 +25,7 @@ from guestlist.operations.audiences import (
     ListMembers,
     ShowAudience,
 )
+from guestlist.space import write_whole
 
 commands = typer.Typer(
     help="Audiences: check the definitions, see who is in, and why.",
@@ -49,6 +52,31 @@ def check(*, space: SpaceAt = HERE, as_json: AsJson = False) -> None:
     number = len(checked.audiences)
     say(f"{counted(number, 'audience')} checked, no mistake.")
     say(*(f"Note: {note}" for note in checked.notes))
+
+
+@commands.command()
+def schema(
+    *,
+    to: Annotated[Path | None, typer.Option("--to", metavar="FILE", help="Write it there.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the JSON Schema of an audience's file, by which an editor helps while you type.
+
+    An editor that knows it by its first line, "# yaml-language-server: $schema=../.guestlist/audience.schema.json",
+    needs no more: guestlist init writes the schema there, and this command a newer one after an update.
+
+    guestlist audiences schema > audience.schema.json
+
+    guestlist audiences schema --to shop/.guestlist/audience.schema.json
+    """
+    if to is None:
+        say(published().rstrip("\n"))
+        return
+    write_whole(to, published())
+    if as_json:
+        answer({"schema": str(to)})
+    else:
+        say(f"Wrote {to}")
 
 
 @commands.command("list")

@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
+from guestlist.audiences.schema import published
 from guestlist.cli.frame import AsJson, answer, say
-from guestlist.space import make_space
+from guestlist.space import make_space, write_whole
+
+EDITORS = "# yaml-language-server: $schema=../.guestlist/audience.schema.json"
 
 
 def init(
@@ -26,10 +29,14 @@ def init(
     guestlist init shop --country DE --time-zone Europe/Berlin
     """
     space = make_space(folder, country=country, time_zone=time_zone)
+    schema = space.private / "audience.schema.json"
+    write_whole(schema, published())
     if as_json:
-        answer({"space": str(space.folder), "settings": str(space.settings_file)})
+        answer({"space": str(space.folder), "settings": str(space.settings_file), "schema": str(schema)})
         return
     say(
         f"Made the space {space.folder}. Its settings: {space.settings_file}",
+        f"Its audiences: files in {space.folder / 'audiences'}. An editor helps to write one whose first line is",
+        f"  {EDITORS}",
         f"Next: guestlist import FILE --space {space.folder}",
     )

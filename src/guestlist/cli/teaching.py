@@ -21,7 +21,8 @@ COMMANDS: Mapping[str, Mapping[str, tuple[str, str]]] = {
             "audiences:commands",
             (
                 "check, list, show, convert, preview, members, explain,\n"
-                "diff, history, changes, export, adopt, external, take."
+                "diff, history, changes, export, adopt, external, take,\n"
+                "schema."
             ),
         ),
         "traits": ("traits:commands", "check, list, show: what is worked out of people."),

@@ -115,6 +115,6 @@ def _parked(records: Records, name: str, account: str, client: MetaClient | None
 def _to_follow(line: Line, account: str, name: str) -> Line:
     """What to do as it can be done: commands name the destination, and the link to the terms the account."""
     if line.check != "terms" or line.health is Health.OK:
-        return replace(line, next_step=to_type(line.next_step, name))
+        return replace(line, next_step=to_type(line.next_step, destination=name))
     step = f"Someone with a role in the business opens {terms_link(account)} and accepts. Then run: guestlist doctor"
     return replace(line, next_step=step)

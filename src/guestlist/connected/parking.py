@@ -6,9 +6,8 @@ intervals, and at once by `guestlist sync` and `guestlist doctor`.
 """
 
 from guestlist.destinations.meta.client import MetaClient, MetaError
-from guestlist.destinations.meta.connect import terms_link
 from guestlist.destinations.meta.token_life import parks, what_still_parks
-from guestlist.destinations.meta.verdicts import Rule, Verdict
+from guestlist.destinations.meta.verdicts import Rule, to_type
 from guestlist.errors import GuestlistError
 from guestlist.store.journal import Journal
 from guestlist.store.journal_tokens import Parked
@@ -37,11 +36,8 @@ def note(journal: Journal, destination: str, account: str, rule: Rule, *, now: i
 
 
 def _next_step(destination: str, account: str, rule: Rule) -> str:
-    if rule.verdict is Verdict.ACCEPT_TERMS:
-        where = terms_link(account) if "tos/" in rule.next_step else "Meta's business settings"
-        return f"Someone with a role in the business opens {where} and accepts. Then run: guestlist doctor"
     if "connect" not in rule.next_step:
-        return rule.next_step
+        return to_type(rule.next_step, destination=destination, account=account)
     return (
         "Make a new token, best one of a system user (docs/connect-meta.md), and run: "
         f"guestlist destinations reconnect {destination}"

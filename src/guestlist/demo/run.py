@@ -1,10 +1,12 @@
-"""The demo: plays its steps and ends with a proof. 0 only if the proof holds."""
+"""The demo: plays its steps and ends with a proof."""
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
-from guestlist.clock import Clock, WallClock
+from guestlist.clock import Clock, WallClock, stopwatch
 from guestlist.demo.screen import Screen
 from guestlist.demo.shop import make_shop
 from guestlist.demo.simulator import SimulatorError, running
@@ -15,12 +17,46 @@ from guestlist.errors import GuestlistError
 _MARK = ".demo"
 
 
-def run_demo(
-    space: Path, *, stop_after: int | None = None, steps: Sequence[Step] = STEPS, clock: Clock | None = None
-) -> int:
-    """Play the demo in a folder of its own; give the exit code."""
+@dataclass(frozen=True, kw_only=True)
+class StepPlayed:
+    """A step that was played to its end, and the seconds that it took."""
+
+    step: int
+    says: str
+    seconds: float
+
+
+@dataclass(kw_only=True)
+class Played:
+    """What the demo came to; `stopped` says why it has no proof."""
+
+    space: Path
+    steps: list[StepPlayed] = field(default_factory=list)
+    proof: Proof | None = None
+    stopped: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        return 0 if self.proof is not None and self.proof.holds else 1
+
+    def facts(self) -> dict[str, Any]:
+        """For machines."""
+        proof = None if self.proof is None else {**asdict(self.proof), "holds": self.proof.holds}
+        steps = [asdict(step) for step in self.steps]
+        return {"space": str(self.space), "steps": steps, "proof": proof, "stopped": self.stopped}
+
+
+def play_demo(
+    space: Path,
+    *,
+    screen: Screen,
+    stop_after: int | None = None,
+    steps: Sequence[Step] = STEPS,
+    clock: Clock | None = None,
+) -> Played:
+    """Play the demo in a folder of its own."""
     clean(space)
-    screen = Screen(space / "output")
+    played = Played(space=space)
     screen.title(
         "Guestlist demo: an imaginary shop, a simulated Meta, the real commands.",
         f"space {space}",
@@ -31,11 +67,13 @@ def run_demo(
     try:
         with running(space / "people.jsonl", space / "simulator.log") as meta:
             stage = Stage(space=space, now=now, shop=shop, meta=meta, screen=screen)
-            _play(stage, steps[:stop_after])
+            _play(stage, steps[:stop_after], played)
     except (DemoStoppedError, SimulatorError, GuestlistError, OSError) as error:
-        screen.proof(f"none: {error}.")
-        return 1
-    return _end(screen, stage.proof)
+        played.stopped = f"{error}"
+    else:
+        played.proof = stage.proof
+    _end(screen, played)
+    return played
 
 
 def clean(space: Path) -> None:
@@ -53,19 +91,22 @@ def clean(space: Path) -> None:
     (space / _MARK).touch()
 
 
-def _play(stage: Stage, steps: Sequence[Step]) -> None:
+def _play(stage: Stage, steps: Sequence[Step], played: Played) -> None:
     for number, step in enumerate(steps, 1):
+        took = stopwatch()
         stage.screen.step(number, step.says)
         step.play(stage)
+        played.steps.append(StepPlayed(step=number, says=step.says, seconds=round(took(), 1)))
 
 
-def _end(screen: Screen, proof: Proof | None) -> int:
-    if proof is None:
-        screen.proof("none: stopped before the last step.")
-        return 1
-    screen.proof(f"the simulator's own people against ours:   {proof}")
-    if not proof.holds:
-        return 1
+def _end(screen: Screen, played: Played) -> None:
+    if played.proof is None:
+        played.stopped = played.stopped or "stopped before the last step"
+        screen.proof(f"none: {played.stopped}.")
+        return
+    screen.proof(f"the simulator's own people against ours:   {played.proof}")
+    if not played.proof.holds:
+        return
     name = program()
     screen.note(
         "",
@@ -73,4 +114,3 @@ def _end(screen: Screen, proof: Proof | None) -> int:
         f"                {name} import FILE --space shop",
         f"Real Meta:      {name} destinations connect --help",
     )
-    return 0

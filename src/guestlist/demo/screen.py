@@ -12,9 +12,9 @@ _INDENT = "    "
 class Screen:
     """Prints the demo, and keeps the whole output of each command in a file."""
 
-    def __init__(self, outputs: Path, console: Console | None = None) -> None:
+    def __init__(self, outputs: Path, console: Console | None = None, *, on_stderr: bool = False) -> None:
         self._outputs = outputs
-        self._console = console or Console(width=WIDTH, highlight=False, markup=False, emoji=False)
+        self._console = console or Console(width=WIDTH, highlight=False, markup=False, emoji=False, stderr=on_stderr)
         self._kept = 0
 
     def title(self, left: str, right: str) -> None:

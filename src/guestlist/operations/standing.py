@@ -236,7 +236,7 @@ def stop_of(journal: Journal, sync: Sync) -> GuestlistError | None:
                 rule.name,
                 f"{sync.key}: {rule.happened}",
                 nothing_lost="Nothing is lost.",
-                next_step=to_type(rule.next_step, sync.destination),
+                next_step=to_type(rule.next_step, destination=sync.destination),
             )
     return None
 

@@ -21,6 +21,8 @@ from guestlist.store.private_files import sync_folder
 SEGMENT_BYTES = 32 * 2**20
 QUEUE_BYTES = 32 * 2**20
 _OPEN, _SEALED = ".open", ".jsonl"
+# O_BINARY: on Windows a line's end would else be written as two characters.
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
 _SEGMENT = re.compile(r"(\d{12})\.([a-z0-9][a-z0-9_-]{0,62})(\.open|\.jsonl)")
 _NEWLINE = b"\n"
 
@@ -252,7 +254,7 @@ class Inbox:
             number, self._next = self._next, self._next + 1
             path = self.folder / f"{number:012}.{source}{_OPEN}"
             try:
-                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+                descriptor = os.open(path, _NEW, 0o600)
             except FileExistsError:
                 continue
             return _File(descriptor=descriptor, path=path)

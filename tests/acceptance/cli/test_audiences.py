@@ -8,10 +8,14 @@ import shutil
 import stat
 from pathlib import Path
 
+import jsonschema
 import pyarrow as pa
 import pytest
+from ruamel.yaml import YAML
 
 from guestlist.audiences.document import read
+from guestlist.audiences.schema import published
+from guestlist.cli import run
 from guestlist.space import open_space
 
 from .conftest import JANE, SHEET, Typed, as_process
@@ -33,6 +37,27 @@ def test_check_needs_no_data_and_says_what_is_still_missing(empty: Typed) -> Non
     assert "3 audiences checked, no mistake." in checked.out
     assert "no destination is connected yet (main)" in checked.out
     assert not (empty.space / ".guestlist" / "warehouse.duckdb").exists()
+
+
+def test_an_editor_finds_the_schema_where_init_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["init", str(tmp_path / "shop")]) == 0
+    (line,) = [line.strip() for line in capsys.readouterr().out.splitlines() if "yaml-language-server" in line]
+    file = tmp_path / "shop" / "audiences" / "gold.yaml"
+    file.write_text(f"{line}\nkey: gold\nwho: {{ trait: plan, equals: gold }}\n")
+
+    schema = json.loads((file.parent / line.partition("$schema=")[2]).read_text("utf-8"))
+    assert schema == json.loads(published())
+    jsonschema.validate(YAML(typ="safe").load(file), schema)
+    assert run(["audiences", "check", "--space", str(tmp_path / "shop")]) == 0
+
+
+def test_the_schema_is_printed_or_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["audiences", "schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == json.loads(published())
+    place = tmp_path / "audience.schema.json"
+    assert run(["audiences", "schema", "--to", str(place), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"schema": str(place)}
+    assert place.read_text("utf-8") == published()
 
 
 def test_check_tells_all_mistakes_of_all_files_with_place_and_suggestion(empty: Typed) -> None:

@@ -33,7 +33,7 @@ def test_every_command_has_help_with_an_example(words: tuple[str, ...], capsys: 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
 def test_every_command_answers_machines(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     run([*words, "--help"])
-    assert words == ("demo",) or "--json" in capsys.readouterr().out
+    assert "--json" in capsys.readouterr().out
 
 
 def test_the_overview_fits_the_screen_and_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,8 +11,9 @@ import orjson
 import pytest
 from rich.console import Console
 
+from guestlist.cli import run
 from guestlist.demo import steps
-from guestlist.demo.run import clean, run_demo
+from guestlist.demo.run import clean, play_demo
 from guestlist.demo.screen import WIDTH, Screen
 from guestlist.demo.shop import Shop
 from guestlist.demo.simulator import Simulator, SimulatorError, running
@@ -128,10 +129,28 @@ def test_exit_code_says_whether_the_proof_holds(
     fill: Callable[[Stage], None] | None, code: int, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     story = (Step(says="Filled", play=fill), STEPS[-1]) if fill else ()
-    assert run_demo(tmp_path / "demo", steps=story) == code
+    space = tmp_path / "demo"
+    played = play_demo(space, screen=Screen(space / "output"), steps=story)
+    assert played.exit_code == code
+    facts = played.facts()
+    assert [step["says"] for step in facts["steps"]] == [step.says for step in story]
+    assert (facts["proof"] or {"holds": False})["holds"] == (code == 0)
+    assert (facts["stopped"] is None) == bool(fill)
     said = capfd.readouterr().out
     assert ("wrongly in 0   missing 0   erased still there 0" in said) == (code == 0)
     assert "PROOF" in said
+
+
+def test_for_machines_stdout_has_one_object_and_the_story_goes_to_stderr(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["demo", "--steps", "1", "--json"]) == 1
+    told = capfd.readouterr()
+    facts = orjson.loads(told.out)
+    assert [step["step"] for step in facts["steps"]] == [1]
+    assert (facts["proof"], facts["stopped"]) == (None, "stopped before the last step")
+    assert "guestlist init" in told.err.replace("cli init", "guestlist init")
 
 
 def test_a_second_run_starts_clean(tmp_path: Path) -> None:

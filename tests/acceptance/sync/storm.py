@@ -3,27 +3,37 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
+
+from fakemeta.harness import Running
 
 from .kit import RIGHT, SETTLED, Shop
 
 EVERY_REQUEST = os.environ.get("GUESTLIST_FAULTS") == "all"
-"""Strike each fault at each request of a sync; else those that no stage's test strikes, each once, taking turns."""
+"""Strike each fault at each request of a sync; else some, each once, taking turns: tests/stages/deliver has them all."""
 REQUESTS = (1, 2, 3, 4)
 _MOST_SYNCS = 6
 
 
-def nothing(shop: Shop) -> None:
+class Struck(Protocol):
+    """Whose sync it is."""
+
+    meta: Running
+
+    def audience(self) -> str: ...
+
+
+def nothing(shop: Struck) -> None:
     """What needs nobody."""
 
 
-def restore_token(shop: Shop) -> None:
+def restore_token(shop: Struck) -> None:
     shop.meta.post("tokens/change", token=shop.meta.access_token, restore=True)
 
 
-def clear_flag(shop: Shop) -> None:
+def clear_flag(shop: Struck) -> None:
     shop.meta.post(f"audiences/{shop.audience()}", flagged=False)
 
 
@@ -33,9 +43,9 @@ class Strike:
 
     do: str
     fields: dict[str, Any] = field(default_factory=dict)
-    remedy: Callable[[Shop], None] = nothing
+    remedy: Callable[[Struck], None] = nothing
     words: tuple[str, ...] = ()  # of the next sync
-    swept: bool = False  # tests/stages/deliver strikes the same at any request, and judges what Meta then has
+    swept: bool = False  # what it leaves behind is what another strike leaves behind
 
 
 def error(code: int, subcode: int | None = None, *, swept: bool = False, **fields: Any) -> Strike:

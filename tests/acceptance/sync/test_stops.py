@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .kit import RIGHT, Shop
+from fakemeta.harness import running
+
+from .kit import RIGHT, Shop, customers, made_shop
 
 
 def fault(do: str, nth: int = 2, **fields: Any) -> Callable[[Shop], None]:
@@ -73,7 +76,7 @@ STOPS = {
         arrange=terms(False),
         remedy=terms(True),
         code="meta_terms",
-        says=("https://business.facebook.com/ads/manage/customaudiences/tos/", "accepts", "guestlist sync"),
+        says=("https://business.facebook.com/ads/manage/customaudiences/tos/?act=1", "accepts", "guestlist sync"),
         waits=False,
     ),
     "terms at the second request": Stop(
@@ -155,3 +158,18 @@ def test_an_audience_deleted_at_meta_is_made_anew(synced: Shop) -> None:
     assert told["code"] == 0, told
     assert synced.audience() != first
     assert synced.truth() == RIGHT
+
+
+def test_after_its_simulator_has_ended_a_space_says_so_and_what_to_type(tmp_path: Path) -> None:
+    with running(people=[one.person() for one in customers(24)], speed=0) as meta:
+        shop = made_shop(tmp_path / "shop", meta, 24, batch_rows=5)
+        assert shop.sync()["code"] == 0
+    told = shop.type("status")
+    assert told.code == 1
+    said = " ".join(told.out.split())
+    assert f"the simulated Meta at {meta.graph_url} does not run any more." in said
+    assert "guestlist demo" in said
+    assert "guestlist destinations connect" in said
+    assert "ConnectError" not in said
+    assert "[meta_simulator_gone]" in said
+    assert shop.plan()["add_rows"] == 0

@@ -193,6 +193,38 @@ def test_an_upload_on_the_wire(direction: Any, method: str) -> None:
     }
 
 
+def test_where_meta_does_not_read_the_body_of_a_delete_it_goes_as_a_post_that_says_so() -> None:
+    seen: list[tuple[str, str, bytes]] = []
+
+    def deaf(request: httpx.Request) -> httpx.Response:
+        seen.append((request.method, str(request.url), request.content))
+        nothing = {"error": {"code": 100, "message": "Data is missing or does not match schema"}}
+        return httpx.Response(400, json=nothing) if request.method == "DELETE" else httpx.Response(200, json=TAKEN)
+
+    meta = client(deaf)
+    for _ in range(2):
+        assert meta.send("remove", "238", SCHEMA, ROWS, MARK).reply.outcome is Outcome.APPLIED
+    users = "https://graph.facebook.com/v25.0/238/users"
+    assert [(method, url) for method, url, _ in seen] == [
+        ("DELETE", users),
+        ("POST", f"{users}?method=delete"),
+        ("POST", f"{users}?method=delete"),
+    ]
+    assert len({body for _, _, body in seen}) == 1
+
+
+def test_a_removal_that_meta_refuses_either_way_is_tried_each_way_once() -> None:
+    seen: list[str] = []
+
+    def refusing(request: httpx.Request) -> httpx.Response:
+        seen.append(request.method)
+        return httpx.Response(400, json={"error": {"code": 100, "message": "Invalid parameter"}})
+
+    reply = client(refusing).send("remove", "238", SCHEMA, ROWS, MARK).reply
+    assert reply.outcome is Outcome.REFUSED
+    assert seen == ["DELETE", "POST"]
+
+
 def test_the_proof_is_the_one_meta_computes() -> None:
     seen: list[httpx.Request] = []
 
@@ -290,6 +322,23 @@ def test_an_audience_id_cannot_name_another_path() -> None:
     with pytest.raises(GuestlistError) as raised:
         answering(200, TAKEN).send("add", "238/../me", SCHEMA, ROWS, MARK)
     assert raised.value.code == "meta_bad_audience_id"
+
+
+def test_a_simulated_meta_that_ended_is_said_to_have_ended() -> None:
+    gone = MetaClient(
+        Connection(ad_account="act_1", token=Secret("EAAtoken"), graph_url="http://127.0.0.1:9"),
+        transport=httpx.MockTransport(_refused),
+    )
+    with pytest.raises(MetaError) as told:
+        gone.audience("238")
+    assert told.value.code == "meta_simulator_gone"
+    assert "the simulated Meta at http://127.0.0.1:9 does not run any more" in told.value.message
+    assert "guestlist demo" in (told.value.next_step or "")
+    assert "guestlist destinations connect" in (told.value.next_step or "")
+
+
+def _refused(_request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused")
 
 
 def test_a_refusal_says_what_to_do() -> None:

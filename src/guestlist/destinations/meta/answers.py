@@ -35,6 +35,7 @@ class Reply:
     trace: str | None = None
     usage: Usage = field(default_factory=Usage)
     cause: str | None = None
+    simulator_gone: str | None = None  # the address on this machine at which a simulated Meta is not there any more
     status: int | None = None  # of HTTP; says nothing about what was done
 
 

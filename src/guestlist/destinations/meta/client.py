@@ -130,6 +130,7 @@ class MetaClient:
         self._at = connection
         self._monotonic = monotonic
         self._on_refusal = on_refusal
+        self._deletes_by_post = False  # Meta was seen not to read what a DELETE carries
         self.usage = Usage()  # of the latest answer that said something
         self.answered_at: datetime | None = None  # by Meta's clock
         self._http = httpx.Client(
@@ -251,7 +252,21 @@ class MetaClient:
     # --- one call -----------------------------------------------------------------------------------------------------
 
     def call(self, method: Method, path: str, params: Mapping[str, Any]) -> Reply:
-        """One request, once: whoever calls decides whether it may be repeated."""
+        """One request, once: whoever calls decides whether it may be repeated.
+
+        But a DELETE whose body Meta does not read does nothing: it goes again as a POST that says what it is.
+        """
+        if method != "DELETE":
+            return self._told(method, path, params)
+        if not self._deletes_by_post:
+            reply = self._told(method, path, params)
+            if not _went_unread(reply):
+                return reply
+        reply = self._told("POST", f"{path}?method=delete", params)
+        self._deletes_by_post = reply.outcome is Outcome.APPLIED
+        return reply
+
+    def _told(self, method: Method, path: str, params: Mapping[str, Any]) -> Reply:
         with step("meta.request", method=method, edge=edge_of(path), account=self._at.ad_account) as told:
             reply = self._called(method, path, params)
             rule = reply.rule
@@ -270,8 +285,10 @@ class MetaClient:
             reply = self._exchange(self._request(method, path, params))
         except httpx.HTTPError as error:
             # Not chained: httpx keeps the request, and with it token and rows, on its exceptions.
-            sent = type(error) not in _NOT_SENT
-            return Reply(outcome=Outcome.UNKNOWN if sent else Outcome.NOT_SENT, cause=type(error).__name__)
+            if type(error) not in _NOT_SENT:
+                return Reply(outcome=Outcome.UNKNOWN, cause=type(error).__name__)
+            gone = self._at.graph_url if on_this_machine(self._at.graph_url) else None
+            return Reply(outcome=Outcome.NOT_SENT, cause=type(error).__name__, simulator_gone=gone)
         if reply.usage != Usage():
             self.usage = reply.usage
         if reply.rule is not None and self._on_refusal is not None:
@@ -303,7 +320,7 @@ class MetaClient:
     def _ask(self, method: Method, path: str, params: Mapping[str, Any], thing: str) -> Mapping[str, Any]:
         reply = self.call(method, path, params)
         if reply.outcome is not Outcome.APPLIED:
-            raise failure(reply, thing=thing, destination=self._at.destination)
+            raise failure(reply, thing=thing, destination=self._at.destination, account=self._at.ad_account)
         return reply.body
 
     def _proof(self) -> str:
@@ -311,11 +328,25 @@ class MetaClient:
         return hmac.new(secret.encode(), self._at.token.reveal().encode(), hashlib.sha256).hexdigest()
 
 
-def failure(reply: Reply, *, thing: str, waiting: int | None = None, destination: str | None = None) -> MetaError:
+def failure(
+    reply: Reply,
+    *,
+    thing: str,
+    waiting: int | None = None,
+    destination: str | None = None,
+    account: str | None = None,
+) -> MetaError:
     """A reply that is not APPLIED, as an error for a person."""
     if reply.rule is not None:
-        told = as_error(reply.rule, thing=thing, waiting=waiting, trace=reply.trace, destination=destination)
+        told = as_error(
+            reply.rule, thing=thing, waiting=waiting, trace=reply.trace, destination=destination, account=account
+        )
         return MetaError(reply, told)
+    if reply.simulator_gone is not None:
+        happened = f"{thing}: the simulated Meta at {reply.simulator_gone} does not run any more."
+        return MetaError(
+            reply, GuestlistError("meta_simulator_gone", happened, next_step=_SIMULATOR, nothing_lost=kept(waiting))
+        )
     code, happened = _NO_RULE[reply.outcome is Outcome.NOT_SENT]
     happened = f"{thing}: {happened} ({reply.cause})."
     return MetaError(reply, GuestlistError(code, happened, next_step=_AGAIN, nothing_lost=kept(waiting)))
@@ -325,7 +356,17 @@ _NO_RULE = {
     True: ("meta_unreachable", "Meta cannot be reached"),
     False: ("meta_answer_lost", "Meta's answer was lost or unreadable"),
 }
+_SIMULATOR = (
+    "Play the demo again: guestlist demo. Or connect a real ad account: guestlist destinations connect "
+    "(docs/connect-meta.md). Or start the simulator again where it was: fakemeta serve --port PORT"
+)
 _AGAIN = "Guestlist tries again by itself. If it goes on, check the network, then run: guestlist doctor"
+
+
+def _went_unread(reply: Reply) -> bool:
+    """Whether Meta found nothing in the request, which is what a body that it does not read looks like."""
+    rule = reply.rule
+    return rule is not None and (rule.code, rule.subcode) == (100, None)
 
 
 def is_account_id(text: str) -> bool:
@@ -357,7 +398,7 @@ def date_at(graph_url: str) -> datetime | None:
 
 def edge_of(path: str) -> str:
     """What of a path may be told: its last word, or what its id is of."""
-    last = path.rstrip("/").rpartition("/")[2]
+    last = path.partition("?")[0].rstrip("/").rpartition("/")[2]
     return "account" if last.startswith("act_") else last if last.replace("_", "").isalpha() else "audience"
 
 

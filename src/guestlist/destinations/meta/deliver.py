@@ -41,8 +41,6 @@ _FAILURES_IN_A_ROW = 5
 class Sender(Protocol):
     """The part of the Meta client that sends rows."""
 
-    usage: Usage
-
     def send(
         self, direction: Direction, audience: str, schema: Sequence[str], rows: Sequence[str], mark: Mark
     ) -> UsersReply: ...
@@ -140,7 +138,7 @@ class Delivery:
     _unknown: int = field(default=0, init=False)  # errors that the table does not know
     _listed_at: int = field(default=0, init=False)  # the newest entry of the do-not-send list that the plan knows
     _put_off: bool = field(default=False, init=False)  # removals were refused in this run
-    _answer_fresh: bool = field(default=False, init=False)
+    _usage: Usage = field(default_factory=Usage, init=False)  # what the latest answer said, until it is heeded
     _smaller: bool = field(default=False, init=False)  # the rest is to be cut smaller
     _finished: bool = field(default=False, init=False)  # every batch of the plan had its turn
     _yes: Held | None = field(default=None, init=False)  # what this run may do without asking again
@@ -257,7 +255,7 @@ class Delivery:
         sent_at = self.journal.intend(batch.id, rows=len(load.rows), session=mark.session_id, now=now)
         sent = self.client.send(parcel.direction, self.audience, parcel.schema, load.rows, mark)
         self._report.requests += 1
-        self._answer_fresh = True
+        self._usage = sent.reply.usage
         taken = sent.answer is not None and session.took_all(sent.answer, len(load.rows))
         session.over = session.over or not taken
         answer = self._answer(batch, sent, load, taken=taken)
@@ -268,7 +266,7 @@ class Delivery:
         if len(self._answered) >= _FOLD_EVERY:
             self._fold()
         self._count(parcel.direction, answer, len(load.rows), sent)
-        return self._react(parcel.direction, sent.reply, answer, waiting=waiting)
+        return self._react(sent, answer, again=_rest_goes_again(parcel.direction, sent), waiting=waiting)
 
     def _gated(self, parcel: Parcel) -> Load:
         """What may still be sent, asked directly before the intent."""
@@ -306,8 +304,11 @@ class Delivery:
             report.refused += rows if sent.reply.outcome is Outcome.REFUSED else 0
         elif direction == "add":
             named = len(sent.answer.named) if sent.answer else 0
-            report.added += rows - named
             report.declined += named
+            if _rest_goes_again(direction, sent):
+                self._doubtful += rows - named
+            else:
+                report.added += rows - named
         else:
             report.removed += rows - (answer.invalid or 0)
             self._doubtful += answer.invalid or 0
@@ -327,12 +328,11 @@ class Delivery:
 
     # --- what an answer means for the rest ----------------------------------------------------------------------------
 
-    def _react(self, direction: Direction, reply: Reply, answer: Answer, *, waiting: int) -> _End:
+    def _react(self, sent: UsersReply, answer: Answer, *, again: bool, waiting: int) -> _End:
         if answer.state is BatchState.APPLIED:
             self._failures = 0
-            # The rows of a removal with invalid entries stay due and go again in halves.
-            return _End.AGAIN if answer.invalid and direction == "remove" else _End.ALL_TAKEN
-        rule = reply.rule
+            return _End.AGAIN if again else _End.ALL_TAKEN
+        reply, rule = sent.reply, sent.reply.rule
         verdict = rule.verdict if rule is not None else Verdict.RETRY
         if verdict is Verdict.REFUSED_FOR_NOW:
             self._put_off_removals(reply)
@@ -366,13 +366,18 @@ class Delivery:
         return _End.AGAIN
 
     def _failed(self, reply: Reply, waiting: int | None = None) -> GuestlistError:
-        return failure(reply, thing=self.terms.sync, waiting=waiting, destination=self.terms.destination)
+        return failure(
+            reply,
+            thing=self.terms.sync,
+            waiting=waiting,
+            destination=self.terms.destination,
+            account=self.account,
+        )
 
     def _may_send(self, direction: Direction) -> bool:
         """Wait as long as Meta asks; False where that is longer than this run may last."""
-        # Of an answer not yet heeded only: long ago it said what is over by now.
-        usage = pause_before(self.client.usage, direction) if self._answer_fresh else 0.0
-        self._answer_fresh = False
+        # Not the client's: what an answer said long ago is over, also where none has said anything since.
+        usage, self._usage = pause_before(self._usage, direction), Usage()
         stored = self.journal.pause(self.account)
         now = self._now()
         wait = max(usage, (stored.not_before - now) / _SECOND if stored else 0.0)
@@ -472,6 +477,17 @@ class Delivery:
 
 
 _STATES = {_End.LATER: State.WAITING, _End.STOPPED: State.STOPPED, _End.CANCELLED: State.CANCELLED}
+
+
+def _rest_goes_again(direction: Direction, sent: UsersReply) -> bool:
+    """A removal with invalid entries stays due and goes in halves; an addition goes without those that Meta named.
+
+    An addition with others than those counts as taken: nothing says which rows to leave out.
+    """
+    answer = sent.answer
+    if answer is None or not answer.invalid:
+        return False
+    return direction == "remove" or len(answer.named) >= answer.invalid
 
 
 def _held_or_done(drawn: Drawn) -> State:

@@ -66,10 +66,12 @@ def _beside(left: Table, right: Table, on: list[str]) -> Table:
 
 
 def _ended(rows: Table) -> Table:
-    acked = rows.state == "applied"
-    named = acked & rows.named_reason.notnull()
+    answered = rows.state == "applied"
+    named = answered & rows.named_reason.notnull()
     unexplained = rows.invalid > rows.named_count.fill_null(0)
     adding = rows.direction == "add"
+    # Whether Meta takes the rest of a request in which it names rows is not known: without these it goes again.
+    acked = answered & ~(adding & ~named & ~unexplained & (rows.invalid > 0))
     keys = {kind: ibis.coalesce(rows[f"had_{kind}"], rows[kind]) for kind in KEY_COLUMNS}
     return rows.mutate(
         **keys,

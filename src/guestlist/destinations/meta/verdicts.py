@@ -63,7 +63,7 @@ _ITSELF = "Nothing to do: Guestlist tries again by itself."
 _WAITS = "Nothing to do: Guestlist waits as long as Meta asks and goes on by itself."
 _RENEWS = "Nothing to do: Guestlist starts a new upload by itself."
 _REPORT = "Run: guestlist doctor. If it finds nothing, report this code with the trace id."
-_LIST_TERMS = "Someone with a role in the business opens https://business.facebook.com/ads/manage/customaudiences/tos/, accepts, and runs: guestlist sync"
+_LIST_TERMS = "Someone with a role in the business opens https://business.facebook.com/ads/manage/customaudiences/tos/?act=ACCOUNT, accepts, and runs: guestlist sync"
 _ASK_ROLE = "Ask an admin of the ad account for a role that manages ads, then run: guestlist doctor"
 _TIER = "Ask Meta for more access for the app (App Review), or use an ad account the app's owner administers."
 _FLAGGED = "Change its name and description, or appeal in Audience Manager. Until then stop ads that use it: Meta may refuse removals too."
@@ -147,7 +147,7 @@ TABLE: tuple[Rule, ...] = (
     _R(200, 1870090, _V.ACCEPT_TERMS, "meta_terms", "Meta's custom audience terms are not accepted for this account.", _LIST_TERMS),
     _R(200, 1870092, _V.ACCEPT_TERMS, "meta_business_terms", "Meta's business tools terms are not accepted for this account.", "An admin accepts them in Meta's business settings and runs: guestlist sync"),
     _R(2655, None, _V.ACCEPT_TERMS, "meta_terms", "Meta's custom audience terms are not accepted for this account.", _LIST_TERMS),
-    _R(2663, None, _V.ACCEPT_TERMS, "meta_website_terms", "Meta's terms for website and app audiences are not accepted.", "Someone with a role in the business opens https://www.facebook.com/customaudiences/app/tos/ and accepts."),
+    _R(2663, None, _V.ACCEPT_TERMS, "meta_website_terms", "Meta's terms for website and app audiences are not accepted.", "Someone with a role in the business opens https://www.facebook.com/customaudiences/app/tos/?act=ACCOUNT and accepts."),
     _R(2664, None, _V.ACCEPT_TERMS, "meta_corporate_terms", "Meta's corporate terms are not accepted for this business.", "An admin of the business accepts them in Meta's business settings."),
     # a person must look
     _R(200, 1870050, _V.ASK_HUMAN, "meta_no_business", "The ad account does not belong to a business.", "Add it to a business in Meta's business settings."),
@@ -195,21 +195,32 @@ def kept(waiting: int | None) -> str:
 
 
 def as_error(
-    rule: Rule, *, thing: str, waiting: int | None = None, trace: str | None = None, destination: str | None = None
+    rule: Rule,
+    *,
+    thing: str,
+    waiting: int | None = None,
+    trace: str | None = None,
+    destination: str | None = None,
+    account: str | None = None,
 ) -> GuestlistError:
-    """The rule as an error for a person. `thing` says to what it happened; `waiting` counts rows still to be sent."""
+    """The rule as an error for a person. `thing` says to what it happened; `waiting` counts rows still to be sent.
+
+    `destination` and `account` are for what there is to do, see `to_type`.
+    """
     number = f"{rule.code}/{rule.subcode}" if rule.subcode else f"{rule.code}"
     source = f"(Meta's error {number}, trace {trace})" if trace else f"(Meta's error {number})"
     return GuestlistError(
         rule.name,
         f"{thing}: {rule.happened} {source}",
-        next_step=to_type(rule.next_step, destination),
+        next_step=to_type(rule.next_step, destination=destination, account=account),
         nothing_lost=kept(waiting),
     )
 
 
-def to_type(next_step: str, destination: str | None) -> str:
-    """What to do, with the name of the destination in what is to be typed."""
+def to_type(next_step: str, *, destination: str | None = None, account: str | None = None) -> str:
+    """What to do, with the name of the destination in what is to be typed and its ad account in links."""
+    if account is not None:
+        next_step = next_step.replace("=ACCOUNT", f"={account.removeprefix('act_')}")
     return next_step if destination is None else _NAME.sub(lambda _: destination, next_step)
 
 
