@@ -8,6 +8,7 @@ from guestlist.cli.frame import add_row, say, show, table
 from guestlist.counts import counted
 from guestlist.operations.people import Profile
 from guestlist.profiles.biography import DecisionKnown
+from guestlist.telling import masking
 from guestlist.telling.explaining import clock
 
 _WHY = {
@@ -56,13 +57,22 @@ def _decisions(title: str, decisions: Sequence[DecisionKnown], zone: ZoneInfo) -
         (title, "value", "at", "by message", "because"),
         (
             (
-                *(one.type, one.value, clock(one.at, zone) if one.at else ""),
-                f"{one.message_id} of {one.source}" if one.message_id else "",
+                one.type,
+                one.value,
+                clock(one.at, zone) if one.at else "",
+                _message(one),
                 _WHY.get(one.reason, "one message carried it and an older one").format(one.rule),
             )
             for one in decisions
         ),
     )
+
+
+def _message(one: DecisionKnown) -> str:
+    """A line of a file without an id of its own has a digest for one, which says nothing when masked."""
+    if not one.message_id:
+        return ""
+    return f"{'one' if one.message_id == masking.HASHED else one.message_id} of {one.source}"
 
 
 def _table(columns: Sequence[str], rows: Iterator[tuple[object, ...]]) -> None:

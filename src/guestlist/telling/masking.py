@@ -7,6 +7,8 @@ from decimal import Decimal, InvalidOperation
 import phonenumbers
 
 STARS = "***"
+HASHED = "hashed"
+"""All that is told of a value which is a digest."""
 _HASH = re.compile(r"[0-9a-fA-F]{32,128}")
 _DIGITS = re.compile(r"\+?[0-9]{7,15}")
 _SAID_OF_ORDERS = ("total", "revenue", "value", "price", "subtotal", "quantity", "tax", "discount", "shipping")
@@ -48,7 +50,7 @@ def identity(value: str) -> str:
     if "@" in value:
         return email(value)
     if _HASH.fullmatch(value):
-        return "hashed"
+        return HASHED
     if _DIGITS.fullmatch(value):
         return f"{STARS}{value[-3:]}"
     return f"{value[: min(_LONGEST_ID, max(1, len(value) // 3))]}…"
@@ -70,7 +72,7 @@ _BY_TYPE: dict[str, Callable[[str], str]] = {"email": email, "phone": phone}
 def identifier(kind: str, value: str) -> str:
     """An identifier by its type; a hashed one is only said to be that."""
     if _HASH.fullmatch(value):
-        return "hashed"
+        return HASHED
     return _BY_TYPE.get(kind, identity)(value)
 
 

@@ -106,6 +106,15 @@ def test_show(typed: Typed) -> None:
     assert (facts["messages"], facts["at_meta"], len(facts["earlier_ids"])) == (3, [], 2)
 
 
+def test_what_joined_by_a_line_without_an_id_names_the_source(typed: Typed, tmp_path: Path) -> None:
+    customers = tmp_path / "customers.csv"
+    customers.write_text("user_id,email\nu77,line@example.org\n")
+    assert typed("import", str(customers), "--as", "people", "--yes")[0] == 0
+    _, out = typed("profile", "show", "user_id:u77")
+    assert "one of customers" in out
+    assert "hashed" not in out
+
+
 def test_show_tells_what_was_worked_out_and_not_what_it_hides(typed: Typed, space: Path) -> None:
     here = open_space(space)
     (space / "traits").mkdir()
