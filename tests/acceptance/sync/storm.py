@@ -12,7 +12,7 @@ from fakemeta.harness import Running
 from .kit import RIGHT, SETTLED, Shop
 
 EVERY_REQUEST = os.environ.get("GUESTLIST_FAULTS") == "all"
-"""Strike each fault at each request of a sync; else some, each once, taking turns: tests/stages/deliver has them all."""
+"""Strike each fault at each request of a sync; else some, each once, taking turns: tests/stages/deliver has all faults."""
 REQUESTS = (1, 2, 3, 4)
 _MOST_SYNCS = 6
 
