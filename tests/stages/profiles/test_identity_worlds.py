@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -138,15 +139,18 @@ def _in_pieces(
         return _facts(warehouse)
 
 
-@RULES
-@pytest.mark.parametrize("seed", [10])
-def test_in_pieces_shuffled_and_twice(seed: int, rules: IdentityRules, monkeypatch: pytest.MonkeyPatch) -> None:
-    messages = _worlds(seed, 60)
-    shuffled = [(key, at, tuple(Random(seed).sample(uses, len(uses)))) for key, at, uses in messages + messages[::3]]
-    Random(seed).shuffle(shuffled)
+@pytest.mark.parametrize(
+    ("rules", "pieces"), [(USUAL, 4), (STRICT, 4), (STRICT, 100)], ids=["usual-4", "strict-4", "strict-100"]
+)
+def test_in_pieces_shuffled_and_twice(rules: IdentityRules, pieces: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    messages = _worlds(10, 60)
+    shuffled = [(key, at, tuple(Random(10).sample(uses, len(uses)))) for key, at, uses in messages + messages[::3]]
+    Random(10).shuffle(shuffled)
     first, rest = shuffled[: len(shuffled) // 2], shuffled[len(shuffled) // 2 :]
-    pieces = [first, *(rest[n : n + len(rest) // 3] for n in range(0, len(rest), len(rest) // 3))]
-    assert _in_pieces(pieces, rules, monkeypatch) == _all_at_once(messages, rules)
+    cuts = [len(rest) * n // (pieces - 1) for n in range(pieces)]
+    parts = [first, *(rest[low:high] for low, high in pairwise(cuts))]
+    assert len(parts) == pieces
+    assert _in_pieces(parts, rules, monkeypatch) == _all_at_once(messages, rules)
 
 
 def _shape(name: str, *told: tuple[int, list[str]]) -> list[Message]:
